@@ -1,0 +1,217 @@
+"""Every error a caller can see, with its HTTP status and stable code.
+
+    VelocityError
+    ├── RequestError 400          what was asked cannot be done as asked
+    │   ├── InvalidRequest        malformed or out of range
+    │   ├── UnsupportedField      documented by the dialect, refused by name here
+    │   ├── ContextOverflow       prompt does not fit the context
+    │   ├── TemplateError         the model's chat template failed
+    │   ├── Unauthorized 401      no key, or a wrong one
+    │   ├── Forbidden 403         known, but not allowed (Origin, scope)
+    │   ├── NotFound 404          no such route, row or object
+    │   │   └── ModelNotFound     no such model; near names are told
+    │   ├── MethodNotAllowed 405
+    │   ├── Timeout 408           the request was not received in time
+    │   ├── Conflict 409          the state forbids it now
+    │   ├── TooLarge 413          body, header or field over a limit
+    │   ├── UnsupportedMedia 415  not application/json
+    │   └── PoisonRequest 422     this prompt has killed two workers
+    ├── CapacityError 503         try again later; Retry-After is told
+    │   ├── QueueFull             too many requests wait
+    │   └── DeadlineExceeded 504  it waited or ran longer than allowed
+    ├── ModelError 503            the model cannot serve
+    │   ├── ModelFailed           does not start; the reason is told
+    │   ├── ModelUnloaded         was unloaded while the request ran
+    │   └── OutOfMemory 507       does not fit this machine
+    ├── WorkerCrashed 503         its process died and resuming did not work
+    └── InternalError 500         a fault of ours
+
+Errors cross the process wall as `ErrorInfo`.
+"""
+
+from typing import ClassVar
+
+import msgspec
+
+
+class ErrorInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An error as a value: what crosses the process wall and what history keeps."""
+
+    code: str
+    message: str
+    param: str | None = None
+    retry_after_s: float | None = None
+    details: dict[str, int | float | str] = {}
+
+
+class VelocityError(Exception):
+    """Base of all errors shown to callers; `message` says what, which and what to do next."""
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        retry_after_s: float | None = None,
+        details: dict[str, int | float | str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.retry_after_s = retry_after_s
+        self.details = details or {}
+
+    def info(self) -> ErrorInfo:
+        return ErrorInfo(self.code, self.message, self.param, self.retry_after_s, self.details)
+
+
+class RequestError(VelocityError):
+    code = "invalid_request"
+    status = 400
+
+
+class InvalidRequest(RequestError):
+    code = "invalid_value"
+
+
+class UnsupportedField(RequestError):
+    code = "unsupported_parameter"
+
+
+class ContextOverflow(RequestError):
+    code = "context_length_exceeded"
+
+
+class TemplateError(RequestError):
+    code = "template_error"
+
+
+class Unauthorized(RequestError):
+    code = "invalid_api_key"
+    status = 401
+
+
+class Forbidden(RequestError):
+    code = "forbidden"
+    status = 403
+
+
+class NotFound(RequestError):
+    code = "not_found"
+    status = 404
+
+
+class ModelNotFound(NotFound):
+    code = "model_not_found"
+
+
+class MethodNotAllowed(RequestError):
+    code = "method_not_allowed"
+    status = 405
+
+
+class Timeout(RequestError):
+    code = "request_timeout"
+    status = 408
+
+
+class Conflict(RequestError):
+    code = "conflict"
+    status = 409
+
+
+class TooLarge(RequestError):
+    code = "request_too_large"
+    status = 413
+
+
+class UnsupportedMedia(RequestError):
+    code = "unsupported_media_type"
+    status = 415
+
+
+class PoisonRequest(RequestError):
+    code = "poison_request"
+    status = 422
+
+
+class CapacityError(VelocityError):
+    code = "overloaded"
+    status = 503
+
+
+class QueueFull(CapacityError):
+    code = "queue_full"
+
+
+class DeadlineExceeded(CapacityError):
+    code = "deadline_exceeded"
+    status = 504
+
+
+class ModelError(VelocityError):
+    code = "model_error"
+    status = 503
+
+
+class ModelFailed(ModelError):
+    code = "model_failed"
+
+
+class ModelUnloaded(ModelError):
+    code = "model_unloaded"
+
+
+class OutOfMemory(ModelError):
+    code = "out_of_memory"
+    status = 507
+
+
+class WorkerCrashed(VelocityError):
+    code = "worker_crashed"
+    status = 503
+
+
+class InternalError(VelocityError):
+    code = "internal_error"
+    status = 500
+
+
+_CLASSES: tuple[type[VelocityError], ...] = (
+    RequestError,
+    InvalidRequest,
+    UnsupportedField,
+    ContextOverflow,
+    TemplateError,
+    Unauthorized,
+    Forbidden,
+    NotFound,
+    ModelNotFound,
+    MethodNotAllowed,
+    Timeout,
+    Conflict,
+    TooLarge,
+    UnsupportedMedia,
+    PoisonRequest,
+    CapacityError,
+    QueueFull,
+    DeadlineExceeded,
+    ModelError,
+    ModelFailed,
+    ModelUnloaded,
+    OutOfMemory,
+    WorkerCrashed,
+    InternalError,
+)
+BY_CODE: dict[str, type[VelocityError]] = {cls.code: cls for cls in _CLASSES}
+
+
+def from_info(info: ErrorInfo) -> VelocityError:
+    """The exception an `ErrorInfo` stands for; an unknown code becomes `InternalError`."""
+    cls = BY_CODE.get(info.code, InternalError)
+    return cls(
+        info.message, param=info.param, retry_after_s=info.retry_after_s, details=info.details
+    )

@@ -1,0 +1,69 @@
+"""What a model is, as far as callers need to know."""
+
+from typing import Literal
+
+import msgspec
+
+ModelState = Literal["unloaded", "loading", "ready", "unloading", "failed"]
+Pooling = Literal["none", "mean", "cls", "last", "rank"]
+
+
+class ModelEntry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A model on this machine, as read from its file's header without loading it.
+
+    `fingerprint` identifies the file's content cheaply (header hash and size); `path` is
+    absolute.
+    """
+
+    id: str
+    path: str
+    format: Literal["gguf", "mlx"]
+    size_bytes: int
+    fingerprint: str
+    created_s: int
+    architecture: str = ""
+    name: str = ""
+    parameters: int = 0
+    quantization: str = ""
+    context_length: int = 0
+    licence: str = ""
+    has_chat_template: bool = False
+    is_embedding: bool = False
+
+
+class LoadOptions(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a model is loaded; None means the engine decides.
+
+    `n_ctx` is the number of KV cells shared by all sequences, and with it the longest context
+    of any one sequence (never more than the model was trained for).
+    """
+
+    n_ctx: int | None = None
+    n_seq_max: int = 64
+    n_batch: int = 512
+    n_threads: int | None = None
+    n_gpu_layers: int | None = None
+    kv_type: Literal["f16", "q8_0", "f32"] = "f16"
+    flash_attention: bool | None = None
+    backend: Literal["llama_cpp", "mlx", "fake"] = "llama_cpp"
+    backend_script: str | None = None
+
+
+class LoadedModel(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the engine found once the model was loaded."""
+
+    n_vocab: int
+    n_ctx: int
+    n_ctx_train: int
+    n_embd: int
+    n_seq_max: int
+    n_threads: int
+    can_generate: bool
+    can_embed: bool
+    has_chat_template: bool
+    pooling: Pooling
+    device: str
+    description: str
+    load_ms: float
+    memory_bytes: int
+    kv_bytes_per_token: int

@@ -1,0 +1,86 @@
+"""What can be asked of a model, after the dialect has been left behind."""
+
+import msgspec
+
+from velocity_local.core.messages import Message, Tool
+from velocity_local.core.sampling import SamplingParams
+
+
+class ChatPrompt(msgspec.Struct, frozen=True, omit_defaults=True, tag="chat"):
+    """Messages for the model's own template.
+
+    If the last message is the assistant's, the answer continues it (assistant prefill).
+    `template_kwargs` are scalars handed to the template, such as `enable_thinking`.
+    """
+
+    messages: tuple[Message, ...]
+    tools: tuple[Tool, ...] = ()
+    template_kwargs: dict[str, str | int | float | bool | None] = {}
+
+
+class TextPrompt(msgspec.Struct, frozen=True, tag="text"):
+    """Raw text, tokenized with the model's special tokens recognised and its BOS added."""
+
+    text: str
+
+
+class TokenPrompt(msgspec.Struct, frozen=True, tag="tokens"):
+    """Token ids, used as they are."""
+
+    tokens: tuple[int, ...]
+
+
+Prompt = ChatPrompt | TextPrompt | TokenPrompt
+
+
+class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One request for text; `n` answers to one prompt share its prefill.
+
+    `max_tokens` None means: until the model ends or the context is full.
+    `top_logprobs` None means no log-probabilities; 0 means those of the chosen tokens only.
+    `parse_output` splits reasoning and tool calls from the text (chat dialects).
+    `deadline_s` bounds the time from submission to the last token.
+    """
+
+    id: str
+    model: str
+    prompt: Prompt
+    sampling: SamplingParams = SamplingParams()
+    n: int = 1
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    top_logprobs: int | None = None
+    echo: bool = False
+    parse_output: bool = False
+    deadline_s: float | None = None
+
+
+class EmbeddingRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Texts or token ids to embed; every vector is L2-normalised over `dimensions` if given."""
+
+    id: str
+    model: str
+    inputs: tuple[TextPrompt | TokenPrompt, ...]
+    dimensions: int | None = None
+
+
+class TokenizeRequest(msgspec.Struct, frozen=True):
+    id: str
+    model: str
+    text: str
+    add_special: bool = False
+    parse_special: bool = True
+
+
+class DetokenizeRequest(msgspec.Struct, frozen=True):
+    id: str
+    model: str
+    tokens: tuple[int, ...]
+
+
+class RenderRequest(msgspec.Struct, frozen=True):
+    """Render a conversation with the model's template and generate nothing."""
+
+    id: str
+    model: str
+    prompt: ChatPrompt

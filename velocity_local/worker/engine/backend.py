@@ -1,0 +1,177 @@
+"""The engine's port to a library: what every backend must offer, and what it may say it cannot.
+
+Token ids, positions and sequence ids only. No text, no sampling parameters beyond the values of
+`core.sampling`, nothing of a vendor's types crosses this line. A backend is used by one thread
+at a time, except `Tokenizer`, whose methods are safe beside a running `forward`, and
+`request_abort`, which any thread may call.
+"""
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from velocity_local.core.models import LoadedModel, Pooling
+from velocity_local.core.sampling import SamplingParams
+
+
+class Truncation(Enum):
+    """Where a sequence may be cut so that decoding can go on from there."""
+
+    ANYWHERE = "anywhere"
+    WITHIN_WINDOW = "within_window"
+    NEVER = "never"
+
+
+class Capabilities(msgspec.Struct, frozen=True):
+    """What the loaded model allows; the scheduler asks these and never an architecture's name."""
+
+    n_vocab: int
+    n_ctx: int
+    n_seq_max: int
+    n_batch: int
+    prefill_tile: int
+    can_copy_part: bool
+    truncation: Truncation
+    can_generate: bool
+    can_embed: bool
+    pooling: Pooling
+
+
+class Span(NamedTuple):
+    """Tokens of one sequence to be computed at consecutive positions from `start`.
+
+    `wants_logits` asks for the logits of the last token only: a span produces at most one row.
+    """
+
+    sequence: int
+    start: int
+    tokens: Sequence[int]
+    wants_logits: bool
+
+
+class Forward(Enum):
+    """How a forward pass ended. After `FULL` and `ABORTED` the caller frees cells or replans."""
+
+    DONE = "done"
+    FULL = "full"
+    ABORTED = "aborted"
+
+
+class Sampled(NamedTuple):
+    """A chosen token. `logprob` and `top` (token, logprob) are there only if asked for."""
+
+    token: int
+    logprob: float | None = None
+    top: tuple[tuple[int, float], ...] = ()
+
+
+class Sampler(Protocol):
+    """The sampler chain of one sequence, with its penalties and its random state."""
+
+    def accept(self, token: int) -> None:
+        """Replay a token that was sampled elsewhere: penalties see it, randomness moves on."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class SampleRow(NamedTuple):
+    """Sample for the span at `span` (its index in the batch just computed)."""
+
+    span: int
+    sampler: Sampler
+    top_logprobs: int | None
+
+
+class Tokenizer(Protocol):
+    """Text to token ids and back; pieces are bytes, since a character may span tokens."""
+
+    def encode(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]: ...
+
+    def piece(self, token: int) -> bytes:
+        """The token's bytes as shown to a user: empty for control tokens."""
+        ...
+
+    def piece_special(self, token: int) -> bytes:
+        """The token's bytes with control tokens written out."""
+        ...
+
+    def is_end(self, token: int) -> bool:
+        """True for every end-of-generation token of the vocabulary."""
+        ...
+
+    @property
+    def n_vocab(self) -> int: ...
+
+    @property
+    def chat_template(self) -> str | None: ...
+
+    @property
+    def special_tokens(self) -> dict[str, str]:
+        """`bos_token` and `eos_token` as text, for templates; absent ones are left out."""
+        ...
+
+
+class Backend(Protocol):
+    """A loaded model. Sequence ids run from 0 to `capabilities.n_seq_max` - 1."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    @property
+    def loaded(self) -> LoadedModel: ...
+
+    @property
+    def tokenizer(self) -> Tokenizer: ...
+
+    def sampler(self, params: SamplingParams, prompt: Sequence[int]) -> Sampler:
+        """A fresh chain for `params`, with penalties told of the prompt."""
+        ...
+
+    def forward(self, spans: Sequence[Span]) -> Forward:
+        """Compute all spans in one pass; at most `n_batch` tokens in all.
+
+        Raises:
+            BackendError: if the library refuses the batch; no sequence of it has advanced.
+        """
+        ...
+
+    def sample(self, rows: Sequence[SampleRow]) -> list[Sampled]:
+        """One token for each row, from the last `forward`; each chain accepts its own."""
+        ...
+
+    def copy(self, source: int, target: int, length: int) -> None:
+        """Share the first `length` cells of `source` with the empty sequence `target`."""
+        ...
+
+    def truncate(self, sequence: int, length: int) -> bool:
+        """Keep the first `length` cells. False, and nothing changed, if the model cannot."""
+        ...
+
+    def clear(self, sequence: int) -> None:
+        """Drop all cells of a sequence."""
+        ...
+
+    def embed(self, inputs: Sequence[Sequence[int]]) -> list[bytes]:
+        """One pooled, unnormalised vector per input as little-endian float32 bytes.
+
+        Raises:
+            BackendError: if the model has no embeddings.
+        """
+        ...
+
+    def request_abort(self) -> None:
+        """Ask a `forward` that is running to stop at the next chance; it then returns ABORTED."""
+        ...
+
+    def length(self, sequence: int) -> int:
+        """How many cells a sequence holds (its highest position + 1), also after ABORTED."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class BackendError(Exception):
+    """The library failed; the message names the call and its answer."""
