@@ -1,0 +1,203 @@
+"""The way of every request through the daemon: resolve, admit, run, measure, record.
+
+The row of a finished request is on disk before its last event is handed on, so an answer that a
+client saw complete is never missing from the history.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import msgspec
+
+from velocity_local.core.clock import Clock
+from velocity_local.core.errors import VelocityError
+from velocity_local.core.events import Event, Failed, Finished, Started
+from velocity_local.core.models import ModelEntry
+from velocity_local.core.requests import (
+    DetokenizeRequest,
+    EmbeddingRequest,
+    GenerationRequest,
+    RenderRequest,
+    TokenizeRequest,
+)
+from velocity_local.daemon.gateway.admission import Admission, Ticket
+from velocity_local.daemon.gateway.measure import Measurement, Origin
+from velocity_local.daemon.gateway.ports import (
+    EventStream,
+    Meter,
+    Models,
+    Recorder,
+    Runner,
+    StreamInfo,
+)
+from velocity_local.daemon.store.requests import RequestRow
+from velocity_local.wire.ipc.messages import Embedded, Tokenized
+
+R = TypeVar("R", TokenizeRequest, DetokenizeRequest, RenderRequest)
+
+
+class Gateway:
+    """The one door between the server and everything that runs models."""
+
+    def __init__(
+        self,
+        *,
+        models: Models,
+        runner: Runner,
+        recorder: Recorder,
+        meter: Meter,
+        clock: Clock,
+        most_waiting: int,
+        request_timeout_s: float,
+        keep_text: bool,
+    ) -> None:
+        self._models = models
+        self._runner = runner
+        self._recorder = recorder
+        self._meter = meter
+        self._clock = clock
+        self._request_timeout_s = request_timeout_s
+        self._keep_text = keep_text
+        self._admission = Admission(most_waiting, clock)
+        self._settling: set[asyncio.Task[None]] = set()
+
+    def models(self) -> Sequence[ModelEntry]:
+        return self._models.entries()
+
+    def model(self, name: str) -> ModelEntry:
+        """The model of that name.
+
+        Raises:
+            ModelNotFound: telling near names.
+        """
+        return self._models.resolve(name)
+
+    def is_ready(self) -> tuple[bool, str]:
+        return self._runner.readiness()
+
+    @property
+    def waiting(self) -> int:
+        return self._admission.waiting
+
+    @asynccontextmanager
+    async def stream(
+        self, request: GenerationRequest, origin: Origin
+    ) -> AsyncIterator[AsyncIterator[Event]]:
+        """The request's events; leaving the context before the last one cancels it.
+
+        Raises:
+            VelocityError: if the request is refused before it runs.
+        """
+        run = _Run(self._measurement(request, origin))
+        try:
+            entry = self._models.resolve(request.model)
+            run.measurement.model = entry
+            run.ticket = self._admission.enter()
+            self._recorder.begin(run.measurement.row())
+            async with self._runner.stream(self._bounded(request, entry)) as events:
+                run.events = events
+                yield self._events(run, events)
+        except VelocityError as error:
+            await self._settle(run, run.measurement.failed_row(error.info()))
+            raise
+        finally:
+            run.leave()
+            if not run.is_settled:
+                self._settle_later(run)
+
+    async def embed(self, request: EmbeddingRequest, origin: Origin) -> Embedded:
+        """Vectors for every input.
+
+        Raises:
+            VelocityError: if the request is refused or the model cannot embed.
+        """
+        run = _Run(self._measurement(_as_generation(request), origin))
+        try:
+            entry = self._models.resolve(request.model)
+            run.measurement.model = entry
+            embedded = await self._runner.embed(msgspec.structs.replace(request, model=entry.id))
+        except VelocityError as error:
+            await self._settle(run, run.measurement.failed_row(error.info()))
+            raise
+        await self._settle(run, run.measurement.embedded_row(embedded.prompt_tokens))
+        return embedded
+
+    async def tokenize(self, request: TokenizeRequest) -> Tokenized:
+        return await self._runner.tokenize(self._resolved(request))
+
+    async def detokenize(self, request: DetokenizeRequest) -> str:
+        return await self._runner.detokenize(self._resolved(request))
+
+    async def render(self, request: RenderRequest) -> str:
+        return await self._runner.render(self._resolved(request))
+
+    async def close(self) -> None:
+        """Wait for rows that are still on their way."""
+        await asyncio.gather(*self._settling)
+
+    def _resolved(self, request: R) -> R:
+        entry = self._models.resolve(request.model)
+        return msgspec.structs.replace(request, model=entry.id)
+
+    def _bounded(self, request: GenerationRequest, entry: ModelEntry) -> GenerationRequest:
+        deadline_s = min(request.deadline_s or self._request_timeout_s, self._request_timeout_s)
+        return msgspec.structs.replace(request, model=entry.id, deadline_s=deadline_s)
+
+    def _measurement(self, request: GenerationRequest, origin: Origin) -> Measurement:
+        return Measurement(request, origin, clock=self._clock, keep_text=self._keep_text)
+
+    async def _events(self, run: "_Run", events: EventStream) -> AsyncIterator[Event]:
+        async for event in events:
+            run.measurement.see(event)
+            if isinstance(event, Started):
+                run.start()
+            elif isinstance(event, Finished | Failed) and run.measurement.has_ended:
+                await self._settle(run, run.measurement.finished_row(run.info))
+            yield event
+
+    async def _settle(self, run: "_Run", row: RequestRow) -> None:
+        if run.is_settled:
+            return
+        run.is_settled = True
+        self._meter.observe(row, run.measurement.itl_ms)
+        await self._recorder.record(row)
+
+    def _settle_later(self, run: "_Run") -> None:
+        """The client has gone: nobody waits for this row, and a cancelled task cannot."""
+        row = run.measurement.cancelled_row(run.info)
+        task = asyncio.create_task(self._settle(run, row))
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+
+
+class _Run:
+    """One request under way: what it measures, its place in the queue, its end."""
+
+    def __init__(self, measurement: Measurement) -> None:
+        self.measurement = measurement
+        self.events: EventStream | None = None
+        self.ticket: Ticket | None = None
+        self.is_settled = False
+
+    @property
+    def info(self) -> StreamInfo | None:
+        return None if self.events is None else self.events.info
+
+    def start(self) -> None:
+        """The engine has begun: the place in the queue is free."""
+        if self.ticket is not None:
+            self.ticket.start()
+
+    def leave(self) -> None:
+        """The request is over, begun or not."""
+        if self.ticket is not None:
+            self.ticket.leave()
+
+
+def _as_generation(request: EmbeddingRequest) -> GenerationRequest:
+    """An embedding request in the shape that history rows are made from."""
+    return GenerationRequest(
+        id=request.id, model=request.model, prompt=request.inputs[0], n=len(request.inputs)
+    )
