@@ -4,7 +4,6 @@ The lock is the kernel's, held by the daemon for as long as it lives, so a crash
 stale. The note (`daemon.json`) only informs: nobody trusts its pid without the lock being held.
 """
 
-import os
 import sys
 from pathlib import Path
 from typing import IO
@@ -87,5 +86,4 @@ else:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        os.set_inheritable(file.fileno(), False)
         return True
