@@ -1,0 +1,88 @@
+"""Runs a program with its output in a log file, telling a listener each line."""
+
+from __future__ import annotations
+
+import os
+import queue
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Protocol, TextIO
+
+from machine import SetupError
+
+_TAIL_LINES = 25
+
+
+class Listener(Protocol):
+    def feed(self, line: str) -> None: ...
+
+    def tick(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def run_logged(
+    command: list[str],
+    *,
+    log: Path,
+    environ: Mapping[str, str] | None = None,
+    listener: Listener | None = None,
+    hint: str = "",
+) -> None:
+    """Run `command`, appending its output to `log`; SetupError shows the log's tail on failure."""
+    tail: deque[str] = deque(maxlen=_TAIL_LINES)
+    with log.open("a", encoding="utf-8", errors="replace") as sink:
+        sink.write(f"$ {' '.join(command)}\n")
+        sink.flush()
+        child = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env=dict(environ if environ is not None else os.environ),
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+        try:
+            for line in _lines(child, listener):
+                sink.write(line)
+                tail.append(line.rstrip()[:240])
+            code = child.wait()
+        finally:
+            if listener is not None:
+                listener.close()
+            if child.poll() is None:
+                child.terminate()
+                child.wait()
+    if code != 0:
+        shown = "\n".join(f"    {line}" for line in tail)
+        raise SetupError(f"{shown}\nThis failed; the whole log is {log}\n{hint}".rstrip())
+
+
+def _lines(child: subprocess.Popen[str], listener: Listener | None) -> Iterator[str]:
+    """The child's lines as they come; the listener also hears of seconds without any."""
+    assert child.stdout is not None
+    waiting: queue.Queue[str | None] = queue.Queue()
+    threading.Thread(target=_pump, args=(child.stdout, waiting), daemon=True).start()
+    while True:
+        try:
+            line = waiting.get(timeout=1.0)
+        except queue.Empty:
+            if listener is not None:
+                listener.tick()
+            continue
+        if line is None:
+            return
+        if listener is not None:
+            listener.feed(line)
+        yield line
+
+
+def _pump(source: TextIO, waiting: queue.Queue[str | None]) -> None:
+    for line in source:
+        waiting.put(line)
+    waiting.put(None)
