@@ -17,7 +17,7 @@ import gate
 from checkout import Checkout, cache_folder, exclusive
 from machine import SetupError
 from process import run_logged
-from progress import clock
+from progress import Progress, clock
 
 _ROOT = Path(__file__).resolve().parents[2]
 _CACHES = (".mypy_cache", ".ruff_cache", ".import_linter_cache", ".hypothesis", "dist", "build")
@@ -153,7 +153,8 @@ def _install_locked(checkout: Checkout, lock_file: Path, log: Path) -> None:
     wanted = checkout.venv / f"wanted-{lock_file.name}"
     wanted.write_text("\n".join(blocks) + "\n", encoding="utf-8")
     command = [str(checkout.python), "-m", "pip", "install", "--no-deps", "--require-hashes"]
-    run_logged([*command, "-r", str(wanted)], log=log)
+    progress = Progress("packages", marker="Collecting ", total=len(blocks))
+    run_logged([*command, "-r", str(wanted)], log=log, listener=progress)
 
 
 def _install_engine(

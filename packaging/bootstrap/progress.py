@@ -25,18 +25,27 @@ def clock(seconds: float) -> str:
 
 
 class Progress:
-    """Shows one step's progress. `guess_s` is how long it usually takes."""
+    """Shows one step's progress.
+
+    `guess_s` is how long it usually takes. With `total`, every line that begins with `marker`
+    counts as one of so many; else the lines themselves say how far they are.
+    """
 
     def __init__(
         self,
         label: str,
         *,
         guess_s: float = 0.0,
+        marker: str = "",
+        total: int = 0,
         stream: TextIO | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._label = label
         self._guess_s = guess_s
+        self._marker = marker
+        self._total = total
+        self._marked = 0
         self._stream = stream or sys.stderr
         self._now = now
         self._started = now()
@@ -47,7 +56,7 @@ class Progress:
 
     def feed(self, line: str) -> None:
         """Take one line of the program's output."""
-        step = parse_step(line)
+        step = self._count_marked(line) if self._total else parse_step(line)
         if step is None:
             return
         done, total = step
@@ -68,6 +77,12 @@ class Progress:
         if self._terminal:
             self._stream.write("\r\x1b[2K")
             self._stream.flush()
+
+    def _count_marked(self, line: str) -> tuple[int, int] | None:
+        if not line.startswith(self._marker):
+            return None
+        self._marked = min(self._marked + 1, self._total)
+        return self._marked, self._total
 
     def _write_bar(self) -> None:
         filled = int(self._share * _WIDTH)
