@@ -29,6 +29,11 @@ class ToolCallDelta(msgspec.Struct, frozen=True, array_like=True):
     arguments: str
 
 
+def tool_chars(calls: tuple[ToolCallDelta, ...]) -> int:
+    """How much of the tool channel `calls` are: names count too, since they are sent once."""
+    return sum(len(call.name or "") + len(call.arguments) for call in calls)
+
+
 class Usage(msgspec.Struct, frozen=True, array_like=True):
     """Exact token counts of one choice; `cached_tokens` of the prompt were not computed again."""
 

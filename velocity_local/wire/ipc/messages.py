@@ -37,7 +37,8 @@ class Resumed(msgspec.Struct, frozen=True, array_like=True):
     """A choice that another worker began: its tokens so far, and how much of it was delivered.
 
     The worker replays `tokens` through sampler, parser and stops, and drops as many characters
-    of each channel as were delivered already. `done` choices are not run again.
+    of each channel as were delivered already (`tool_chars` as `core.events.tool_chars` counts
+    them). `tokens` are those of the deltas received, in order. `done` choices are not run again.
     """
 
     index: int
