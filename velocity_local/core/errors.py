@@ -6,6 +6,7 @@
     │   ├── UnsupportedField      documented by the dialect, refused by name here
     │   ├── ContextOverflow       prompt does not fit the context
     │   ├── TemplateError         the model's chat template failed
+    │   ├── InvalidModel          the model's file is damaged or hostile
     │   ├── Unauthorized 401      no key, or a wrong one
     │   ├── Forbidden 403         known, but not allowed (Origin, scope)
     │   ├── NotFound 404          no such route, row or object
@@ -87,6 +88,10 @@ class ContextOverflow(RequestError):
 
 class TemplateError(RequestError):
     code = "template_error"
+
+
+class InvalidModel(RequestError):
+    code = "invalid_model"
 
 
 class Unauthorized(RequestError):
@@ -186,6 +191,7 @@ _CLASSES: tuple[type[VelocityError], ...] = (
     UnsupportedField,
     ContextOverflow,
     TemplateError,
+    InvalidModel,
     Unauthorized,
     Forbidden,
     NotFound,

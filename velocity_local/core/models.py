@@ -11,8 +11,8 @@ Pooling = Literal["none", "mean", "cls", "last", "rank"]
 class ModelEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """A model on this machine, as read from its file's header without loading it.
 
-    `fingerprint` identifies the file's content cheaply (header hash and size); `path` is
-    absolute.
+    `fingerprint` identifies the file's content cheaply (a hash of size, header and samples of
+    the data); `path` is absolute. `kv_bytes_per_token` is for f16, as the header suggests.
     """
 
     id: str
@@ -29,6 +29,7 @@ class ModelEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     licence: str = ""
     has_chat_template: bool = False
     is_embedding: bool = False
+    kv_bytes_per_token: int = 0
 
 
 class LoadOptions(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -1,0 +1,94 @@
+"""Looks a model file over before any native code sees it, and names its content."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from velocity_local.daemon.catalog.cursor import GgufError
+from velocity_local.daemon.catalog.facts import ModelFacts, read_facts
+from velocity_local.daemon.catalog.files import open_plain, part_path, split_of
+from velocity_local.daemon.catalog.gguf import Header, read_header
+
+SAMPLE_BYTES = 64 * 1024
+SAMPLES = 4
+MAX_PARTS = 512
+
+
+class Inspected(NamedTuple):
+    """A sound model: all its files, their sizes summed, and what its header says."""
+
+    facts: ModelFacts
+    fingerprint: str
+    size_bytes: int
+    parameters: int
+    modified_s: int
+
+
+class _Part(NamedTuple):
+    header: Header
+    digest: str
+    modified_s: int
+
+
+def inspect(path: Path) -> Inspected:
+    """The model whose only or first file is `path`.
+
+    Raises:
+        GgufError: if one of its files is not sound.
+        UnreadableFile: if one of its files is not a plain file.
+    """
+    first = _inspect_part(path)
+    facts = read_facts(first.header)
+    parts = [first, *_other_parts(path, facts.split_count)]
+    return Inspected(
+        facts,
+        _joined([part.digest for part in parts]),
+        sum(part.header.size_bytes for part in parts),
+        sum(part.header.parameters for part in parts),
+        max(part.modified_s for part in parts),
+    )
+
+
+def _other_parts(path: Path, count: int) -> list[_Part]:
+    if count < 2:
+        return []
+    split = split_of(path.stem)
+    if split is None or split[2] != count:
+        raise GgufError(0, f"the header says {count} parts; the file's name does not")
+    if count > MAX_PARTS:
+        raise GgufError(0, f"{count} parts; at most {MAX_PARTS}")
+    return [_inspect_part(part_path(path, number)) for number in range(2, count + 1)]
+
+
+def _inspect_part(path: Path) -> _Part:
+    file, state = open_plain(path)
+    with file:
+        header = read_header(file, state.st_size)
+        return _Part(header, _digest(file, header), int(state.st_mtime))
+
+
+def _digest(file: BinaryIO, header: Header) -> str:
+    """SHA-256 over size, header, and samples of the tensor data from its start to its end.
+
+    Reading all of a model takes many seconds; two models with the same header and size (a
+    model and its finetune) still differ almost everywhere in their data.
+    """
+    digest = hashlib.sha256(header.size_bytes.to_bytes(8, "little"))
+    try:
+        file.seek(0)
+        digest.update(file.read(header.data_offset))
+        last = max(header.size_bytes - SAMPLE_BYTES, header.data_offset)
+        for sample in range(SAMPLES):
+            step = (last - header.data_offset) * sample // (SAMPLES - 1)
+            file.seek(header.data_offset + step, os.SEEK_SET)
+            digest.update(file.read(SAMPLE_BYTES))
+    except OSError as error:
+        raise GgufError(0, f"cannot be read: {error.strerror}") from error
+    return digest.hexdigest()
+
+
+def _joined(digests: list[str]) -> str:
+    return (
+        digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+    )
