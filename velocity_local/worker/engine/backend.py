@@ -25,10 +25,15 @@ class Truncation(Enum):
 
 
 class Capabilities(msgspec.Struct, frozen=True):
-    """What the loaded model allows; the scheduler asks these and never an architecture's name."""
+    """What the loaded model allows; the scheduler asks these and never an architecture's name.
+
+    `n_ctx` is the longest one sequence may become, `n_cells` the KV cells all of them share.
+    `n_batch` is the most tokens of one forward pass and at least `n_seq_max`.
+    """
 
     n_vocab: int
     n_ctx: int
+    n_cells: int
     n_seq_max: int
     n_batch: int
     prefill_tile: int
@@ -143,7 +148,11 @@ class Backend(Protocol):
         ...
 
     def copy(self, source: int, target: int, length: int) -> None:
-        """Share the first `length` cells of `source` with the empty sequence `target`."""
+        """Share the first `length` cells of `source` with the empty sequence `target`.
+
+        Raises:
+            BackendError: if `length` is not all of them and `can_copy_part` is false.
+        """
         ...
 
     def truncate(self, sequence: int, length: int) -> bool:

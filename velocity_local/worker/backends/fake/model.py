@@ -1,0 +1,198 @@
+"""A scripted, deterministic model: real bookkeeping, no weights. It ships, for tests and demos."""
+
+import struct
+import threading
+import zlib
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from velocity_local.core.models import LoadedModel, LoadOptions
+from velocity_local.core.sampling import SamplingParams
+from velocity_local.worker.backends.fake.cells import FakeCells
+from velocity_local.worker.backends.fake.faults import Faults
+from velocity_local.worker.backends.fake.sampler import FakeSampler
+from velocity_local.worker.backends.fake.script import Script, read
+from velocity_local.worker.backends.fake.tokenizer import CHATML, ByteTokenizer
+from velocity_local.worker.engine.backend import (
+    BackendError,
+    Capabilities,
+    Forward,
+    Sampled,
+    SampleRow,
+    Span,
+    Truncation,
+)
+
+Wait = Callable[[float], bool]
+
+
+def load(path: str, options: LoadOptions) -> "FakeBackend":
+    """The model that the script at `options.backend_script` describes; `path` is not read.
+
+    Raises:
+        BackendError: if the script cannot be read, or says that loading fails.
+    """
+    try:
+        script = read(options.backend_script)
+    except (OSError, msgspec.DecodeError) as error:
+        raise BackendError(f"script {options.backend_script}: {error}") from error
+    return FakeBackend(script, options, name=path)
+
+
+class FakeBackend:
+    """Implements the engine's `Backend`.
+
+    `wait` sleeps for so many seconds and tells whether an abort was asked for meanwhile; by
+    default it really waits.
+    """
+
+    def __init__(
+        self,
+        script: Script,
+        options: LoadOptions,
+        *,
+        name: str = "fake",
+        wait: Wait | None = None,
+    ) -> None:
+        self._script = script
+        self._abort = threading.Event()
+        self._wait = wait or self._abort.wait
+        self._faults = Faults(script.faults)
+        if script.load_delay_s:
+            self._wait(script.load_delay_s)
+        self._faults.on_load()
+        self._tokenizer = ByteTokenizer(chat_template=CHATML if script.chat_template else None)
+        self._capabilities = _capabilities(script, options, self._tokenizer)
+        self._loaded = _loaded(script, options, self._capabilities, name)
+        self._cells = FakeCells(
+            n_cells=self._capabilities.n_cells,
+            n_seq_max=self._capabilities.n_seq_max,
+            truncation=self._capabilities.truncation,
+            can_copy_part=self._capabilities.can_copy_part,
+            window=script.window,
+        )
+        self._last: Sequence[Span] = ()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    @property
+    def loaded(self) -> LoadedModel:
+        return self._loaded
+
+    @property
+    def tokenizer(self) -> ByteTokenizer:
+        return self._tokenizer
+
+    def sampler(self, params: SamplingParams, prompt: Sequence[int]) -> FakeSampler:
+        return FakeSampler(self._script.reply, params, prompt, self._tokenizer)
+
+    def forward(self, spans: Sequence[Span]) -> Forward:
+        self._last = ()
+        n_tokens = sum(len(span.tokens) for span in spans)
+        self._check(spans, n_tokens)
+        if n_tokens > self._cells.n_free:
+            return Forward.FULL
+        self._faults.on_step()
+        delay_s = self._script.step_delay_s + self._script.token_delay_s * n_tokens
+        if (delay_s and self._wait(delay_s)) or self._abort.is_set():
+            self._abort.clear()
+            return Forward.ABORTED
+        for span in spans:
+            self._cells.append(span.sequence, list(span.tokens))
+            if len(span.tokens) > 1:
+                self._faults.on_prompt(self._cells.tokens(span.sequence))
+        self._last = spans
+        return Forward.DONE
+
+    def sample(self, rows: Sequence[SampleRow]) -> list[Sampled]:
+        sampled = []
+        for row in rows:
+            span = self._last[row.span]
+            if not span.wants_logits:
+                raise BackendError(f"span {row.span} has no logits")
+            assert isinstance(row.sampler, FakeSampler)
+            self._faults.on_token()
+            sampled.append(row.sampler.sample(self._cells.tokens(span.sequence), row.top_logprobs))
+        return sampled
+
+    def copy(self, source: int, target: int, length: int) -> None:
+        self._cells.copy(source, target, length)
+
+    def truncate(self, sequence: int, length: int) -> bool:
+        return self._cells.truncate(sequence, length)
+
+    def clear(self, sequence: int) -> None:
+        self._cells.truncate(sequence, 0)
+
+    def embed(self, inputs: Sequence[Sequence[int]]) -> list[bytes]:
+        if not self._capabilities.can_embed:
+            raise BackendError("this model has no embeddings")
+        return [_vector(tokens, self._script.n_embd) for tokens in inputs]
+
+    def request_abort(self) -> None:
+        self._abort.set()
+
+    def length(self, sequence: int) -> int:
+        return len(self._cells.tokens(sequence))
+
+    def close(self) -> None:
+        self._last = ()
+
+    def _check(self, spans: Sequence[Span], n_tokens: int) -> None:
+        if not 0 < n_tokens <= self._capabilities.n_batch:
+            raise BackendError(f"a batch of {n_tokens}; from 1 to {self._capabilities.n_batch}")
+        for span in spans:
+            if not 0 <= span.sequence < self._capabilities.n_seq_max:
+                raise BackendError(f"sequence {span.sequence} does not exist")
+            if span.start != self.length(span.sequence):
+                raise BackendError(f"sequence {span.sequence} cannot go on at {span.start}")
+            if not all(0 <= token < self._tokenizer.n_vocab for token in span.tokens):
+                raise BackendError(f"sequence {span.sequence} has a token outside the vocabulary")
+
+
+def _capabilities(script: Script, options: LoadOptions, tokenizer: ByteTokenizer) -> Capabilities:
+    n_ctx = options.n_ctx or script.n_ctx
+    return Capabilities(
+        n_vocab=tokenizer.n_vocab,
+        n_ctx=n_ctx,
+        n_cells=n_ctx,
+        n_seq_max=options.n_seq_max,
+        n_batch=max(options.n_batch, options.n_seq_max),
+        prefill_tile=script.prefill_tile,
+        can_copy_part=script.can_copy_part and script.truncation == "anywhere",
+        truncation=Truncation(script.truncation),
+        can_generate=script.pooling == "none",
+        can_embed=script.pooling != "none",
+        pooling=script.pooling,
+    )
+
+
+def _loaded(
+    script: Script, options: LoadOptions, capabilities: Capabilities, name: str
+) -> LoadedModel:
+    return LoadedModel(
+        n_vocab=capabilities.n_vocab,
+        n_ctx=capabilities.n_ctx,
+        n_ctx_train=capabilities.n_ctx,
+        n_embd=script.n_embd,
+        n_seq_max=capabilities.n_seq_max,
+        n_threads=options.n_threads or 1,
+        can_generate=capabilities.can_generate,
+        can_embed=capabilities.can_embed,
+        has_chat_template=script.chat_template,
+        pooling=capabilities.pooling,
+        device="none",
+        description=f"scripted model {name}",
+        load_ms=script.load_delay_s * 1000,
+        memory_bytes=0,
+        kv_bytes_per_token=0,
+    )
+
+
+def _vector(tokens: Sequence[int], n_embd: int) -> bytes:
+    """Numbers between -1 and 1 that only the tokens decide."""
+    draws = (zlib.crc32(f"{i}/{list(tokens)}".encode()) for i in range(n_embd))
+    return struct.pack(f"<{n_embd}f", *(draw / 2**31 - 1 for draw in draws))

@@ -1,0 +1,192 @@
+"""The KV cache as the engine uses it: slots, cells and known prefixes, in step with a backend."""
+
+from typing import NamedTuple
+
+from velocity_local.worker.engine.backend import Backend, Truncation
+from velocity_local.worker.engine.memory import CellLedger
+from velocity_local.worker.engine.prefix import (
+    MIN_MATCH_TOKENS,
+    LinearPrefixIndex,
+    Match,
+    PrefixIndex,
+)
+from velocity_local.worker.engine.slots import SlotTable
+
+
+class Opening(NamedTuple):
+    """A slot for a new sequence, holding the first `length` of its tokens already.
+
+    With a `leader`, the slot is empty until that slot has computed `join` tokens, which are
+    then to be copied by `join`.
+    """
+
+    slot: int
+    length: int
+    leader: int | None = None
+    join: int = 0
+
+
+class _Source(NamedTuple):
+    """Cells that a new sequence could begin with."""
+
+    slot: int | None
+    length: int
+    follows: bool = False
+
+
+_NOTHING = _Source(None, 0)
+
+
+class KvCache:
+    """Owns a backend's sequences. Finished ones stay until their cells or slots are needed."""
+
+    def __init__(self, backend: Backend, index: PrefixIndex | None = None) -> None:
+        self._backend = backend
+        self._capabilities = backend.capabilities
+        self._slots = SlotTable(self._capabilities.n_seq_max)
+        self._ledger = CellLedger(self._capabilities.n_cells)
+        self._index: PrefixIndex = index or LinearPrefixIndex()
+        self.grow = self._ledger.grow
+        self.length = self._ledger.length
+
+    @property
+    def used_cells(self) -> int:
+        return self._ledger.used
+
+    @property
+    def free_cells(self) -> int:
+        return self._ledger.free
+
+    def open(self, tokens: list[int], *, reserve: int, promised: int) -> Opening | None:
+        """A slot for a sequence, or None if slots or cells are lacking.
+
+        `reserve` cells beyond `tokens` must be free, and `promised` ones that running
+        sequences will need. Residents are evicted, oldest first, to make that so.
+        `tokens` is remembered, not copied: it may grow at its end.
+        """
+        source = self._best_source(tokens)
+        if not self._fits(source, len(tokens) + reserve + promised):
+            source = _NOTHING
+            if not self._fits(source, len(tokens) + reserve + promised):
+                return None
+        opening = self._take(source)
+        self._index.insert(opening.slot, tokens)
+        return opening
+
+    def join(self, leader: int, follower: int, length: int) -> None:
+        """Give the waiting slot the first `length` cells of its leader."""
+        self._backend.copy(leader, follower, length)
+        self._ledger.copy(leader, follower, length)
+
+    def retire(self, slot: int, tokens: list[int]) -> None:
+        """The sequence in `slot` has ended; keep what it computed of `tokens` for reuse."""
+        length = self._ledger.length(slot)
+        if length < MIN_MATCH_TOKENS:
+            self.drop(slot)
+            return
+        self._index.insert(slot, tokens[:length])
+        self._slots.retire(slot)
+
+    def drop(self, slot: int) -> None:
+        """Free a slot and its cells."""
+        self._backend.clear(slot)
+        self._ledger.clear(slot)
+        self._index.remove(slot)
+        self._slots.release(slot)
+
+    def resync(self, slot: int, limit: int) -> int:
+        """After an aborted pass: go on from what the backend has, but from `limit` at most."""
+        held = self._backend.length(slot)
+        if held > self._ledger.length(slot):
+            self._ledger.grow(slot, held - self._ledger.length(slot))
+        return self._shorten(slot, min(held, limit))
+
+    def evict_oldest(self, *, keep: int | None = None) -> bool:
+        """Drop the resident that was not used for longest; False if there is none to drop."""
+        for slot in self._slots.residents:
+            if slot != keep:
+                self.drop(slot)
+                return True
+        return False
+
+    def check_integrity(self, running: set[int]) -> None:
+        """Assert that slots, cells and the backend agree; `running` are the slots in use."""
+        self._slots.check_integrity()
+        residents = set(self._slots.residents)
+        assert not residents & running, "a resident slot runs"
+        assert 0 <= self._ledger.used <= self._ledger.n_cells, "more cells than there are"
+        for slot in range(self._slots.n_slots):
+            held = self._ledger.length(slot)
+            assert self._backend.length(slot) == held, f"slot {slot} differs from the backend"
+            assert held == 0 or slot in residents | running, f"slot {slot} leaked its cells"
+
+    def _best_source(self, tokens: list[int]) -> _Source:
+        sources = [self._source(match, len(tokens)) for match in self._index.matches(tokens)]
+        best = max(sources, key=lambda source: source.length, default=_NOTHING)
+        return best if best.length >= MIN_MATCH_TOKENS else _NOTHING
+
+    def _source(self, match: Match, n_tokens: int) -> _Source:
+        """What a matching sequence can give. The last token is always left to compute."""
+        held = self._ledger.length(match.slot)
+        wanted = min(match.length, n_tokens - 1)
+        if self._slots.is_resident(match.slot):
+            return _Source(match.slot, self._reachable(held, wanted))
+        if held < match.length == n_tokens == match.total:
+            return _Source(match.slot, n_tokens, follows=True)
+        if self._capabilities.can_copy_part and wanted - held >= MIN_MATCH_TOKENS:
+            return _Source(match.slot, wanted, follows=True)
+        return _Source(match.slot, self._reachable(held, wanted))
+
+    def _reachable(self, held: int, wanted: int) -> int:
+        """How many of the first `wanted` cells can be had of a sequence that has `held`."""
+        if held <= wanted or self._capabilities.truncation is not Truncation.NEVER:
+            return min(held, wanted)
+        return 0
+
+    def _fits(self, source: _Source, n_cells: int) -> bool:
+        """Evict residents until slot and cells are there; False if that is not enough."""
+        while not self._slots.has_free and not self._is_wholly_wanted(source):
+            if not self.evict_oldest(keep=source.slot):
+                if source.slot is None or not self._slots.is_resident(source.slot):
+                    return False
+                break
+        while self._ledger.free < n_cells - source.length:
+            if not self.evict_oldest(keep=source.slot):
+                return False
+        return True
+
+    def _take(self, source: _Source) -> Opening:
+        if source.slot is None:
+            return Opening(self._slots.claim(), 0)
+        if source.follows:
+            return Opening(self._slots.claim(), 0, source.slot, source.length)
+        if self._is_wholly_wanted(source) or not self._slots.has_free:
+            self._slots.revive(source.slot)
+            return Opening(source.slot, self._shorten(source.slot, source.length))
+        slot = self._slots.claim()
+        return Opening(slot, self._copy(source.slot, slot, source.length))
+
+    def _is_wholly_wanted(self, source: _Source) -> bool:
+        """True if the source is a resident that the new sequence goes on from as it is."""
+        if source.slot is None or not self._slots.is_resident(source.slot):
+            return False
+        return self._ledger.length(source.slot) == source.length
+
+    def _copy(self, source: int, target: int, length: int) -> int:
+        held = self._ledger.length(source)
+        whole = length if self._capabilities.can_copy_part else held
+        self.join(source, target, whole)
+        if self._slots.is_resident(source):
+            self._slots.touch(source)
+        return self._shorten(target, length)
+
+    def _shorten(self, slot: int, length: int) -> int:
+        """Truncate to `length`; a model that cannot do so here loses the cells."""
+        if self._ledger.length(slot) == length:
+            return length
+        if self._backend.truncate(slot, length):
+            self._ledger.truncate(slot, length)
+            return length
+        self._backend.clear(slot)
+        self._ledger.clear(slot)
+        return 0

@@ -1,0 +1,76 @@
+"""A sequence while the engine has it: its tokens so far and how far they are computed."""
+
+from velocity_local.core.events import EngineTimings, Usage
+from velocity_local.worker.engine.backend import Sampler
+from velocity_local.worker.engine.sequence import SequenceSpec
+
+NO_SLOT = -1
+
+
+class LiveSequence:
+    """State of one sequence between submission and end; only the engine's loop changes it."""
+
+    __slots__ = (
+        "admitted_s",
+        "deadline_s",
+        "end_length",
+        "first_token_s",
+        "join_length",
+        "key",
+        "leader",
+        "n_cached",
+        "n_computed",
+        "n_prompt",
+        "reserve_end",
+        "sampler",
+        "slot",
+        "spec",
+        "submitted_s",
+        "tokens",
+    )
+
+    def __init__(self, spec: SequenceSpec, *, n_ctx: int, reserve: int, now_s: float) -> None:
+        self.key = spec.key
+        self.spec = spec
+        self.tokens = [*spec.prompt, *spec.emitted]
+        self.n_prompt = len(spec.prompt)
+        self.n_computed = 0
+        self.n_cached = 0
+        self.slot = NO_SLOT
+        self.sampler: Sampler | None = None
+        self.leader: LiveSequence | None = None
+        self.join_length = 0
+        self.end_length = min(self.n_prompt + spec.max_tokens, n_ctx)
+        self.reserve_end = min(self.end_length, len(self.tokens) + reserve)
+        self.submitted_s = now_s
+        self.deadline_s = None if spec.deadline_s is None else now_s + spec.deadline_s
+        self.admitted_s: float | None = None
+        self.first_token_s: float | None = None
+
+    @property
+    def n_pending(self) -> int:
+        return len(self.tokens) - self.n_computed
+
+    @property
+    def promised(self) -> int:
+        """Cells it was promised at admission and has not taken yet."""
+        return max(0, self.reserve_end - max(self.n_computed, self.join_length))
+
+    def step_back(self) -> None:
+        """Its slot is gone; all of its tokens are to be computed again."""
+        self.slot = NO_SLOT
+        self.n_computed = 0
+        self.leader = None
+        self.join_length = 0
+
+    def usage(self) -> Usage:
+        return Usage(self.n_prompt, len(self.tokens) - self.n_prompt, self.n_cached)
+
+    def timings(self, now_s: float) -> EngineTimings:
+        admitted_s = now_s if self.admitted_s is None else self.admitted_s
+        first_token_s = now_s if self.first_token_s is None else self.first_token_s
+        return EngineTimings(
+            queue_ms=(admitted_s - self.submitted_s) * 1000,
+            prefill_ms=(first_token_s - admitted_s) * 1000,
+            decode_ms=(now_s - first_token_s) * 1000,
+        )

@@ -1,0 +1,346 @@
+"""The engine: sequences in, tokens out, one step at a time. No threads and no text in here."""
+
+from collections.abc import Sequence
+
+from velocity_local.core.clock import Clock
+from velocity_local.core.errors import DeadlineExceeded, ModelError, OutOfMemory, VelocityError
+from velocity_local.core.events import EngineTimings, Usage
+from velocity_local.wire.ipc.messages import EngineLoad
+from velocity_local.worker.engine.backend import (
+    Backend,
+    BackendError,
+    Forward,
+    Sampled,
+    SampleRow,
+    Span,
+)
+from velocity_local.worker.engine.cache import KvCache
+from velocity_local.worker.engine.checks import check
+from velocity_local.worker.engine.live import NO_SLOT, LiveSequence
+from velocity_local.worker.engine.pace import Pace
+from velocity_local.worker.engine.roster import Roster
+from velocity_local.worker.engine.scheduler import StepLimits, plan
+from velocity_local.worker.engine.sequence import (
+    Broken,
+    Ended,
+    EndReason,
+    Prefilling,
+    SequenceEvent,
+    SequenceKey,
+    SequenceSpec,
+    Token,
+)
+
+# Cells kept free for the answer of an admitted sequence. A longer answer goes on as long as
+# there is room; after that the youngest sequence steps back into the queue.
+RESERVE_TOKENS = 256
+
+_Batch = list[tuple[LiveSequence, int]]
+
+
+class Engine:
+    """Owns every sequence of one backend. All methods belong to one thread, except `interrupt`."""
+
+    def __init__(
+        self, backend: Backend, *, clock: Clock, reserve_tokens: int = RESERVE_TOKENS
+    ) -> None:
+        self._capabilities = backend.capabilities
+        assert self._capabilities.n_batch >= self._capabilities.n_seq_max
+        assert self._capabilities.n_cells >= self._capabilities.n_ctx
+        self._backend = backend
+        self._clock = clock
+        self._reserve_tokens = reserve_tokens
+        self._is_end = backend.tokenizer.is_end
+        self._cache = KvCache(backend)
+        self._roster = Roster()
+        self._pace = Pace(n_batch=self._capabilities.n_batch, tile=self._capabilities.prefill_tile)
+        self._events: list[SequenceEvent] = []
+        self._is_blocked = False
+        self._is_prefill_step = False
+        self._step_ms = 0.0
+
+    @property
+    def has_work(self) -> bool:
+        return len(self._roster) > 0 or bool(self._events)
+
+    def load(self) -> EngineLoad:
+        roster = self._roster
+        return EngineLoad(
+            len(roster.running), len(roster.waiting), self._cache.used_cells, self._step_ms
+        )
+
+    def submit(self, specs: Sequence[SequenceSpec]) -> None:
+        """Queue sequences. Equal prompts share one prefill, whoever asked for them.
+
+        What cannot run is answered in the next step, with `Broken`.
+        """
+        now_s = self._clock.monotonic_s()
+        n_ctx = self._capabilities.n_ctx
+        for spec in specs:
+            try:
+                check(spec, self._capabilities)
+            except VelocityError as error:
+                self._events.append(Broken(spec.key, error.info()))
+                continue
+            self._roster.add(
+                LiveSequence(spec, n_ctx=n_ctx, reserve=self._reserve_tokens, now_s=now_s)
+            )
+
+    def cancel(self, handle: int) -> None:
+        """Forget all sequences of a request; no event of them follows. Unknown ones are fine."""
+        self._events = [event for event in self._events if event.key.handle != handle]
+        for sequence in self._roster.of_handle(handle):
+            self._leave(sequence)
+
+    def finish(self, key: SequenceKey) -> tuple[Usage, EngineTimings] | None:
+        """End a sequence from outside (its text holds a stop). None if it has ended already."""
+        sequence = self._roster.get(key)
+        if sequence is None:
+            return None
+        self._leave(sequence)
+        return sequence.usage(), sequence.timings(self._clock.monotonic_s())
+
+    def interrupt(self) -> None:
+        """From any thread: stop a prefill step that is running, so that a cancel is seen soon.
+
+        The tokens of that step are computed again for all who were in it.
+        """
+        if self._is_prefill_step:
+            self._backend.request_abort()
+
+    def warm_up(self) -> None:
+        """Touch all weights and learn the pace, before there is anyone to wait for it."""
+        n_rows = min(self._capabilities.prefill_tile, self._capabilities.n_ctx)
+        started_s = self._clock.monotonic_s()
+        for tokens in ((0,), (0,) * n_rows):
+            started_s = self._clock.monotonic_s()
+            self._backend.forward([Span(0, 0, tokens, wants_logits=True)])
+            self._backend.clear(0)
+        self._pace.observe(n_rows, (self._clock.monotonic_s() - started_s) * 1000)
+
+    def step(self) -> list[SequenceEvent]:
+        """Admit, plan, compute and sample once; the events in the order of each sequence."""
+        started_s = self._clock.monotonic_s()
+        if started_s >= self._roster.next_deadline_s:
+            self._expire(started_s)
+        if self._roster.waiting and not self._is_blocked:
+            self._admit(started_s)
+        batch = self._plan()
+        if batch:
+            self._compute(batch)
+            self._step_ms = (self._clock.monotonic_s() - started_s) * 1000
+            if self._is_prefill_step:
+                self._pace.observe(sum(n for _, n in batch), self._step_ms)
+                self._is_prefill_step = False
+        events, self._events = self._events, []
+        return events
+
+    def check_integrity(self) -> None:
+        """Assert what must hold between steps."""
+        self._roster.check_integrity()
+        self._cache.check_integrity({sequence.slot for sequence in self._roster.running})
+        for sequence in self._roster.waiting:
+            assert sequence.slot == NO_SLOT, f"{sequence.key} waits with a slot"
+        for sequence in self._roster.running:
+            assert self._cache.length(sequence.slot) == sequence.n_computed
+            assert sequence.n_pending > 0, f"{sequence.key} has nothing to compute"
+            assert sequence.leader is None or sequence.leader in self._roster.running
+
+    def _expire(self, now_s: float) -> None:
+        for sequence in self._roster.take_expired(now_s):
+            allowed_s = sequence.spec.deadline_s
+            error = DeadlineExceeded(
+                f"not done within {allowed_s:g} s; allow more, or ask for less"
+            )
+            self._leave(sequence)
+            self._events.append(Broken(sequence.key, error.info()))
+
+    def _admit(self, now_s: float) -> None:
+        """Give slots to waiting sequences, first come first served, until one does not fit."""
+        while self._roster.waiting:
+            sequence = self._roster.waiting[0]
+            if self._end_of(sequence) is not None:
+                self._begin(sequence, now_s)
+                self._end_if_done(sequence)
+            elif self._has_sampler(sequence) and not self._open(sequence, now_s):
+                self._is_blocked = True
+                return
+
+    def _has_sampler(self, sequence: LiveSequence) -> bool:
+        """Make the sequence's sampler once and replay what was emitted; False if it broke."""
+        if sequence.sampler is not None:
+            return True
+        spec = sequence.spec
+        try:
+            sequence.sampler = self._backend.sampler(spec.sampling, spec.prompt)
+        except VelocityError as error:
+            self._break(sequence, error)
+            return False
+        for token in spec.emitted:
+            sequence.sampler.accept(token)
+        return True
+
+    def _open(self, sequence: LiveSequence, now_s: float) -> bool:
+        opening = self._cache.open(
+            sequence.tokens,
+            reserve=max(0, sequence.reserve_end - len(sequence.tokens)),
+            promised=self._roster.promised_cells(),
+        )
+        if opening is None:
+            return False
+        self._roster.start(sequence)
+        sequence.slot = opening.slot
+        sequence.n_computed = opening.length
+        if opening.leader is None:
+            self._begin(sequence, now_s)
+        else:
+            sequence.leader = self._roster.in_slot(opening.leader)
+            sequence.join_length = opening.join
+        return True
+
+    def _begin(self, sequence: LiveSequence, now_s: float) -> None:
+        """Tell, once, that a sequence has left the queue."""
+        if sequence.admitted_s is None:
+            sequence.admitted_s = now_s
+            sequence.n_cached = min(sequence.n_computed, sequence.n_prompt)
+            self._events.append(Prefilling(sequence.key, sequence.n_prompt, sequence.n_cached))
+
+    def _plan(self) -> _Batch:
+        while True:
+            ready = [s for s in self._roster.running if s.leader is None]
+            pending = [len(s.tokens) - s.n_computed for s in ready]
+            counts = plan(pending, self._limits())
+            if self._cache.free_cells >= sum(counts) or not self._make_room():
+                return [(s, n) for s, n in zip(ready, counts, strict=True) if n]
+
+    def _limits(self) -> StepLimits:
+        capabilities, pace = self._capabilities, self._pace
+        return StepLimits(
+            capabilities.n_batch, capabilities.prefill_tile, pace.alone_rows, pace.mixed_rows
+        )
+
+    def _make_room(self) -> bool:
+        """Free cells: a resident's, else the youngest sequence goes back to the queue."""
+        if self._cache.evict_oldest():
+            return True
+        if len(self._roster.running) <= 1:
+            return False
+        self._requeue(self._roster.running[-1])
+        return True
+
+    def _compute(self, batch: _Batch) -> None:
+        spans = [_span(sequence, n_tokens) for sequence, n_tokens in batch]
+        self._is_prefill_step = any(n_tokens > 1 for _, n_tokens in batch)
+        try:
+            outcome = self._backend.forward(spans)
+            if outcome is Forward.DONE:
+                self._sample(batch)
+            elif outcome is Forward.FULL:
+                self._on_full(batch)
+            else:
+                self._on_aborted(batch)
+        except BackendError as error:
+            self._break_batch(batch, ModelError(f"the model's library failed: {error}; try again"))
+
+    def _break_batch(self, batch: _Batch, error: VelocityError) -> None:
+        """Fail all that were part of a pass, those included that shared its logits."""
+        sharers = [s for s in self._roster.running if s.n_pending == 0]
+        for sequence in {id(s): s for s in (*(s for s, _ in batch), *sharers)}.values():
+            self._break(sequence, error)
+
+    def _sample(self, batch: _Batch) -> None:
+        owners: list[LiveSequence] = []
+        rows: list[SampleRow] = []
+        for index, (sequence, n_tokens) in enumerate(batch):
+            self._cache.grow(sequence.slot, n_tokens)
+            sequence.n_computed += n_tokens
+            if sequence.n_computed == len(sequence.tokens):
+                owners.append(sequence)
+                rows.append(_row(sequence, index))
+        if self._is_prefill_step:
+            self._join_followers(owners, rows)
+        for sequence, sampled in zip(owners, self._backend.sample(rows), strict=True):
+            self._append(sequence, sampled)
+
+    def _join_followers(self, owners: list[LiveSequence], rows: list[SampleRow]) -> None:
+        """Copy prefixes to those who waited for them; a whole prompt shares its logits too."""
+        for follower in [s for s in self._roster.running if s.leader is not None]:
+            leader = follower.leader
+            if leader is None or leader.n_computed < follower.join_length:
+                continue
+            self._cache.join(leader.slot, follower.slot, follower.join_length)
+            follower.n_computed = follower.join_length
+            follower.leader = None
+            self._begin(follower, self._clock.monotonic_s())
+            if follower.n_pending == 0:
+                rows.append(_row(follower, rows[owners.index(leader)].span))
+                owners.append(follower)
+
+    def _on_full(self, batch: _Batch) -> None:
+        """The library found no room where the ledger did: make some, else give up on one."""
+        if not self._make_room():
+            self._break(batch[-1][0], OutOfMemory("the KV cache is full; ask for less"))
+
+    def _on_aborted(self, batch: _Batch) -> None:
+        """Parts of the batch may have been computed; their logits are lost."""
+        for sequence, _ in batch:
+            limit = len(sequence.tokens) - 1
+            sequence.n_computed = self._cache.resync(sequence.slot, limit)
+
+    def _append(self, sequence: LiveSequence, sampled: Sampled) -> None:
+        if sequence.first_token_s is None:
+            sequence.first_token_s = self._clock.monotonic_s()
+        sequence.tokens.append(sampled.token)
+        self._events.append(Token(sequence.key, sampled))
+        self._end_if_done(sequence)
+
+    def _end_of(self, sequence: LiveSequence) -> EndReason | None:
+        n_tokens = len(sequence.tokens)
+        if n_tokens > sequence.n_prompt and self._is_end(sequence.tokens[-1]):
+            return "stop"
+        return "length" if n_tokens >= sequence.end_length else None
+
+    def _end_if_done(self, sequence: LiveSequence) -> None:
+        reason = self._end_of(sequence)
+        if reason is not None:
+            self._leave(sequence)
+            timings = sequence.timings(self._clock.monotonic_s())
+            self._events.append(Ended(sequence.key, reason, sequence.usage(), timings))
+
+    def _break(self, sequence: LiveSequence, error: VelocityError) -> None:
+        """End in an error; what the sequence computed is not trusted any more."""
+        self._leave(sequence, keep_cells=False)
+        self._events.append(Broken(sequence.key, error.info()))
+
+    def _leave(self, sequence: LiveSequence, *, keep_cells: bool = True) -> None:
+        """Take a sequence out, whatever its state; its slot and promise are free."""
+        for follower in reversed(self._roster.followers_of(sequence)):
+            self._requeue(follower)
+        self._roster.remove(sequence)
+        if sequence.slot != NO_SLOT and keep_cells:
+            self._cache.retire(sequence.slot, sequence.tokens)
+        elif sequence.slot != NO_SLOT:
+            self._cache.drop(sequence.slot)
+        if sequence.sampler is not None:
+            sequence.sampler.close()
+        self._is_blocked = False
+
+    def _requeue(self, sequence: LiveSequence) -> None:
+        """Back to the head of the queue: its tokens are kept, its cells are not."""
+        for follower in reversed(self._roster.followers_of(sequence)):
+            self._requeue(follower)
+        self._cache.drop(sequence.slot)
+        self._roster.requeue(sequence)
+        sequence.step_back()
+        self._is_blocked = True
+
+
+def _span(sequence: LiveSequence, n_tokens: int) -> Span:
+    start = sequence.n_computed
+    end = start + n_tokens
+    return Span(sequence.slot, start, sequence.tokens[start:end], end == len(sequence.tokens))
+
+
+def _row(sequence: LiveSequence, span: int) -> SampleRow:
+    assert sequence.sampler is not None
+    return SampleRow(span, sequence.sampler, sequence.spec.top_logprobs)

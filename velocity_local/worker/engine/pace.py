@@ -1,0 +1,49 @@
+"""How large a step may be, learned from how long steps take on this machine."""
+
+STALL_TARGET_MS = 250.0
+STEP_LIMIT_MS = 2000.0
+
+
+class Pace:
+    """Turns the measured time of a tile of rows into rows per step.
+
+    Beside decoding sequences a step aims at `stall_target_ms`, but has at least one tile. With
+    no one to wait for it, a prefill step has `n_batch` rows: the same cuts every time, hence
+    the same bits. It is halved only where a step would outlast `step_limit_ms`, so that a slow
+    machine still answers pings and cancels between steps.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_batch: int,
+        tile: int,
+        stall_target_ms: float = STALL_TARGET_MS,
+        step_limit_ms: float = STEP_LIMIT_MS,
+    ) -> None:
+        self._n_batch = n_batch
+        self._tile = tile
+        self._stall_target_ms = stall_target_ms
+        self._step_limit_ms = step_limit_ms
+        self._tile_ms = 0.0
+        self.alone_rows = n_batch
+        self.mixed_rows = n_batch
+
+    def observe(self, n_rows: int, step_ms: float) -> None:
+        """Learn from a step; those of less than a tile say nothing about prefill."""
+        if n_rows < self._tile:
+            return
+        tile_ms = step_ms * self._tile / n_rows
+        self._tile_ms = (self._tile_ms + tile_ms) / 2 if self._tile_ms else tile_ms
+        self.mixed_rows = self._rows_within(self._stall_target_ms)
+        self.alone_rows = self._halved_to_fit()
+
+    def _rows_within(self, target_ms: float) -> int:
+        tiles = int(target_ms / self._tile_ms) if self._tile_ms else self._n_batch
+        return min(max(1, tiles) * self._tile, self._n_batch)
+
+    def _halved_to_fit(self) -> int:
+        rows = self._n_batch
+        while rows > self._tile and rows / self._tile * self._tile_ms > self._step_limit_ms:
+            rows //= 2
+        return rows
