@@ -8,10 +8,10 @@ import msgspec
 from velocity_local.core.clock import Clock
 from velocity_local.core.errors import BY_CODE, ErrorInfo, InternalError
 from velocity_local.core.events import Delta, Event, Failed, Finished, Started
+from velocity_local.core.history import RequestRow
 from velocity_local.core.models import ModelEntry
 from velocity_local.core.requests import GenerationRequest
 from velocity_local.daemon.gateway.ports import StreamInfo
-from velocity_local.daemon.store.requests import RequestRow
 
 _CLIENT_CLOSED = 499  # nginx's status for a client that did not wait
 _MS = 1000.0

@@ -14,6 +14,7 @@ import msgspec
 from velocity_local.core.clock import Clock
 from velocity_local.core.errors import VelocityError
 from velocity_local.core.events import Event, Failed, Finished, Started
+from velocity_local.core.history import RequestRow
 from velocity_local.core.models import ModelEntry
 from velocity_local.core.requests import (
     DetokenizeRequest,
@@ -32,7 +33,6 @@ from velocity_local.daemon.gateway.ports import (
     Runner,
     StreamInfo,
 )
-from velocity_local.daemon.store.requests import RequestRow
 from velocity_local.wire.ipc.messages import Embedded, Tokenized
 
 R = TypeVar("R", TokenizeRequest, DetokenizeRequest, RenderRequest)

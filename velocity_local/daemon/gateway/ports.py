@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from velocity_local.core.events import Event
+from velocity_local.core.history import RequestRow
 from velocity_local.core.models import ModelEntry
 from velocity_local.core.requests import (
     DetokenizeRequest,
@@ -13,7 +14,6 @@ from velocity_local.core.requests import (
     RenderRequest,
     TokenizeRequest,
 )
-from velocity_local.daemon.store.requests import RequestRow
 from velocity_local.wire.ipc.messages import Embedded, Tokenized
 
 

@@ -7,6 +7,7 @@ import msgspec
 
 from velocity_local.core.errors import ModelNotFound, VelocityError
 from velocity_local.core.events import Event
+from velocity_local.core.history import RequestRow
 from velocity_local.core.models import ModelEntry
 from velocity_local.core.requests import (
     DetokenizeRequest,
@@ -16,7 +17,6 @@ from velocity_local.core.requests import (
     TokenizeRequest,
 )
 from velocity_local.daemon.gateway.ports import EventStream
-from velocity_local.daemon.store.requests import RequestRow
 from velocity_local.wire.ipc.messages import Embedded, Tokenized
 
 ENTRY = ModelEntry(

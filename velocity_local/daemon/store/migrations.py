@@ -1,0 +1,85 @@
+"""The schema's history: one function for each step, in order, never changed once released.
+
+A step and the record of it are one transaction; the database's `user_version` is the number of
+steps it has seen. The step's own log lives in sqlite-utils' `_sqlite_migrations`.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from velocity_local.core.killpoints import maybe_kill
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+Step = Callable[[sqlite3.Connection], None]
+
+
+def m001_requests(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        """
+        CREATE TABLE requests (
+            id TEXT PRIMARY KEY NOT NULL,
+            created_s REAL NOT NULL,
+            dialect TEXT NOT NULL,
+            endpoint TEXT NOT NULL,
+            model TEXT NOT NULL,
+            fingerprint TEXT NOT NULL,
+            status TEXT NOT NULL,
+            http_status INTEGER NOT NULL,
+            stream INTEGER NOT NULL,
+            parameters TEXT NOT NULL,
+            client TEXT NOT NULL,
+            choices INTEGER NOT NULL,
+            prompt_tokens INTEGER,
+            cached_tokens INTEGER,
+            completion_tokens INTEGER,
+            queue_ms REAL,
+            load_ms REAL,
+            prefill_ms REAL,
+            ttft_ms REAL,
+            itl_p50_ms REAL,
+            itl_p95_ms REAL,
+            itl_max_ms REAL,
+            decode_ms REAL,
+            total_ms REAL,
+            tokens_per_s REAL,
+            finish_reason TEXT,
+            resumes INTEGER NOT NULL,
+            error_code TEXT,
+            error_message TEXT,
+            prompt_text TEXT,
+            answer_text TEXT
+        )
+        """
+    )
+    connection.execute("CREATE INDEX requests_created ON requests (created_s, id)")
+    connection.execute("CREATE INDEX requests_running ON requests (id) WHERE status = 'running'")
+
+
+STEPS: tuple[Step, ...] = (m001_requests,)
+
+
+def apply(connection: sqlite3.Connection, steps: tuple[Step, ...] = STEPS) -> None:
+    """Take the database through the steps it has not seen.
+
+    Raises:
+        sqlite3.Error: if a step fails; that step is then undone and those before it stay.
+    """
+    from sqlite_utils import Database, Migrations  # noqa: PLC0415 - 70 ms, only if one is pending
+
+    migrations = Migrations("velocity-local")
+    for version, step in enumerate(steps, start=1):
+        migrations(name=step.__name__)(_recorded(step, version))
+    migrations.apply(Database(connection, recursive_triggers=False, execute_plugins=False))
+
+
+def _recorded(step: Step, version: int) -> Callable[["Database"], None]:
+    def run(database: "Database") -> None:
+        maybe_kill("migration.before_step")
+        step(database.conn)
+        database.conn.execute(f"PRAGMA user_version = {version:d}")
+        maybe_kill("migration.after_step")
+
+    return run
