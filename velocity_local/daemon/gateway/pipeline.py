@@ -63,16 +63,17 @@ class Gateway:
         self._admission = Admission(most_waiting, clock)
         self._settling: set[asyncio.Task[None]] = set()
 
-    def models(self) -> Sequence[ModelEntry]:
-        return self._models.entries()
+    async def models(self) -> Sequence[ModelEntry]:
+        return await self._models.entries()
 
-    def model(self, name: str) -> ModelEntry:
+    async def model(self, name: str) -> ModelEntry:
         """The model of that name.
 
         Raises:
             ModelNotFound: telling near names.
+            InvalidModel: its file is damaged or hostile.
         """
-        return self._models.resolve(name)
+        return await self._models.resolve(name)
 
     def is_ready(self) -> tuple[bool, str]:
         return self._runner.readiness()
@@ -92,7 +93,7 @@ class Gateway:
         """
         run = _Run(self._measurement(request, origin))
         try:
-            entry = self._models.resolve(request.model)
+            entry = await self._models.resolve(request.model)
             run.measurement.model = entry
             run.ticket = self._admission.enter()
             self._recorder.begin(run.measurement.row())
@@ -115,7 +116,7 @@ class Gateway:
         """
         run = _Run(self._measurement(_as_generation(request), origin))
         try:
-            entry = self._models.resolve(request.model)
+            entry = await self._models.resolve(request.model)
             run.measurement.model = entry
             embedded = await self._runner.embed(msgspec.structs.replace(request, model=entry.id))
         except VelocityError as error:
@@ -125,20 +126,20 @@ class Gateway:
         return embedded
 
     async def tokenize(self, request: TokenizeRequest) -> Tokenized:
-        return await self._runner.tokenize(self._resolved(request))
+        return await self._runner.tokenize(await self._resolved(request))
 
     async def detokenize(self, request: DetokenizeRequest) -> str:
-        return await self._runner.detokenize(self._resolved(request))
+        return await self._runner.detokenize(await self._resolved(request))
 
     async def render(self, request: RenderRequest) -> str:
-        return await self._runner.render(self._resolved(request))
+        return await self._runner.render(await self._resolved(request))
 
     async def close(self) -> None:
         """Wait for rows that are still on their way."""
         await asyncio.gather(*self._settling)
 
-    def _resolved(self, request: R) -> R:
-        entry = self._models.resolve(request.model)
+    async def _resolved(self, request: R) -> R:
+        entry = await self._models.resolve(request.model)
         return msgspec.structs.replace(request, model=entry.id)
 
     def _bounded(self, request: GenerationRequest, entry: ModelEntry) -> GenerationRequest:

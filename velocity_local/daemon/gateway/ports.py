@@ -65,13 +65,14 @@ class Runner(Protocol):
 class Models(Protocol):
     """The models on this machine."""
 
-    def entries(self) -> Sequence[ModelEntry]: ...
+    async def entries(self) -> Sequence[ModelEntry]: ...
 
-    def resolve(self, name: str) -> ModelEntry:
+    async def resolve(self, name: str) -> ModelEntry:
         """The model of that name.
 
         Raises:
             ModelNotFound: telling near names.
+            InvalidModel: its file is damaged or hostile.
         """
         ...
 

@@ -73,10 +73,10 @@ class ScriptedRunner:
 
 
 class OneModel:
-    def entries(self) -> Sequence[ModelEntry]:
+    async def entries(self) -> Sequence[ModelEntry]:
         return [ENTRY]
 
-    def resolve(self, name: str) -> ModelEntry:
+    async def resolve(self, name: str) -> ModelEntry:
         if name.lower() != ENTRY.id:
             raise ModelNotFound(f"no model {name!r}; near: demo", param="model")
         return ENTRY
