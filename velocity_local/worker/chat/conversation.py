@@ -1,0 +1,109 @@
+"""A conversation in the shape that chat templates expect: Hugging Face's dicts."""
+
+import json
+from typing import Any
+
+from velocity_local.core.errors import InvalidRequest
+from velocity_local.core.messages import Message, Tool, ToolCall
+from velocity_local.core.requests import ChatPrompt
+
+MAX_KWARGS = 16
+RESERVED = frozenset(
+    {
+        "messages",
+        "tools",
+        "documents",
+        "add_generation_prompt",
+        "continue_final_message",
+        "bos_token",
+        "eos_token",
+        "raise_exception",
+        "strftime_now",
+    }
+)
+
+
+def continues_final(prompt: ChatPrompt) -> bool:
+    """True if the answer goes on with the last message instead of starting one."""
+    return bool(prompt.messages) and prompt.messages[-1].role == "assistant"
+
+
+def check_kwargs(kwargs: dict[str, str | int | float | bool | None]) -> None:
+    """Refuse what would replace the template's own variables.
+
+    Raises:
+        InvalidRequest: naming the argument.
+    """
+    if len(kwargs) > MAX_KWARGS:
+        raise InvalidRequest(
+            f"chat_template_kwargs has {len(kwargs)} entries; at most {MAX_KWARGS}",
+            param="chat_template_kwargs",
+        )
+    for name in kwargs:
+        if name in RESERVED or not name.isidentifier():
+            raise InvalidRequest(
+                f"chat_template_kwargs may not set {name!r}; use another name",
+                param="chat_template_kwargs",
+            )
+
+
+def message_dicts(
+    messages: tuple[Message, ...], *, keeps_developer: bool = False
+) -> list[dict[str, Any]]:
+    """Messages as templates read them.
+
+    `developer` is OpenAI's newer word for `system`; a template that does not know it gets the
+    older one (`keeps_developer` False).
+    """
+    return [_message(message, keeps_developer=keeps_developer) for message in messages]
+
+
+def _message(message: Message, *, keeps_developer: bool) -> dict[str, Any]:
+    is_developer = message.role == "developer" and not keeps_developer
+    turn: dict[str, Any] = {"role": "system" if is_developer else message.role}
+    turn["content"] = _content(message)
+    if message.name is not None:
+        turn["name"] = message.name
+    if message.reasoning is not None:
+        turn["reasoning_content"] = message.reasoning
+    if message.tool_calls:
+        turn["tool_calls"] = [_tool_call(call) for call in message.tool_calls]
+    if message.tool_call_id is not None:
+        turn["tool_call_id"] = message.tool_call_id
+    return turn
+
+
+def _content(message: Message) -> str | None:
+    """None only beside tool calls, where it is OpenAI's own shape; templates print it else."""
+    if message.content is None and not message.tool_calls:
+        return ""
+    return message.content
+
+
+def _tool_call(call: ToolCall) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": _arguments(call.arguments)}
+    return {"id": call.id, "type": "function", "function": function}
+
+
+def _arguments(source: str) -> Any:
+    """The arguments as an object when they parse, else the text itself."""
+    try:
+        return json.loads(source)
+    except (ValueError, RecursionError):
+        return source
+
+
+def tool_dicts(tools: tuple[Tool, ...]) -> list[dict[str, Any]] | None:
+    """Tools in OpenAI's JSON shape; None if there are none, as templates ask."""
+    return [{"type": "function", "function": _function(tool)} for tool in tools] or None
+
+
+def _function(tool: Tool) -> dict[str, Any]:
+    function: dict[str, Any] = {"name": tool.name}
+    if tool.description is not None:
+        function["description"] = tool.description
+    if tool.parameters is not None:
+        function["parameters"] = tool.parameters
+    if tool.strict is not None:
+        function["strict"] = tool.strict
+    return function

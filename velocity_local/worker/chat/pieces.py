@@ -1,0 +1,34 @@
+"""A vocabulary's pieces, remembered: bytes of every token seen, and its text where it stands
+alone.
+"""
+
+from collections.abc import Callable
+
+
+class PieceTable:
+    """Looks a token up once. `text` is None for pieces that are not complete UTF-8."""
+
+    def __init__(self, piece: Callable[[int], bytes]) -> None:
+        self._piece = piece
+        self._bytes: dict[int, bytes] = {}
+        self._texts: dict[int, str | None] = {}
+
+    def piece(self, token: int) -> bytes:
+        known = self._bytes.get(token)
+        if known is None:
+            known = self._bytes[token] = self._piece(token)
+        return known
+
+    def text(self, token: int) -> str | None:
+        try:
+            return self._texts[token]
+        except KeyError:
+            text = self._texts[token] = _decode(self.piece(token))
+            return text
+
+
+def _decode(piece: bytes) -> str | None:
+    try:
+        return piece.decode()
+    except UnicodeDecodeError:
+        return None
