@@ -19,7 +19,10 @@ from velocity_local.daemon.store.migrations import STEPS, Step
 logger = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_S = 5.0
-_VERSION_OFFSET = 60  # of user_version in the file's header, four bytes, big-endian
+# the file's header, https://sqlite.org/fileformat2.html#the_database_header
+_MAGIC = b"SQLite format 3\x00"
+_HEADER_BYTES = 100
+_VERSION_OFFSET = 60  # four bytes, big-endian
 DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _PRAGMAS = (
     "trusted_schema = OFF",
@@ -159,10 +162,12 @@ def _version_in_header(path: Path) -> int:
     """Without SQLite: opening a database in WAL mode may already change files beside it."""
     try:
         with path.open("rb") as file:
-            file.seek(_VERSION_OFFSET)
-            return int.from_bytes(file.read(4), "big", signed=True)
+            header = file.read(_HEADER_BYTES)
     except FileNotFoundError:
         return 0
+    if not header.startswith(_MAGIC):
+        return 0
+    return int.from_bytes(header[_VERSION_OFFSET : _VERSION_OFFSET + 4], "big", signed=True)
 
 
 def _version_in_log(path: Path) -> int:

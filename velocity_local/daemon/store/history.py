@@ -14,7 +14,7 @@ from velocity_local.daemon.store import requests, statistics
 from velocity_local.daemon.store.database import check_version, open_writer
 from velocity_local.daemon.store.readers import Readers
 from velocity_local.daemon.store.requests import Filter, Page, Sort
-from velocity_local.daemon.store.writer import Kept, Once, Writer
+from velocity_local.daemon.store.writer import RETRY_S, Kept, Once, Writer
 
 T = TypeVar("T")
 _ROW_BYTES = 1024  # of a row beside its texts, generously
@@ -38,6 +38,7 @@ class History:
         *,
         clock: Clock,
         observe_commit: Callable[[float, int], None] = _no_observer,
+        retry_s: float = RETRY_S,
     ) -> None:
         self._path = path
         self._clock = clock
@@ -46,6 +47,7 @@ class History:
             lambda is_suspect: open_writer(path, is_suspect=is_suspect),
             clock=clock,
             observe_commit=observe_commit,
+            retry_s=retry_s,
         )
 
     async def open(self) -> None:

@@ -71,14 +71,13 @@ class Writer:
         clock: Clock,
         observe_commit: Callable[[float, int], None],
         retry_s: float = RETRY_S,
-        held_bytes: int = HELD_BYTES,
     ) -> None:
         self._connect = connect
         self._clock = clock
         self._observe_commit = observe_commit
         self._retry_s = retry_s
         self._inbox: queue.SimpleQueue[Kept | Once | None] = queue.SimpleQueue()
-        self._held = _Held(held_bytes)
+        self._held = _Held(HELD_BYTES)
         self._connection: sqlite3.Connection | None = None
         self._retry_at_s = 0.0
         self._is_suspect = False
@@ -127,9 +126,9 @@ class Writer:
         self._disconnect()
 
     def _take(self) -> list[Kept | Once | None]:
-        """Every job that waits; after a while none, if rows wait to be tried again."""
+        """Every job that waits; after a while none, if the disk is to be tried again."""
         try:
-            jobs = [self._inbox.get(timeout=self._retry_s if self._held.rows else None)]
+            jobs = [self._inbox.get(timeout=None if self.degraded is None else self._retry_s)]
         except queue.Empty:
             return []
         while not self._inbox.empty():
@@ -138,7 +137,8 @@ class Writer:
 
     def _commit(self, jobs: list[Kept]) -> None:
         self._held.add(jobs)
-        if self._held.rows and self._clock.monotonic_s() >= self._retry_at_s:
+        is_due = self._clock.monotonic_s() >= self._retry_at_s
+        if is_due and (self._held.rows or self.degraded is not None):
             try:
                 self._write(list(self._held.rows))
             except _STORE_FAULTS as error:
