@@ -1,0 +1,189 @@
+"""Everything that happens to a request before the engine sees it. Runs on the lanes' threads."""
+
+import hashlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from velocity_local.core.errors import InvalidRequest, UnsupportedField
+from velocity_local.core.requests import ChatPrompt, GenerationRequest
+from velocity_local.core.sampling import MAX_SEED, SamplingParams
+from velocity_local.wire.ipc.messages import (
+    Detokenize,
+    Detokenized,
+    Embed,
+    Generate,
+    Render,
+    Rendered,
+    Resumed,
+    Tokenize,
+    Tokenized,
+)
+from velocity_local.worker.chat.pieces import PieceTable
+from velocity_local.worker.chat.pipeline import ChoicePipeline, Delivered, OutputPlan
+from velocity_local.worker.embeddings import EmbeddingJob
+from velocity_local.worker.engine.backend import Capabilities, Tokenizer
+from velocity_local.worker.engine.checks import check
+from velocity_local.worker.engine.sequence import SequenceKey, SequenceSpec
+from velocity_local.worker.prompts import Prompts, ReadyPrompt
+from velocity_local.worker.streams import Choice
+
+
+class Prepared(NamedTuple):
+    """A request ready for the engine: one spec and one choice for each answer to be written."""
+
+    handle: int
+    specs: tuple[SequenceSpec, ...]
+    choices: tuple[Choice, ...]
+
+
+class Preparation:
+    """Turns commands into work for the engine, or into their answers. Raises `RequestError`."""
+
+    def __init__(
+        self,
+        prompts: Prompts,
+        tokenizer: Tokenizer,
+        capabilities: Capabilities,
+        pieces: PieceTable,
+        n_embd: int,
+    ) -> None:
+        self._prompts = prompts
+        self._tokenizer = tokenizer
+        self._capabilities = capabilities
+        self._pieces = pieces
+        self._n_embd = n_embd
+
+    def generate(self, command: Generate) -> Prepared:
+        request = command.request
+        if not self._capabilities.can_generate:
+            raise InvalidRequest(
+                f"{request.model} is an embedding model; ask it for embeddings", param="model"
+            )
+        self._check_sampling(request)
+        prompt = self._prompts.ready(request.prompt)
+        resumed = {choice.index: choice for choice in command.resumed}
+        indices = [
+            index for index in range(request.n) if not (index in resumed and resumed[index].done)
+        ]
+        specs = tuple(self._spec(command, prompt, index, resumed.get(index)) for index in indices)
+        for spec in specs:
+            check(spec, self._capabilities)
+        choices = tuple(
+            self._choice(request, prompt, spec.key, resumed.get(spec.key.choice)) for spec in specs
+        )
+        return Prepared(command.handle, specs, choices)
+
+    def embed(self, command: Embed) -> EmbeddingJob:
+        request = command.request
+        if not self._capabilities.can_embed:
+            raise InvalidRequest(
+                f"{request.model} has no embeddings; use an embedding model", param="model"
+            )
+        _check_dimensions(request.dimensions, self._n_embd)
+        inputs = [self._prompts.ready(item).tokens for item in request.inputs]
+        for index, tokens in enumerate(inputs):
+            key = SequenceKey(command.handle, index)
+            check(SequenceSpec(key, tokens, SamplingParams(), 0), self._capabilities)
+        return EmbeddingJob(command.handle, inputs, request.dimensions)
+
+    def tokenize(self, command: Tokenize) -> Tokenized:
+        request = command.request
+        tokens = self._tokenizer.encode(
+            request.text, add_special=request.add_special, parse_special=request.parse_special
+        )
+        pieces = tuple(self._tokenizer.piece_special(token) for token in tokens)
+        return Tokenized(command.handle, tuple(tokens), pieces)
+
+    def detokenize(self, command: Detokenize) -> Detokenized:
+        tokens = command.request.tokens
+        if tokens and not 0 <= min(tokens) <= max(tokens) < self._capabilities.n_vocab:
+            last = self._capabilities.n_vocab - 1
+            raise InvalidRequest(f"token ids are from 0 to {last}", param="tokens")
+        return Detokenized(command.handle, self._prompts.text_of(tokens))
+
+    def render(self, command: Render) -> Rendered:
+        return Rendered(command.handle, self._prompts.render(command.request.prompt))
+
+    def _check_sampling(self, request: GenerationRequest) -> None:
+        n_vocab = self._capabilities.n_vocab
+        for token, _ in request.sampling.logit_bias:
+            if token >= n_vocab:
+                raise InvalidRequest(
+                    f"logit_bias names token {token}; ids are from 0 to {n_vocab - 1}",
+                    param="logit_bias",
+                )
+        if request.echo and request.top_logprobs is not None:
+            raise UnsupportedField(
+                "echo with logprobs needs log-probabilities of the prompt, which are not "
+                "computed; ask for one of them",
+                param="echo",
+            )
+
+    def _spec(
+        self, command: Generate, prompt: ReadyPrompt, index: int, resumed: Resumed | None
+    ) -> SequenceSpec:
+        request = command.request
+        room = max(1, self._capabilities.n_ctx - len(prompt.tokens))
+        return SequenceSpec(
+            SequenceKey(command.handle, index),
+            prompt.tokens,
+            _seeded(request.sampling, index),
+            room if request.max_tokens is None else min(request.max_tokens, room),
+            request.top_logprobs,
+            resumed.tokens if resumed else (),
+            request.deadline_s,
+        )
+
+    def _choice(
+        self,
+        request: GenerationRequest,
+        prompt: ReadyPrompt,
+        key: SequenceKey,
+        resumed: Resumed | None,
+    ) -> Choice:
+        pipeline = ChoicePipeline(key.choice, self._pieces, self._plan(request, prompt, key.choice))
+        if resumed is None:
+            return Choice(pipeline, pipeline.begin())
+        delivered = Delivered(resumed.text_chars, resumed.reasoning_chars, resumed.tool_chars)
+        return Choice(pipeline, pipeline.replay(resumed.tokens, delivered))
+
+    def _plan(self, request: GenerationRequest, prompt: ReadyPrompt, index: int) -> OutputPlan:
+        offers_tools = isinstance(request.prompt, ChatPrompt) and bool(request.prompt.tools)
+        return OutputPlan(
+            _call_ids(request.id, index),
+            request.stop,
+            request.parse_output,
+            prompt.opens_reasoning,
+            self._prompts.dialect if request.parse_output and offers_tools else None,
+            request.top_logprobs is not None,
+            self._echo(prompt) if request.echo else "",
+        )
+
+    def _echo(self, prompt: ReadyPrompt) -> str:
+        return self._prompts.text_of(prompt.tokens) if prompt.text is None else prompt.text
+
+
+def _check_dimensions(dimensions: int | None, n_embd: int) -> None:
+    if dimensions is not None and not 1 <= dimensions <= n_embd:
+        raise InvalidRequest(
+            f"dimensions is {dimensions}; this model has from 1 to {n_embd}", param="dimensions"
+        )
+
+
+def _seeded(sampling: SamplingParams, index: int) -> SamplingParams:
+    """Each choice has a seed of its own, the same one wherever it runs."""
+    if sampling.seed is None or index == 0:
+        return sampling
+    return msgspec.structs.replace(sampling, seed=(sampling.seed + index) % (MAX_SEED + 1))
+
+
+def _call_ids(request_id: str, choice: int) -> Callable[[int], str]:
+    """Names for tool calls that another worker would choose as well."""
+
+    def call_id(index: int) -> str:
+        name = f"{request_id}/{choice}/{index}".encode()
+        return "call_" + hashlib.blake2b(name, digest_size=12).hexdigest()
+
+    return call_id

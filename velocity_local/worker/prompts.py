@@ -1,0 +1,92 @@
+"""Prompts to token ids: renders, tokenizes and checks, away from the engine's thread."""
+
+from typing import NamedTuple
+
+from velocity_local.core.errors import UnsupportedField
+from velocity_local.core.requests import ChatPrompt, Prompt, TextPrompt, TokenPrompt
+from velocity_local.worker.chat import conversation
+from velocity_local.worker.chat.chatml import CHATML
+from velocity_local.worker.chat.render_jobs import RenderJob
+from velocity_local.worker.chat.segments import CLOSE, OPEN
+from velocity_local.worker.chat.tools.dialects import dialect_of
+from velocity_local.worker.engine.backend import Tokenizer
+from velocity_local.worker.render_host import RenderHost
+
+
+class ReadyPrompt(NamedTuple):
+    """A prompt's tokens, its text where it has one, and whether it ends inside `<think>`."""
+
+    tokens: tuple[int, ...]
+    text: str | None = None
+    opens_reasoning: bool = False
+
+
+class Prompts:
+    """One model's way from requests to tokens."""
+
+    def __init__(self, tokenizer: Tokenizer, host: RenderHost) -> None:
+        self._tokenizer = tokenizer
+        self._host = host
+        self._has_template = tokenizer.chat_template is not None
+        self._template = tokenizer.chat_template or CHATML
+        self.dialect = dialect_of(self._template)
+        host.use(self._template, tokenizer.special_tokens)
+
+    def ready(self, prompt: Prompt) -> ReadyPrompt:
+        """The prompt as tokens.
+
+        A template writes its own special tokens, so none are added to what it rendered.
+
+        Raises:
+            RequestError: if a chat template fails or the request asks what it cannot do.
+        """
+        match prompt:
+            case ChatPrompt():
+                text = self.render(prompt)
+                tokens = self._encode(text, add_special=not self._has_template)
+                return ReadyPrompt(tokens, text, _opens_reasoning(prompt, text))
+            case TextPrompt():
+                return ReadyPrompt(self._encode(prompt.text, add_special=True), prompt.text)
+            case TokenPrompt():
+                return ReadyPrompt(prompt.tokens)
+
+    def render(self, prompt: ChatPrompt) -> str:
+        """The conversation as the model's template writes it."""
+        conversation.check_kwargs(prompt.template_kwargs)
+        if prompt.tools:
+            self._check_tools()
+        job = RenderJob(
+            prompt.messages,
+            prompt.tools,
+            prompt.template_kwargs,
+            conversation.continues_final(prompt),
+        )
+        return self._host.render(job)
+
+    def text_of(self, tokens: tuple[int, ...]) -> str:
+        """Tokens as text, control tokens written out."""
+        piece = self._tokenizer.piece_special
+        return b"".join(piece(token) for token in tokens).decode(errors="replace")
+
+    def _encode(self, text: str, *, add_special: bool) -> tuple[int, ...]:
+        return tuple(self._tokenizer.encode(text, add_special=add_special, parse_special=True))
+
+    def _check_tools(self) -> None:
+        if "tools" not in self._template:
+            raise UnsupportedField(
+                "this model's chat template has no place for tools; use a model made for them",
+                param="tools",
+            )
+        if self.dialect is None:
+            raise UnsupportedField(
+                "the form in which this model writes tool calls is not known; "
+                "use a model with the Hermes form (<tool_call>)",
+                param="tools",
+            )
+
+
+def _opens_reasoning(prompt: ChatPrompt, text: str) -> bool:
+    if not conversation.continues_final(prompt):
+        return text.rstrip().endswith(OPEN)
+    beginning = (prompt.messages[-1].content or "").lstrip()
+    return beginning.startswith(OPEN) and CLOSE not in beginning

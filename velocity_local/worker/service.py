@@ -1,0 +1,267 @@
+"""One loaded model at work: commands in, reports out, and the loop that owns the engine.
+
+    commands ─┬───────────────────────────→ inbox → loop: engine, embeddings → reports
+              └→ lanes: render, tokenize ───↗
+
+Every command goes to the inbox. Those that need text work go to a lane as well, which answers
+them itself or puts the prepared request into the inbox.
+"""
+
+import logging
+import queue
+from functools import partial
+from typing import assert_never
+
+from velocity_local.core.clock import Clock
+from velocity_local.core.errors import (
+    ErrorInfo,
+    InternalError,
+    ModelError,
+    TemplateError,
+    VelocityError,
+)
+from velocity_local.core.requests import ChatPrompt
+from velocity_local.wire.ipc.codec import FrameError
+from velocity_local.wire.ipc.messages import (
+    AnyReport,
+    Cancel,
+    Detokenize,
+    Embed,
+    Generate,
+    Load,
+    Ping,
+    Pong,
+    Refused,
+    Render,
+    Shutdown,
+    Step,
+    Tokenize,
+)
+from velocity_local.wire.ipc.transport import Closed, Incoming, ReportWriter
+from velocity_local.worker.chat.pieces import PieceTable
+from velocity_local.worker.embeddings import EmbeddingJob, Embeddings
+from velocity_local.worker.engine.backend import Backend, BackendError
+from velocity_local.worker.engine.loop import Engine
+from velocity_local.worker.lanes import Lane
+from velocity_local.worker.preparation import Preparation, Prepared
+from velocity_local.worker.prompts import Prompts
+from velocity_local.worker.render_host import RenderHost
+from velocity_local.worker.streams import Outbox, Streams
+
+EXIT_OK = 0
+EXIT_PROTOCOL = 2
+EXIT_LOAD_FAILED = 3
+EXIT_BROKEN = 4
+
+_log = logging.getLogger(__name__)
+
+TextCommand = Generate | Embed | Tokenize | Detokenize | Render
+InboxItem = Incoming | Prepared | EmbeddingJob | Refused
+Inbox = queue.SimpleQueue[InboxItem]
+
+
+class WorkerService:
+    """Apart from `notice`, which the reader calls, all methods are the loop's own thread's."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        inbox: Inbox,
+        writer: ReportWriter,
+        host: RenderHost,
+        clock: Clock,
+    ) -> None:
+        tokenizer = backend.tokenizer
+        self._inbox = inbox
+        self._writer = writer
+        self._host = host
+        self._can_generate = backend.capabilities.can_generate
+        self._engine = Engine(backend, clock=clock)
+        self._embeddings = Embeddings(backend)
+        self._streams = Streams(self._engine, tokenizer.is_end)
+        self._preparation = Preparation(
+            Prompts(tokenizer, host),
+            tokenizer,
+            backend.capabilities,
+            PieceTable(tokenizer.piece),
+            backend.loaded.n_embd,
+        )
+        self._preparing: set[int] = set()
+        self._exit_code: int | None = None
+        self._chat_lane = Lane("chat")
+        self._text_lane = Lane("text")
+
+    def warm_up(self) -> None:
+        """Run the model once, so that the first request does not pay for it.
+
+        Raises:
+            BackendError: if it cannot compute.
+        """
+        if self._can_generate:
+            self._engine.warm_up()
+
+    def start(self) -> None:
+        """Start the lanes; the template is compiled before anybody needs it."""
+        self._chat_lane.put(self._compile_template)
+        self._chat_lane.start()
+        self._text_lane.start()
+
+    def notice(self, item: Incoming) -> None:
+        """On the reader's thread, after `item` went to the inbox: begin what need not wait."""
+        match item:
+            case Generate() if isinstance(item.request.prompt, ChatPrompt):
+                self._chat_lane.put(partial(self._answer, item))
+            case Render():
+                self._chat_lane.put(partial(self._answer, item))
+            case Generate() | Embed() | Tokenize() | Detokenize():
+                self._text_lane.put(partial(self._answer, item))
+            case Cancel() | Shutdown():
+                self._engine.interrupt()
+            case _:
+                pass
+
+    def run(self) -> int:
+        """Serve until told to stop; the exit code. With nothing to do, wait for the inbox."""
+        while self._exit_code is None:
+            if not (self._engine.has_work or self._embeddings.has_work):
+                self._handle(self._inbox.get())
+            while not self._inbox.empty():
+                self._handle(self._inbox.get())
+            if self._writer.is_congested:
+                self._writer.wait_until_drained()
+            if self._engine.has_work:
+                self._step()
+            if self._embeddings.has_work:
+                self._embed()
+        return self._exit_code
+
+    def _handle(self, item: InboxItem) -> None:
+        match item:
+            case Prepared():
+                self._submit(item)
+            case EmbeddingJob():
+                if self._is_wanted(item.handle):
+                    self._embeddings.submit(item)
+            case Refused(handle):
+                self._preparing.discard(handle)
+            case _:
+                self._obey(item)
+
+    def _obey(self, command: Incoming) -> None:
+        match command:
+            case Generate(handle) | Embed(handle):
+                self._preparing.add(handle)
+            case Cancel(handle):
+                self._cancel(handle)
+            case Ping(number):
+                self._writer.send(Pong(number, self._engine.load()))
+            case Shutdown() | Closed():
+                self._exit_code = EXIT_OK
+            case FrameError() | Load():
+                _log.error("the daemon broke the protocol: %s", command)
+                self._exit_code = EXIT_PROTOCOL
+            case Tokenize() | Detokenize() | Render():
+                pass  # a lane answers it
+            case _:
+                assert_never(command)
+
+    def _is_wanted(self, handle: int) -> bool:
+        """Take a request out of preparation; False if it was cancelled in there."""
+        is_wanted = handle in self._preparing
+        self._preparing.discard(handle)
+        return is_wanted
+
+    def _submit(self, prepared: Prepared) -> None:
+        if not self._is_wanted(prepared.handle):
+            return
+        for spec, choice in zip(prepared.specs, prepared.choices, strict=True):
+            self._streams.open(spec.key, choice)
+        self._engine.submit(prepared.specs)
+
+    def _cancel(self, handle: int) -> None:
+        self._preparing.discard(handle)
+        self._streams.drop(handle)
+        self._embeddings.cancel(handle)
+        self._engine.cancel(handle)
+
+    def _step(self) -> None:
+        """One engine step and its report. A fault fails who was running, not the worker."""
+        outbox: Outbox = []
+        try:
+            events = self._engine.step()
+        except Exception:  # noqa: BLE001 - supervisor
+            _log.exception("the engine failed")
+            self._abandon(outbox)
+        else:
+            for event in events:
+                try:
+                    self._streams.on(event, outbox)
+                except Exception:  # noqa: BLE001 - supervisor
+                    _log.exception("reading the output of %s failed", event.key)
+                    self._engine.finish(event.key)
+                    self._streams.fail(event.key, _internal("reading the output"), outbox)
+        if outbox:
+            self._writer.send(Step(tuple(outbox), self._engine.load()))
+
+    def _abandon(self, outbox: Outbox) -> None:
+        """Fail every running request; if the engine cannot even forget them, end the process."""
+        for handle in self._streams.handles():
+            self._engine.cancel(handle)
+        self._streams.fail_all(_internal("computing the answer"), outbox)
+        if self._engine.has_work:
+            self._exit_code = EXIT_BROKEN
+
+    def _embed(self) -> None:
+        try:
+            embedded = self._embeddings.step()
+        except BackendError as error:
+            handle = self._embeddings.give_up()
+            self._writer.send(Refused(handle, ModelError(f"embedding failed: {error}").info()))
+            return
+        if embedded is not None:
+            self._writer.send(embedded)
+
+    def _compile_template(self) -> None:
+        try:
+            self._host.prepare()
+        except TemplateError as error:
+            _log.warning("chats with this model will be refused: %s", error.message)
+
+    def _answer(self, command: TextCommand) -> None:
+        """On a lane: answer the command, or hand it prepared to the loop."""
+        try:
+            answer = self._work(command)
+            if isinstance(answer, Prepared | EmbeddingJob):
+                self._inbox.put(answer)
+            else:
+                self._writer.send(answer)
+        except VelocityError as error:
+            self._refuse(command.handle, error.info())
+        except Exception:  # noqa: BLE001 - supervisor
+            _log.exception("preparing request %d failed", command.handle)
+            self._refuse(command.handle, _internal("preparing the request"))
+
+    def _work(self, command: TextCommand) -> Prepared | EmbeddingJob | AnyReport:
+        preparation = self._preparation
+        match command:
+            case Generate():
+                return preparation.generate(command)
+            case Embed():
+                return preparation.embed(command)
+            case Tokenize():
+                return preparation.tokenize(command)
+            case Detokenize():
+                return preparation.detokenize(command)
+            case Render():
+                return preparation.render(command)
+            case _:
+                assert_never(command)
+
+    def _refuse(self, handle: int, error: ErrorInfo) -> None:
+        refused = Refused(handle, error)
+        self._writer.send(refused)
+        self._inbox.put(refused)
+
+
+def _internal(doing: str) -> ErrorInfo:
+    return InternalError(f"a fault while {doing}; the worker's log tells more").info()
