@@ -62,7 +62,7 @@ class FakeBackend:
         if script.load_delay_s:
             self._wait(script.load_delay_s)
         self._faults.on_load()
-        self._tokenizer = ByteTokenizer(chat_template=CHATML if script.chat_template else None)
+        self._tokenizer = ByteTokenizer(chat_template=_template(script))
         self._capabilities = _capabilities(script, options, self._tokenizer)
         self._loaded = _loaded(script, options, self._capabilities, name)
         self._cells = FakeCells(
@@ -170,6 +170,12 @@ def _capabilities(script: Script, options: LoadOptions, tokenizer: ByteTokenizer
     )
 
 
+def _template(script: Script) -> str | None:
+    if isinstance(script.chat_template, str):
+        return script.chat_template
+    return CHATML if script.chat_template else None
+
+
 def _loaded(
     script: Script, options: LoadOptions, capabilities: Capabilities, name: str
 ) -> LoadedModel:
@@ -182,7 +188,7 @@ def _loaded(
         n_threads=options.n_threads or 1,
         can_generate=capabilities.can_generate,
         can_embed=capabilities.can_embed,
-        has_chat_template=script.chat_template,
+        has_chat_template=_template(script) is not None,
         pooling=capabilities.pooling,
         device="none",
         description=f"scripted model {name}",

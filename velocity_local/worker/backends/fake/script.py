@@ -50,7 +50,8 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole behaviour. Delays are per forward pass and per token computed in it.
 
     `truncation` and `can_copy_part` make the cache behave like that of an attention model
-    (the default), a sliding-window one with `window` cells, or a recurrent one.
+    (the default), a sliding-window one with `window` cells, or a recurrent one. `chat_template`
+    True is plain ChatML, a string is a template of one's own.
     """
 
     reply: Reply = Echo()
@@ -63,7 +64,7 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     can_copy_part: bool = True
     window: int = 64
     prefill_tile: int = 64
-    chat_template: bool = True
+    chat_template: bool | str = True
     pooling: Pooling = "none"
     n_embd: int = 8
 
