@@ -1,0 +1,263 @@
+"""A GGUF model in llama.cpp, as the engine's backend."""
+
+import time
+from collections.abc import Sequence
+from typing import cast
+
+import psutil
+
+from velocity_local.core.models import LoadedModel, LoadOptions, Pooling
+from velocity_local.core.sampling import SamplingParams
+from velocity_local.worker.backends.llama_cpp import log, native
+from velocity_local.worker.backends.llama_cpp.batch import fill
+from velocity_local.worker.backends.llama_cpp.embed import Embedder
+from velocity_local.worker.backends.llama_cpp.logprobs import log_normalizer, top_tokens
+from velocity_local.worker.backends.llama_cpp.sampler import NativeSampler, SamplerFactory
+from velocity_local.worker.backends.llama_cpp.tokenizer import NativeTokenizer
+from velocity_local.worker.engine.backend import (
+    BackendError,
+    Capabilities,
+    Forward,
+    Sampled,
+    SampleRow,
+    Span,
+    Truncation,
+)
+
+# Cells of the cache if nobody says: room for some conversations at once, about 200 MB for a
+# model of 0.3 B parameters and 1 GB for one of 8 B.
+DEFAULT_CELLS = 8192
+# ggml-cpu.c: GGML_FA_TILE_Q, the rows that CPU flash attention takes at a time
+PREFILL_TILE = 64
+_POOLED: tuple[Pooling, ...] = ("mean", "cls", "last")
+
+
+def load(path: str, options: LoadOptions) -> "LlamaCppBackend":
+    """Load a GGUF file.
+
+    Raises:
+        BackendError: with the library's own reason, or because the model is of a kind that
+            this engine does not run.
+    """
+    started_s = time.monotonic()
+    native.start()
+    log.take_buffer_bytes()
+    model = native.open_model(path, n_gpu_layers=options.n_gpu_layers)
+    try:
+        return LlamaCppBackend(model, options, started_s=started_s)
+    except BackendError:
+        native.close_model(model)
+        raise
+
+
+class LlamaCppBackend:
+    """Implements the engine's `Backend` over one model and one context; owns both."""
+
+    def __init__(self, model: int, options: LoadOptions, *, started_s: float) -> None:
+        self._model = model
+        self._facts = facts = native.model_facts(model)
+        if facts.is_diffusion or (facts.has_encoder and facts.has_decoder):
+            raise BackendError(f"{facts.description}: only decoders and encoders are supported")
+        context_options = _context_options(facts, options)
+        self._abort = native.AbortFlag()
+        self._context = native.open_context(model, context_options, self._abort)
+        self._pooling = cast("Pooling", native.pooling(self._context))
+        if self._pooling != "none" or not native.has_memory(self._context):
+            native.close_context(self._context)
+            context_options = _embedding_options(facts, context_options)
+            log.take_buffer_bytes()
+            self._context = native.open_context(model, context_options, self._abort)
+        self._capabilities = self._find_capabilities(context_options)
+        if not (self._capabilities.can_generate or self._capabilities.can_embed):
+            raise BackendError(f"{facts.description}: it neither generates nor pools embeddings")
+        self._memory = native.Memory(self._context)
+        self._batch = native.Batch(context_options.n_batch)
+        vocab = native.vocabulary(model)
+        self._tokenizer = NativeTokenizer(
+            vocab, n_vocab=facts.n_vocab, chat_template=facts.chat_template
+        )
+        self._samplers = SamplerFactory(
+            vocab, n_vocab=facts.n_vocab, n_ctx=self._capabilities.n_ctx
+        )
+        self._embedder = Embedder(
+            self._context,
+            self._batch,
+            n_batch=context_options.n_batch,
+            n_seq_max=context_options.n_seq_max,
+        )
+        self._last_rows: list[int] = []
+        self._last_spans: Sequence[Span] = ()
+        self._loaded = self._describe(context_options, started_s)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    @property
+    def loaded(self) -> LoadedModel:
+        return self._loaded
+
+    @property
+    def tokenizer(self) -> NativeTokenizer:
+        return self._tokenizer
+
+    def sampler(self, params: SamplingParams, prompt: Sequence[int]) -> NativeSampler:
+        return self._samplers.make(params, prompt)
+
+    def forward(self, spans: Sequence[Span]) -> Forward:
+        self._last_spans = ()
+        n_tokens = sum(len(span.tokens) for span in spans)
+        if not 0 < n_tokens <= self._capabilities.n_batch:
+            raise BackendError(f"a batch of {n_tokens}; from 1 to {self._capabilities.n_batch}")
+        last_rows = fill(self._batch, spans)
+        code = self._batch.decode(self._context, n_tokens)
+        if code == native.DECODE_FULL:
+            return Forward.FULL
+        if code == native.DECODE_ABORTED:
+            self._abort.clear()
+            return Forward.ABORTED
+        self._last_rows, self._last_spans = last_rows, spans
+        return Forward.DONE
+
+    def sample(self, rows: Sequence[SampleRow]) -> list[Sampled]:
+        return [self._sample(row) for row in rows]
+
+    def copy(self, source: int, target: int, length: int) -> None:
+        held = self.length(source)
+        if length > held or self.length(target):
+            raise BackendError(f"copy of {length} of {held} cells to sequence {target}")
+        if length < held and not self._capabilities.can_copy_part:
+            raise BackendError(f"copy of {length} of {held} cells: this model copies all or none")
+        self._memory.copy(source, target, -1 if length == held else length)
+
+    def truncate(self, sequence: int, length: int) -> bool:
+        if length >= self.length(sequence):
+            return True
+        if length and not self._may_truncate(sequence, length):
+            return False
+        return self._memory.remove(sequence, length or -1)
+
+    def clear(self, sequence: int) -> None:
+        self._memory.remove(sequence, -1)
+
+    def embed(self, inputs: Sequence[Sequence[int]]) -> list[bytes]:
+        if not self._capabilities.can_embed:
+            raise BackendError("this model has no embeddings")
+        return self._embedder.embed(inputs, n_embd=self._facts.n_embd)
+
+    def request_abort(self) -> None:
+        self._abort.set()
+
+    def length(self, sequence: int) -> int:
+        return self._memory.highest(sequence) + 1
+
+    def close(self) -> None:
+        """Free the model. Its samplers must be closed before."""
+        self._samplers.close()
+        native.close_context(self._context)
+        native.close_model(self._model)
+
+    def _sample(self, row: SampleRow) -> Sampled:
+        # A row without logits would end the process inside the library.
+        assert self._last_spans[row.span].wants_logits, "sampling a row without logits"
+        assert isinstance(row.sampler, NativeSampler)
+        at = self._last_rows[row.span]
+        token = row.sampler.sample(self._context, at)
+        if row.top_logprobs is None:
+            return Sampled(token)
+        logits = native.logits(self._context, at, self._facts.n_vocab)
+        normalizer = log_normalizer(logits)
+        top = top_tokens(logits, row.top_logprobs)
+        return Sampled(
+            token,
+            float(logits[token]) - normalizer,
+            tuple((other, float(logits[other]) - normalizer) for other in top),
+        )
+
+    def _may_truncate(self, sequence: int, length: int) -> bool:
+        """The library says yes to cuts below a window, and then computes nonsense."""
+        truncation = self._capabilities.truncation
+        if truncation is Truncation.WITHIN_WINDOW:
+            return self._memory.lowest(sequence) <= max(0, length - self._facts.n_swa)
+        return truncation is Truncation.ANYWHERE
+
+    def _find_capabilities(self, options: native.ContextOptions) -> Capabilities:
+        facts = self._facts
+        n_cells = native.n_cells(self._context)
+        can_embed = self._pooling in _POOLED
+        truncation = _truncation(facts, swa_full=options.swa_full)
+        return Capabilities(
+            n_vocab=facts.n_vocab,
+            n_ctx=min(n_cells, facts.n_ctx_train),
+            n_cells=n_cells,
+            n_seq_max=options.n_seq_max,
+            n_batch=options.n_batch,
+            prefill_tile=PREFILL_TILE,
+            can_copy_part=truncation is Truncation.ANYWHERE,
+            truncation=truncation,
+            can_generate=self._pooling == "none" and native.has_memory(self._context),
+            can_embed=can_embed,
+            pooling=self._pooling,
+        )
+
+    def _describe(self, options: native.ContextOptions, started_s: float) -> LoadedModel:
+        capabilities = self._capabilities
+        buffers = log.take_buffer_bytes()
+        return LoadedModel(
+            n_vocab=capabilities.n_vocab,
+            n_ctx=capabilities.n_ctx,
+            n_ctx_train=self._facts.n_ctx_train,
+            n_embd=self._facts.n_embd,
+            n_seq_max=capabilities.n_seq_max,
+            n_threads=options.n_threads,
+            can_generate=capabilities.can_generate,
+            can_embed=capabilities.can_embed,
+            has_chat_template=self._facts.chat_template is not None,
+            pooling=capabilities.pooling,
+            device=native.device(),
+            description=self._facts.description,
+            load_ms=(time.monotonic() - started_s) * 1000,
+            memory_bytes=sum(buffers.values()),
+            kv_bytes_per_token=buffers.get("KV", 0) // capabilities.n_cells,
+        )
+
+
+def _context_options(facts: native.ModelFacts, options: LoadOptions) -> native.ContextOptions:
+    n_cells = options.n_ctx or DEFAULT_CELLS
+    n_batch = max(min(options.n_batch, n_cells), options.n_seq_max, PREFILL_TILE)
+    return native.ContextOptions(
+        n_cells=n_cells,
+        n_batch=n_batch,
+        n_seq_max=options.n_seq_max,
+        n_outputs=options.n_seq_max,
+        n_threads=options.n_threads or _physical_cores(),
+        kv_type=options.kv_type,
+        flash_attention=options.flash_attention,
+        embeddings=False,
+        # Windows for so many sequences add up to a whole cache: then take it whole, which
+        # costs nothing more and can be cut and copied freely.
+        swa_full=facts.n_swa * options.n_seq_max + n_batch >= n_cells,
+    )
+
+
+def _embedding_options(
+    facts: native.ModelFacts, options: native.ContextOptions
+) -> native.ContextOptions:
+    """A whole input must fit one batch, and every token has an output."""
+    n_batch = min(facts.n_ctx_train, options.n_cells)
+    return options._replace(n_batch=n_batch, n_outputs=0, embeddings=True, swa_full=True)
+
+
+def _truncation(facts: native.ModelFacts, *, swa_full: bool) -> Truncation:
+    if facts.is_recurrent or facts.is_hybrid:
+        return Truncation.NEVER
+    if facts.n_swa and not swa_full:
+        return Truncation.WITHIN_WINDOW
+    return Truncation.ANYWHERE
+
+
+def _physical_cores() -> int:
+    """Cores this process may run on; hyper-threads do not help the library."""
+    usable = len(psutil.Process().cpu_affinity()) if hasattr(psutil.Process, "cpu_affinity") else 0
+    physical = psutil.cpu_count(logical=False) or 1
+    return min(usable, physical) if usable else physical

@@ -1,0 +1,424 @@
+"""The library's C functions, each wrapped once: the only place that knows ctypes.
+
+Models, contexts and vocabularies are addresses; samplers are the library's pointers. What fails
+raises `BackendError` naming the call, with the library's own last words where it has any.
+Nothing here prints: see `log`.
+"""
+
+import ctypes
+import sys
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import llama_cpp.llama_cpp as _vendor
+import numpy as np
+from llama_cpp import _ggml as _vendor_ggml
+from numpy.typing import NDArray
+
+from velocity_local.worker.backends.llama_cpp import log
+from velocity_local.worker.engine.backend import BackendError
+
+lib: Any = _vendor
+FloatRow = NDArray[np.float32]
+SamplerHandle = Any
+
+# Return codes of llama_decode (llama.h)
+DECODE_DONE, DECODE_FULL, DECODE_ABORTED = 0, 1, 2
+# Numbers of ggml_type in ggml.h
+KV_TYPES = {"f32": 0, "f16": 1, "q8_0": 8}
+# Numbers of llama_pooling_type in llama.h
+POOLING = {-1: "none", 0: "none", 1: "mean", 2: "cls", 3: "last", 4: "rank"}
+# LLAMA_DEFAULT_SEED of llama.h asks for a random seed; no seed of ours may mean that
+RANDOM_SEED = 0xFFFFFFFF
+# ggml-backend.h: GGML_BACKEND_DEVICE_TYPE_GPU and _IGPU
+_GPU_TYPES = {1, 2}
+
+
+class ModelFacts(NamedTuple):
+    """What the file says about the model."""
+
+    n_vocab: int
+    n_ctx_train: int
+    n_embd: int
+    n_swa: int
+    has_encoder: bool
+    has_decoder: bool
+    is_recurrent: bool
+    is_hybrid: bool
+    is_diffusion: bool
+    description: str
+    chat_template: str | None
+
+
+class ContextOptions(NamedTuple):
+    """How a context is made. `n_outputs` is the most rows of logits one batch may ask for."""
+
+    n_cells: int
+    n_batch: int
+    n_seq_max: int
+    n_outputs: int
+    n_threads: int
+    kv_type: str
+    flash_attention: bool | None
+    embeddings: bool
+    swa_full: bool
+
+
+@cache
+def start() -> None:
+    """Bring the library up, once, with its messages routed to our log."""
+    log.route(lib)
+    lib.llama_backend_init()
+
+
+def open_model(path: str, *, n_gpu_layers: int | None) -> int:
+    params = lib.llama_model_default_params()
+    if n_gpu_layers is not None:
+        params.n_gpu_layers = n_gpu_layers
+    model = lib.llama_model_load_from_file(path.encode(), params)
+    if not model:
+        raise BackendError(f"cannot load {path}: {log.last_errors()}")
+    return int(model)
+
+
+def close_model(model: int) -> None:
+    lib.llama_model_free(model)
+
+
+def model_facts(model: int) -> ModelFacts:
+    template = lib.llama_model_chat_template(model, None)
+    return ModelFacts(
+        n_vocab=lib.llama_vocab_n_tokens(vocabulary(model)),
+        n_ctx_train=lib.llama_model_n_ctx_train(model),
+        n_embd=lib.llama_model_n_embd_out(model),
+        n_swa=lib.llama_model_n_swa(model),
+        has_encoder=lib.llama_model_has_encoder(model),
+        has_decoder=lib.llama_model_has_decoder(model),
+        is_recurrent=lib.llama_model_is_recurrent(model),
+        is_hybrid=lib.llama_model_is_hybrid(model),
+        is_diffusion=lib.llama_model_is_diffusion(model),
+        description=_description(model),
+        chat_template=None if template is None else template.decode("utf-8", "replace"),
+    )
+
+
+def _description(model: int) -> str:
+    buffer = ctypes.create_string_buffer(256)
+    lib.llama_model_desc(model, buffer, len(buffer))
+    return buffer.value.decode("utf-8", "replace")
+
+
+def device() -> str:
+    """The first GPU's description, or `cpu` if the library has none."""
+    ggml = _vendor_ggml.libggml
+    ggml.ggml_backend_dev_get.restype = ctypes.c_void_p
+    ggml.ggml_backend_dev_description.restype = ctypes.c_char_p
+    for i in range(ggml.ggml_backend_dev_count()):
+        handle = ctypes.c_void_p(ggml.ggml_backend_dev_get(ctypes.c_size_t(i)))
+        if ggml.ggml_backend_dev_type(handle) in _GPU_TYPES:
+            return str(ggml.ggml_backend_dev_description(handle).decode("utf-8", "replace"))
+    return "cpu"
+
+
+def open_context(model: int, options: ContextOptions, abort_flag: "AbortFlag") -> int:
+    params = lib.llama_context_default_params()
+    params.n_ctx = options.n_cells
+    params.n_batch = params.n_ubatch = options.n_batch
+    params.n_seq_max = options.n_seq_max
+    params.n_outputs_max = options.n_outputs
+    params.n_threads = params.n_threads_batch = options.n_threads
+    params.type_k = params.type_v = KV_TYPES[options.kv_type]
+    if options.flash_attention is not None:
+        params.flash_attn_type = int(options.flash_attention)
+    params.embeddings = options.embeddings
+    params.swa_full = options.swa_full
+    params.kv_unified = True
+    params.no_perf = True
+    context = lib.llama_init_from_model(model, params)
+    if not context:
+        raise BackendError(f"cannot make a context: {log.last_errors()}")
+    lib.llama_set_abort_callback(context, abort_flag.callback, abort_flag.address)
+    return int(context)
+
+
+def close_context(context: int) -> None:
+    lib.llama_free(context)
+
+
+def n_cells(context: int) -> int:
+    return int(lib.llama_n_ctx(context))
+
+
+def pooling(context: int) -> str:
+    return POOLING.get(lib.llama_pooling_type(context), "none")
+
+
+def has_memory(context: int) -> bool:
+    """False for encoders, which keep nothing between batches."""
+    return bool(lib.llama_get_memory(context))
+
+
+class AbortFlag:
+    """A flag that the library polls without entering Python.
+
+    The callback is the C library's `strlen` on a one-byte string: it answers 0 while the byte
+    is zero and 1 once it is set. A Python callback would take the interpreter's lock some
+    hundred times per batch and stall the pass whenever another thread is busy.
+    """
+
+    def __init__(self) -> None:
+        self._byte = ctypes.create_string_buffer(2)
+        self.address = ctypes.addressof(self._byte)
+        libc = ctypes.cdll.msvcrt if sys.platform == "win32" else ctypes.CDLL(None)
+        self.callback = ctypes.cast(libc.strlen, lib.ggml_abort_callback)
+
+    @property
+    def is_set(self) -> bool:
+        return self._byte[0] != b"\0"
+
+    def set(self) -> None:
+        self._byte[0] = b"\1"
+
+    def clear(self) -> None:
+        self._byte[0] = b"\0"
+
+
+class Batch:
+    """The arrays of a llama_batch for up to `capacity` tokens of one sequence id each."""
+
+    def __init__(self, capacity: int) -> None:
+        self.token = np.zeros(capacity, np.int32)
+        self.pos = np.zeros(capacity, np.int32)
+        self.sequence = np.zeros(capacity, np.int32)
+        self.wants_output = np.zeros(capacity, np.int8)
+        self._ones = np.ones(capacity, np.int32)
+        stride = self.sequence.itemsize
+        self._pointers = self.sequence.ctypes.data + stride * np.arange(capacity, dtype=np.uintp)
+        self._struct = lib.llama_batch(
+            n_tokens=0,
+            token=_pointer(self.token, lib.llama_token),
+            embd=None,
+            pos=_pointer(self.pos, lib.llama_pos),
+            n_seq_id=_pointer(self._ones, ctypes.c_int32),
+            seq_id=_pointer(self._pointers, ctypes.POINTER(lib.llama_seq_id)),
+            logits=_pointer(self.wants_output, ctypes.c_int8),
+        )
+
+    def decode(self, context: int, n_tokens: int) -> int:
+        """Compute the first `n_tokens`: `DECODE_DONE`, `DECODE_FULL` or `DECODE_ABORTED`."""
+        self._struct.n_tokens = n_tokens
+        code: int = lib.llama_decode(context, self._struct)
+        if code not in {DECODE_DONE, DECODE_FULL, DECODE_ABORTED}:
+            raise BackendError(f"llama_decode answered {code}: {log.last_errors()}")
+        return code
+
+    def encode(self, context: int, n_tokens: int) -> None:
+        self._struct.n_tokens = n_tokens
+        code = lib.llama_encode(context, self._struct)
+        if code:
+            raise BackendError(f"llama_encode answered {code}: {log.last_errors()}")
+
+
+def _pointer(array: NDArray[Any], kind: Any) -> Any:
+    return ctypes.cast(array.ctypes.data, ctypes.POINTER(kind))
+
+
+def logits(context: int, row: int, n_vocab: int) -> FloatRow:
+    """The library's own row of logits, valid until the next decode."""
+    pointer = lib.llama_get_logits_ith(context, row)
+    if not pointer:
+        raise BackendError(f"row {row} has no logits")
+    return _floats(pointer, n_vocab)
+
+
+def pooled(context: int, sequence: int, n_embd: int) -> FloatRow:
+    """The pooled embedding of a sequence, valid until the next batch."""
+    pointer = lib.llama_get_embeddings_seq(context, sequence)
+    if not pointer:
+        raise BackendError(f"sequence {sequence} has no embedding")
+    return _floats(pointer, n_embd)
+
+
+def _floats(pointer: Any, length: int) -> FloatRow:
+    """A view of a float pointer; several times quicker than `np.ctypeslib.as_array`."""
+    array_type = ctypes.c_float * length
+    address = ctypes.addressof(pointer.contents)
+    view: FloatRow = np.frombuffer(memoryview(array_type.from_address(address)), np.float32)
+    return view
+
+
+class Memory:
+    """The KV cache (or recurrent state) of a context."""
+
+    def __init__(self, context: int) -> None:
+        self._handle = lib.llama_get_memory(context)
+
+    def clear(self) -> None:
+        lib.llama_memory_clear(self._handle, False)  # noqa: FBT003 - the C signature
+
+    def remove(self, sequence: int, start: int) -> bool:
+        """Remove everything from position `start` on."""
+        return bool(lib.llama_memory_seq_rm(self._handle, sequence, start, -1))
+
+    def copy(self, source: int, target: int, end: int) -> None:
+        """Share positions before `end`; -1 for all."""
+        lib.llama_memory_seq_cp(self._handle, source, target, -1, end)
+
+    def lowest(self, sequence: int) -> int:
+        return int(lib.llama_memory_seq_pos_min(self._handle, sequence))
+
+    def highest(self, sequence: int) -> int:
+        return int(lib.llama_memory_seq_pos_max(self._handle, sequence))
+
+
+def vocabulary(model: int) -> int:
+    return int(lib.llama_model_get_vocab(model))
+
+
+def tokenize(vocab: int, text: bytes, *, add_special: bool, parse_special: bool) -> list[int]:
+    capacity = len(text) + 8
+    while True:
+        tokens = (lib.llama_token * capacity)()
+        n_tokens = lib.llama_tokenize(
+            vocab, text, len(text), tokens, capacity, add_special, parse_special
+        )
+        if n_tokens >= 0:
+            return list(tokens[:n_tokens])
+        if -n_tokens <= capacity:
+            raise BackendError(f"llama_tokenize answered {n_tokens}")
+        capacity = -n_tokens
+
+
+def piece(vocab: int, token: int, *, special: bool) -> bytes:
+    capacity = 64
+    while True:
+        buffer = ctypes.create_string_buffer(capacity)
+        size = lib.llama_token_to_piece(vocab, token, buffer, capacity, 0, special)
+        if size >= 0:
+            return buffer.raw[:size]
+        capacity = -size
+
+
+def is_end(vocab: int, token: int) -> bool:
+    return bool(lib.llama_vocab_is_eog(vocab, token))
+
+
+def special_token(vocab: int, name: str) -> int | None:
+    """The id of `bos` or `eos`; None if the vocabulary has none."""
+    token = {"bos": lib.llama_vocab_bos, "eos": lib.llama_vocab_eos}[name](vocab)
+    return None if token < 0 else int(token)
+
+
+def suppressed_tokens(vocab: int) -> list[int]:
+    """Tokens that the model's own file says are never to be sampled."""
+    count = ctypes.c_int32(0)
+    tokens = lib.llama_vocab_get_suppress_tokens(vocab, ctypes.byref(count))
+    return [int(tokens[i]) for i in range(count.value)]
+
+
+class Candidates:
+    """A llama_token_data_array over memory of ours, for applying samplers by hand."""
+
+    def __init__(self, size: int) -> None:
+        self.rows = np.zeros(size, [("id", "<i4"), ("logit", "<f4"), ("p", "<f4")])
+        self.struct = lib.llama_token_data_array()
+        self.fill(0.0)
+
+    def fill(self, logits: FloatRow | float) -> None:
+        """All tokens in order, with these logits."""
+        self.rows["id"] = np.arange(len(self.rows))
+        self.rows["logit"] = logits
+        self.struct.data = _pointer(self.rows, lib.llama_token_data)
+        self.struct.size = len(self.rows)
+        self.struct.selected = -1
+        self.struct.sorted = False
+
+    @property
+    def selected(self) -> int:
+        assert 0 <= self.struct.selected < self.struct.size, "no sampler has selected"
+        return int(self.struct.data[self.struct.selected].id)
+
+
+class Chain:
+    """A native sampler chain, which owns the samplers added to it."""
+
+    def __init__(self, samplers: Sequence[SamplerHandle]) -> None:
+        params = lib.llama_sampler_chain_default_params()
+        params.no_perf = True
+        self._handle = lib.llama_sampler_chain_init(params)
+        for sampler in samplers:
+            lib.llama_sampler_chain_add(self._handle, sampler)
+
+    def sample(self, context: int, row: int) -> int:
+        """Sample from a row of the last batch and accept the token.
+
+        The row must have logits: without them the library ends the process.
+        """
+        return int(lib.llama_sampler_sample(self._handle, context, row))
+
+    def accept(self, token: int) -> None:
+        lib.llama_sampler_accept(self._handle, token)
+
+    def apply(self, candidates: Candidates) -> None:
+        apply_sampler(self._handle, candidates)
+
+    def free(self) -> None:
+        free_sampler(self._handle)
+        self._handle = None
+
+
+def apply_sampler(sampler: SamplerHandle, candidates: Candidates) -> None:
+    lib.llama_sampler_apply(sampler, ctypes.byref(candidates.struct))
+
+
+def free_sampler(sampler: SamplerHandle) -> None:
+    lib.llama_sampler_free(sampler)
+
+
+def clone_sampler(sampler: SamplerHandle) -> SamplerHandle:
+    return lib.llama_sampler_clone(sampler)
+
+
+def logit_bias(n_vocab: int, biases: Sequence[tuple[int, float]]) -> SamplerHandle:
+    array = (lib.llama_logit_bias * len(biases))(*biases)
+    return lib.llama_sampler_init_logit_bias(n_vocab, len(biases), array)
+
+
+def dry(vocab: int, rule: "DryRule") -> SamplerHandle:
+    breakers = [text.encode("utf-8", "replace") for text in rule.breakers]
+    return lib.llama_sampler_init_dry(
+        vocab,
+        rule.multiplier,
+        rule.base,
+        rule.allowed_length,
+        rule.last_n,
+        (ctypes.c_char_p * len(breakers))(*breakers),
+        len(breakers),
+    )
+
+
+class DryRule(NamedTuple):
+    """Parameters of a DRY sampler; `last_n` is a number of tokens, never -1."""
+
+    multiplier: float
+    base: float
+    allowed_length: int
+    last_n: int
+    breakers: tuple[str, ...]
+
+
+# Samplers whose arguments are plain numbers, in the order of llama.h.
+penalties = lib.llama_sampler_init_penalties
+top_n_sigma = lib.llama_sampler_init_top_n_sigma
+top_k = lib.llama_sampler_init_top_k
+typical = lib.llama_sampler_init_typical
+top_p = lib.llama_sampler_init_top_p
+min_p = lib.llama_sampler_init_min_p
+xtc = lib.llama_sampler_init_xtc
+temperature = lib.llama_sampler_init_temp
+dynamic_temperature = lib.llama_sampler_init_temp_ext
+mirostat = lib.llama_sampler_init_mirostat
+mirostat_v2 = lib.llama_sampler_init_mirostat_v2
+distribution = lib.llama_sampler_init_dist
+greedy = lib.llama_sampler_init_greedy
