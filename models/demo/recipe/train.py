@@ -1,0 +1,219 @@
+"""Trains the network on the generated text; resumes from its checkpoint, seeded."""
+
+import argparse
+import json
+import math
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, distributed, nn
+from torch.nn import functional
+
+from recipe import batches, tokenizer
+from recipe.model import Llama, Shape
+
+SEED = 1
+CHECKPOINT_S = 120.0
+CLIP = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much to train and how fast to learn."""
+
+    n_tokens: int
+    batch_tokens: int = 4_096
+    peak: float = 6e-3
+    warm_up: float = 0.02
+    floor: float = 0.02
+
+    def rate(self, seen: int) -> float:
+        """Linear warm-up, then a cosine down to the floor, as a share of the peak."""
+        done = min(1.0, seen / self.n_tokens)
+        if done < self.warm_up:
+            return max(done / self.warm_up, 0.01)
+        cosine = 0.5 * (1 + math.cos(math.pi * (done - self.warm_up) / (1 - self.warm_up)))
+        return self.floor + (1 - self.floor) * cosine
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a checkpoint remembers besides weights."""
+
+    step: int = 0
+    seen: int = 0
+    drawn: int = 0
+    busy_s: float = 0.0
+
+
+class Optimizers:
+    """Muon for the matrices inside the layers, AdamW for the embedding and the norms."""
+
+    def __init__(self, network: nn.Module, plan: Plan) -> None:
+        named = list(network.named_parameters())
+        inside = [p for name, p in named if p.dim() == 2 and "embed" not in name]
+        rest = [p for name, p in named if p.dim() != 2 or "embed" in name]
+        self.all: list[torch.optim.Optimizer] = [
+            torch.optim.Muon(
+                inside, lr=plan.peak, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"
+            ),
+            torch.optim.AdamW(rest, lr=plan.peak, betas=(0.9, 0.95), weight_decay=0.0, fused=True),
+        ]
+
+    def step(self, rate: float) -> None:
+        """One update at this learning rate; clears the gradients."""
+        for one in self.all:
+            for group in one.param_groups:
+                group["lr"] = rate
+            one.step()
+            one.zero_grad(set_to_none=True)
+
+
+def loss_of(network: nn.Module, batch: batches.Batch) -> Tensor:
+    """The weighted sum of the cross entropies of one batch."""
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = network(batch.inputs)
+    losses = functional.cross_entropy(
+        logits.flatten(0, 1).float(), batch.targets.flatten(), reduction="none"
+    )
+    return (losses * batch.weights.flatten()).sum()
+
+
+def save(path: Path, network: nn.Module, optimizers: Optimizers, progress: Progress) -> None:
+    """Writes a checkpoint beside the old one and moves it into place."""
+    part = path.with_suffix(".part")
+    state = {
+        "network": network.state_dict(),
+        "optimizers": [one.state_dict() for one in optimizers.all],
+        "progress": [progress.step, progress.seen, progress.drawn, progress.busy_s],
+    }
+    torch.save(state, part)
+    part.replace(path)
+
+
+def restore(path: Path, network: nn.Module, optimizers: Optimizers) -> Progress:
+    """Reads a checkpoint if there is one."""
+    if not path.exists():
+        return Progress()
+    state = torch.load(path, weights_only=True)
+    network.load_state_dict(state["network"])
+    for one, saved in zip(optimizers.all, state["optimizers"], strict=True):
+        one.load_state_dict(saved)
+    return Progress(*state["progress"])
+
+
+def report(progress: Progress, loss: float, rate: float) -> None:
+    """One line of the log."""
+    speed = progress.seen / max(progress.busy_s, 1e-9)
+    line = {"step": progress.step, "tokens": progress.seen, "loss": round(loss, 4)}
+    line |= {
+        "rate": round(rate, 6),
+        "tokens_per_s": round(speed),
+        "minutes": round(progress.busy_s / 60, 1),
+    }
+    print(json.dumps(line), flush=True)
+
+
+def report_end(progress: Progress) -> None:
+    """The last line of the log: what the whole training took; memory is that of one process."""
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    minutes = round(progress.busy_s / 60, 1)
+    print(json.dumps({"tokens": progress.seen, "minutes": minutes, "peak_mb": peak_mb}), flush=True)
+
+
+def average_gradients(network: nn.Module) -> None:
+    """Adds up the gradients of all processes."""
+    gradients = [p.grad for p in network.parameters() if p.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    distributed.all_reduce(flat)
+    for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(part.view_as(gradient))
+
+
+def learn(network: nn.Module, drawn: list[batches.Batch], rank: int) -> float:
+    """Leaves the gradient of all drawn batches in every process; returns this one's mean loss."""
+    weight = float(sum(batch.weights.sum() for batch in drawn))
+    own = drawn[rank]
+    loss = loss_of(network, own) / weight
+    loss.backward()
+    average_gradients(network)
+    nn.utils.clip_grad_norm_(network.parameters(), CLIP)
+    return loss.item() * weight / float(own.weights.sum())
+
+
+def train(words: Tokenizer, plan: Plan, path: Path, *, rank: int, n_ranks: int) -> None:
+    """Runs the plan to its end, from the checkpoint if there is one."""
+    torch.manual_seed(SEED)
+    network = Llama(Shape(vocab_size=words.get_vocab_size()))
+    optimizers = Optimizers(network, plan)
+    progress = restore(path, network, optimizers)
+    data = batches.stream(words, seed=SEED, n_tokens=plan.batch_tokens, skip=progress.drawn)
+    saved = time.monotonic()
+    while progress.seen < plan.n_tokens:
+        began = time.monotonic()
+        drawn = [next(data) for _ in range(n_ranks)]
+        loss = learn(network, drawn, rank)
+        rate = plan.peak * plan.rate(progress.seen)
+        optimizers.step(rate)
+        progress.step += 1
+        progress.drawn += n_ranks
+        progress.seen += sum(batch.n_tokens for batch in drawn)
+        progress.busy_s += time.monotonic() - began
+        if rank == 0 and progress.step % 20 == 0:
+            report(progress, loss, rate)
+        if rank == 0 and time.monotonic() - saved > CHECKPOINT_S:
+            save(path, network, optimizers, progress)
+            saved = time.monotonic()
+    if rank == 0:
+        save(path, network, optimizers, progress)
+        report_end(progress)
+
+
+def work(options: argparse.Namespace) -> None:
+    """One process: one thread, every n-th batch; the first one writes."""
+    torch.set_num_threads(1)
+    meeting = (options.work / "meeting").absolute().as_uri()
+    distributed.init_process_group(
+        "gloo", init_method=meeting, rank=options.rank, world_size=options.processes
+    )
+    words = tokenizer.load(options.tokenizer)
+    path = options.work / "checkpoint.pt"
+    plan = Plan(n_tokens=options.tokens)
+    train(words, plan, path, rank=options.rank, n_ranks=options.processes)
+    distributed.destroy_process_group()
+
+
+def start(options: argparse.Namespace) -> None:
+    """Runs this module once for every rank and waits for all of them."""
+    options.work.mkdir(parents=True, exist_ok=True)
+    (options.work / "meeting").unlink(missing_ok=True)
+    command = [sys.executable, "-m", "recipe.train", *sys.argv[1:], "--rank"]
+    running = [subprocess.Popen([*command, str(rank)]) for rank in range(options.processes)]
+    sys.exit(max(one.wait() for one in running))
+
+
+def main() -> None:
+    """Reads the arguments; without a rank, starts all ranks."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--work", type=Path, default=Path("../../build/demo"), help="folder for the checkpoint"
+    )
+    parser.add_argument("--tokenizer", type=Path, default=Path("mlx/tokenizer.json"))
+    parser.add_argument("--tokens", type=int, default=12_000_000)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--rank", type=int, help="set by the first process for the others")
+    options = parser.parse_args()
+    if options.rank is None:
+        start(options)
+    else:
+        work(options)
+
+
+if __name__ == "__main__":
+    main()
