@@ -14,6 +14,7 @@ from pathlib import Path
 
 CMAKE_MINIMUM = (3, 21)
 BACKENDS = ("cpu", "cuda", "metal")
+CUDA_FOLDER = "/usr/local/cuda"
 Which = Callable[[str], str | None]
 
 _VISUAL_STUDIO = (
@@ -127,7 +128,7 @@ def find_nvcc(environ: Mapping[str, str], which: Which = shutil.which) -> str | 
     found = which("nvcc")
     if found:
         return found
-    homes = [environ.get("CUDA_HOME"), environ.get("CUDA_PATH"), "/usr/local/cuda"]
+    homes = [environ.get("CUDA_HOME"), environ.get("CUDA_PATH"), CUDA_FOLDER]
     for home in filter(None, homes):
         for name in ("nvcc", "nvcc.exe"):
             candidate = Path(home) / "bin" / name

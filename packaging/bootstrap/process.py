@@ -47,17 +47,18 @@ def run_logged(
             encoding="utf-8",
             errors="replace",
         )
-        try:
-            for line in _lines(child, listener):
-                sink.write(line)
-                tail.append(line.rstrip()[:240])
-            code = child.wait()
-        finally:
-            if listener is not None:
-                listener.close()
-            if child.poll() is None:
+        with child:
+            try:
+                for line in _lines(child, listener):
+                    sink.write(line)
+                    tail.append(line.rstrip()[:240])
+            except BaseException:
                 child.terminate()
-                child.wait()
+                raise
+            finally:
+                if listener is not None:
+                    listener.close()
+        code = child.returncode
     if code != 0:
         shown = "\n".join(f"    {line}" for line in tail)
         raise SetupError(f"{shown}\nThis failed; the whole log is {log}\n{hint}".rstrip())

@@ -96,8 +96,7 @@ def show(
         with stream_chat(client, request) as items:
             for item in items:
                 transcript.add(item)
-                if isinstance(item, Piece):
-                    screen.show(item)
+                screen.show(item)
     except KeyboardInterrupt:
         if not stoppable:
             raise
@@ -133,7 +132,11 @@ class _Screen:
         self._last = ""
         self._in_reasoning = False
 
-    def show(self, piece: Piece) -> None:
+    def show(self, item: Piece | End) -> None:
+        if isinstance(item, Piece):
+            self._show(item)
+
+    def _show(self, piece: Piece) -> None:
         if piece.is_reasoning:
             self._in_reasoning = True
             self._out.aside(piece.text)

@@ -31,9 +31,8 @@ class Call:
         return given or None
 
     def local(self) -> "LocalDaemon":
-        # Here and below: --help and version must not wait for the HTTP client to load.
-        from velocity_local.client.daemon import LocalDaemon  # noqa: PLC0415
-        from velocity_local.config import paths  # noqa: PLC0415
+        from velocity_local.client.daemon import LocalDaemon  # noqa: PLC0415 - not for --help
+        from velocity_local.config import paths  # noqa: PLC0415 - not for --help
 
         return LocalDaemon(paths.locate(self.environ))
 
@@ -43,7 +42,7 @@ class Call:
         Raises:
             CliError: if none is given and this user's daemon does not run.
         """
-        from velocity_local.client.http import HttpClient  # noqa: PLC0415
+        from velocity_local.client.http import HttpClient  # noqa: PLC0415 - not for --help
 
         if self.host is not None:
             return HttpClient(self.address(), secret=self.environ.get(KEY_VARIABLE))
@@ -63,7 +62,7 @@ class Call:
         Raises:
             CliError: if it is no address.
         """
-        from velocity_local.client.daemon import parse_address  # noqa: PLC0415
+        from velocity_local.client.daemon import parse_address  # noqa: PLC0415 - not for --help
 
         assert self.host is not None
         try:
