@@ -1,13 +1,12 @@
 """The library's C functions, each wrapped once: the only place that knows ctypes.
 
-Models, contexts and vocabularies are addresses; samplers are the library's pointers. What fails
-raises `BackendError` naming the call, with the library's own last words where it has any.
-Nothing here prints: see `log`.
+Models, contexts and vocabularies are addresses. What fails raises `BackendError` naming the
+call, with the library's own last words where it has any. Nothing here prints: see `log`.
+`native_sampling` is its other half.
 """
 
 import ctypes
 import sys
-from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -21,7 +20,6 @@ from velocity_local.worker.engine.backend import BackendError
 
 lib: Any = _vendor
 FloatRow = NDArray[np.float32]
-SamplerHandle = Any
 
 # Return codes of llama_decode (llama.h)
 DECODE_DONE, DECODE_FULL, DECODE_ABORTED = 0, 1, 2
@@ -29,8 +27,6 @@ DECODE_DONE, DECODE_FULL, DECODE_ABORTED = 0, 1, 2
 KV_TYPES = {"f32": 0, "f16": 1, "q8_0": 8}
 # Numbers of llama_pooling_type in llama.h
 POOLING = {-1: "none", 0: "none", 1: "mean", 2: "cls", 3: "last", 4: "rank"}
-# LLAMA_DEFAULT_SEED of llama.h asks for a random seed; no seed of ours may mean that
-RANDOM_SEED = 0xFFFFFFFF
 # ggml-backend.h: GGML_BACKEND_DEVICE_TYPE_GPU and _IGPU
 _GPU_TYPES = {1, 2}
 
@@ -197,12 +193,12 @@ class Batch:
         self._pointers = self.sequence.ctypes.data + stride * np.arange(capacity, dtype=np.uintp)
         self._struct = lib.llama_batch(
             n_tokens=0,
-            token=_pointer(self.token, lib.llama_token),
+            token=pointer_to(self.token, lib.llama_token),
             embd=None,
-            pos=_pointer(self.pos, lib.llama_pos),
-            n_seq_id=_pointer(self._ones, ctypes.c_int32),
-            seq_id=_pointer(self._pointers, ctypes.POINTER(lib.llama_seq_id)),
-            logits=_pointer(self.wants_output, ctypes.c_int8),
+            pos=pointer_to(self.pos, lib.llama_pos),
+            n_seq_id=pointer_to(self._ones, ctypes.c_int32),
+            seq_id=pointer_to(self._pointers, ctypes.POINTER(lib.llama_seq_id)),
+            logits=pointer_to(self.wants_output, ctypes.c_int8),
         )
 
     def decode(self, context: int, n_tokens: int) -> int:
@@ -220,7 +216,8 @@ class Batch:
             raise BackendError(f"llama_encode answered {code}: {log.last_errors()}")
 
 
-def _pointer(array: NDArray[Any], kind: Any) -> Any:
+def pointer_to(array: NDArray[Any], kind: Any) -> Any:
+    """A C pointer to an array's memory, which must outlive it."""
     return ctypes.cast(array.ctypes.data, ctypes.POINTER(kind))
 
 
@@ -315,110 +312,3 @@ def suppressed_tokens(vocab: int) -> list[int]:
     count = ctypes.c_int32(0)
     tokens = lib.llama_vocab_get_suppress_tokens(vocab, ctypes.byref(count))
     return [int(tokens[i]) for i in range(count.value)]
-
-
-class Candidates:
-    """A llama_token_data_array over memory of ours, for applying samplers by hand."""
-
-    def __init__(self, size: int) -> None:
-        self.rows = np.zeros(size, [("id", "<i4"), ("logit", "<f4"), ("p", "<f4")])
-        self.struct = lib.llama_token_data_array()
-        self.fill(0.0)
-
-    def fill(self, logits: FloatRow | float) -> None:
-        """All tokens in order, with these logits."""
-        self.rows["id"] = np.arange(len(self.rows))
-        self.rows["logit"] = logits
-        self.struct.data = _pointer(self.rows, lib.llama_token_data)
-        self.struct.size = len(self.rows)
-        self.struct.selected = -1
-        self.struct.sorted = False
-
-    @property
-    def selected(self) -> int:
-        assert 0 <= self.struct.selected < self.struct.size, "no sampler has selected"
-        return int(self.struct.data[self.struct.selected].id)
-
-
-class Chain:
-    """A native sampler chain, which owns the samplers added to it."""
-
-    def __init__(self, samplers: Sequence[SamplerHandle]) -> None:
-        params = lib.llama_sampler_chain_default_params()
-        params.no_perf = True
-        self._handle = lib.llama_sampler_chain_init(params)
-        for sampler in samplers:
-            lib.llama_sampler_chain_add(self._handle, sampler)
-
-    def sample(self, context: int, row: int) -> int:
-        """Sample from a row of the last batch and accept the token.
-
-        The row must have logits: without them the library ends the process.
-        """
-        return int(lib.llama_sampler_sample(self._handle, context, row))
-
-    def accept(self, token: int) -> None:
-        lib.llama_sampler_accept(self._handle, token)
-
-    def apply(self, candidates: Candidates) -> None:
-        apply_sampler(self._handle, candidates)
-
-    def free(self) -> None:
-        free_sampler(self._handle)
-        self._handle = None
-
-
-def apply_sampler(sampler: SamplerHandle, candidates: Candidates) -> None:
-    lib.llama_sampler_apply(sampler, ctypes.byref(candidates.struct))
-
-
-def free_sampler(sampler: SamplerHandle) -> None:
-    lib.llama_sampler_free(sampler)
-
-
-def clone_sampler(sampler: SamplerHandle) -> SamplerHandle:
-    return lib.llama_sampler_clone(sampler)
-
-
-def logit_bias(n_vocab: int, biases: Sequence[tuple[int, float]]) -> SamplerHandle:
-    array = (lib.llama_logit_bias * len(biases))(*biases)
-    return lib.llama_sampler_init_logit_bias(n_vocab, len(biases), array)
-
-
-def dry(vocab: int, rule: "DryRule") -> SamplerHandle:
-    breakers = [text.encode("utf-8", "replace") for text in rule.breakers]
-    return lib.llama_sampler_init_dry(
-        vocab,
-        rule.multiplier,
-        rule.base,
-        rule.allowed_length,
-        rule.last_n,
-        (ctypes.c_char_p * len(breakers))(*breakers),
-        len(breakers),
-    )
-
-
-class DryRule(NamedTuple):
-    """Parameters of a DRY sampler; `last_n` is a number of tokens, never -1."""
-
-    multiplier: float
-    base: float
-    allowed_length: int
-    last_n: int
-    breakers: tuple[str, ...]
-
-
-# Samplers whose arguments are plain numbers, in the order of llama.h.
-penalties = lib.llama_sampler_init_penalties
-top_n_sigma = lib.llama_sampler_init_top_n_sigma
-top_k = lib.llama_sampler_init_top_k
-typical = lib.llama_sampler_init_typical
-top_p = lib.llama_sampler_init_top_p
-min_p = lib.llama_sampler_init_min_p
-xtc = lib.llama_sampler_init_xtc
-temperature = lib.llama_sampler_init_temp
-dynamic_temperature = lib.llama_sampler_init_temp_ext
-mirostat = lib.llama_sampler_init_mirostat
-mirostat_v2 = lib.llama_sampler_init_mirostat_v2
-distribution = lib.llama_sampler_init_dist
-greedy = lib.llama_sampler_init_greedy

@@ -20,7 +20,8 @@ import numpy as np
 from velocity_local.core.errors import InvalidRequest
 from velocity_local.core.sampling import SamplingParams
 from velocity_local.worker.backends.llama_cpp import native
-from velocity_local.worker.backends.llama_cpp.native import SamplerHandle
+from velocity_local.worker.backends.llama_cpp import native_sampling as chains
+from velocity_local.worker.backends.llama_cpp.native_sampling import SamplerHandle
 
 _MIN_KEEP = 0
 _MIROSTAT_M = 100
@@ -37,7 +38,7 @@ class SamplerFactory:
         self._n_ctx = n_ctx
         self._suppressed = [(token, -np.inf) for token in native.suppressed_tokens(vocab)]
         self._end_biases: list[tuple[int, float]] | None = None
-        self._dry: dict[native.DryRule, SamplerHandle] = {}
+        self._dry: dict[chains.DryRule, SamplerHandle] = {}
 
     def make(self, params: SamplingParams, prompt: Sequence[int]) -> "NativeSampler":
         """A chain for `params` that has seen as much of the prompt as its penalties look at.
@@ -55,13 +56,13 @@ class SamplerFactory:
             sampler = XtcSampler(
                 [*head, *_filters(params)],
                 _xtc(params),
-                [*_temperature(params), native.distribution(seed)],
+                [*_temperature(params), chains.distribution(seed)],
                 probability=params.xtc_probability,
                 seed=seed,
                 n_vocab=self._n_vocab,
             )
         else:
-            tail = [*_filters(params), *_temperature(params), native.distribution(seed)]
+            tail = [*_filters(params), *_temperature(params), chains.distribution(seed)]
             sampler = NativeSampler(head, tail, draws=1)
         for token in prompt[len(prompt) - min(memory, len(prompt)) :]:
             sampler.tell(token)
@@ -69,7 +70,7 @@ class SamplerFactory:
 
     def close(self) -> None:
         for handle in self._dry.values():
-            native.free_sampler(handle)
+            chains.free_sampler(handle)
         self._dry.clear()
 
     def _head(self, params: SamplingParams) -> tuple[list[SamplerHandle], int]:
@@ -78,11 +79,11 @@ class SamplerFactory:
         memory = 0
         biases = self._biases(params)
         if biases:
-            head.append(native.logit_bias(self._n_vocab, biases))
+            head.append(chains.logit_bias(self._n_vocab, biases))
         last_n = self._last_n(params.repeat_last_n)
         penalties = (params.repeat_penalty, params.frequency_penalty, params.presence_penalty)
         if last_n and penalties != (1.0, 0.0, 0.0):
-            head.append(native.penalties(self._n_vocab, last_n, *penalties))
+            head.append(chains.penalties(self._n_vocab, last_n, *penalties))
             memory = last_n
         last_n = self._last_n(params.dry_penalty_last_n)
         if last_n and params.dry_multiplier:
@@ -111,7 +112,7 @@ class SamplerFactory:
 
     def _dry_sampler(self, params: SamplingParams, last_n: int) -> SamplerHandle:
         """A clone of a prototype: finding the breakers' tokens takes a walk over the vocabulary."""
-        rule = native.DryRule(
+        rule = chains.DryRule(
             multiplier=params.dry_multiplier,
             base=params.dry_base,
             allowed_length=params.dry_allowed_length,
@@ -120,16 +121,16 @@ class SamplerFactory:
         )
         if rule not in self._dry:
             if len(self._dry) >= _MAX_DRY_RULES:
-                native.free_sampler(self._dry.pop(next(iter(self._dry))))
-            self._dry[rule] = native.dry(self._vocab, rule)
-        return native.clone_sampler(self._dry[rule])
+                chains.free_sampler(self._dry.pop(next(iter(self._dry))))
+            self._dry[rule] = chains.dry(self._vocab, rule)
+        return chains.clone_sampler(self._dry[rule])
 
     def _mirostat(self, params: SamplingParams, seed: int) -> tuple[SamplerHandle, SamplerHandle]:
         tau, eta = params.mirostat_tau, params.mirostat_eta
-        temperature = native.temperature(params.temperature)
+        temperature = chains.temperature(params.temperature)
         if params.mirostat == 1:
-            return temperature, native.mirostat(self._n_vocab, seed, tau, eta, _MIROSTAT_M)
-        return temperature, native.mirostat_v2(seed, tau, eta)
+            return temperature, chains.mirostat(self._n_vocab, seed, tau, eta, _MIROSTAT_M)
+        return temperature, chains.mirostat_v2(seed, tau, eta)
 
 
 class NativeSampler:
@@ -138,7 +139,7 @@ class NativeSampler:
     def __init__(
         self, head: Sequence[SamplerHandle], tail: Sequence[SamplerHandle], *, draws: int
     ) -> None:
-        self._chain = native.Chain([*head, *tail])
+        self._chain = chains.Chain([*head, *tail])
         self._last = tail[-1]
         self._draws = draws
 
@@ -153,7 +154,7 @@ class NativeSampler:
     def accept(self, token: int) -> None:
         self._chain.accept(token)
         for _ in range(self._draws):
-            native.apply_sampler(self._last, native.Candidates(2))
+            chains.apply_sampler(self._last, chains.Candidates(2))
 
     def close(self) -> None:
         self._chain.free()
@@ -163,7 +164,7 @@ class GreedySampler(NativeSampler):
     """The most likely token. With nothing to change the logits, numpy finds it sooner."""
 
     def __init__(self, head: Sequence[SamplerHandle], *, n_vocab: int) -> None:
-        super().__init__(head, [native.greedy()], draws=0)
+        super().__init__(head, [chains.greedy()], draws=0)
         self._is_bare = not head
         self._n_vocab = n_vocab
 
@@ -187,13 +188,13 @@ class XtcSampler(NativeSampler):
         n_vocab: int,
     ) -> None:
         super().__init__(tail[:-1], tail[-1:], draws=1)
-        self._before = native.Chain(head)
-        self._xtc = native.Chain([middle])
+        self._before = chains.Chain(head)
+        self._xtc = chains.Chain([middle])
         self._probability = probability
         self._seed = seed
         self._n_vocab = n_vocab
         self._position = 0
-        self._candidates = native.Candidates(n_vocab)
+        self._candidates = chains.Candidates(n_vocab)
 
     def sample(self, context: int, row: int) -> int:
         candidates = self._candidates
@@ -223,34 +224,34 @@ class XtcSampler(NativeSampler):
 def _filters(params: SamplingParams) -> list[SamplerHandle]:
     filters: list[SamplerHandle] = []
     if params.top_n_sigma > 0:
-        filters.append(native.top_n_sigma(params.top_n_sigma))
+        filters.append(chains.top_n_sigma(params.top_n_sigma))
     if params.top_k > 0:
-        filters.append(native.top_k(params.top_k))
+        filters.append(chains.top_k(params.top_k))
     if params.typical_p < 1:
-        filters.append(native.typical(params.typical_p, _MIN_KEEP))
+        filters.append(chains.typical(params.typical_p, _MIN_KEEP))
     if params.top_p < 1:
-        filters.append(native.top_p(params.top_p, _MIN_KEEP))
+        filters.append(chains.top_p(params.top_p, _MIN_KEEP))
     if params.min_p > 0:
-        filters.append(native.min_p(params.min_p, _MIN_KEEP))
+        filters.append(chains.min_p(params.min_p, _MIN_KEEP))
     return filters
 
 
 def _xtc(params: SamplingParams) -> SamplerHandle:
     """XTC that always acts: its coin is ours."""
-    return native.xtc(1.0, params.xtc_threshold, _MIN_KEEP, 0)
+    return chains.xtc(1.0, params.xtc_threshold, _MIN_KEEP, 0)
 
 
 def _temperature(params: SamplingParams) -> list[SamplerHandle]:
     if params.dynatemp_range > 0:
         spread, exponent = params.dynatemp_range, params.dynatemp_exponent
-        return [native.dynamic_temperature(params.temperature, spread, exponent)]
-    return [] if params.temperature == 1 else [native.temperature(params.temperature)]
+        return [chains.dynamic_temperature(params.temperature, spread, exponent)]
+    return [] if params.temperature == 1 else [chains.temperature(params.temperature)]
 
 
 def _native_seed(seed: int | None) -> int:
     """A seed for the library, which takes one value for `choose yourself`."""
     chosen = secrets.randbits(32) if seed is None else seed
-    return chosen if chosen != native.RANDOM_SEED else chosen - 1
+    return chosen if chosen != chains.RANDOM_SEED else chosen - 1
 
 
 def _coin(seed: int, position: int) -> float:
