@@ -144,7 +144,10 @@ class Engine:
         for sequence in self._roster.running:
             assert self._cache.length(sequence.slot) == sequence.n_computed
             assert sequence.n_pending > 0, f"{sequence.key} has nothing to compute"
-            assert sequence.leader is None or sequence.leader in self._roster.running
+            leader = sequence.leader
+            if leader is not None:
+                assert leader in self._roster.running, f"{sequence.key} follows nobody"
+                assert leader.n_computed < sequence.join_length, f"{sequence.key} was forgotten"
 
     def _expire(self, now_s: float) -> None:
         for sequence in self._roster.take_expired(now_s):
@@ -257,7 +260,7 @@ class Engine:
             if sequence.n_computed == len(sequence.tokens):
                 owners.append(sequence)
                 rows.append(_row(sequence, index))
-        if self._is_prefill_step:
+        if len(self._roster.running) > len(batch):
             self._join_followers(owners, rows)
         for sequence, sampled in zip(owners, self._backend.sample(rows), strict=True):
             self._append(sequence, sampled)
@@ -286,6 +289,7 @@ class Engine:
         for sequence, _ in batch:
             limit = len(sequence.tokens) - 1
             sequence.n_computed = self._cache.resync(sequence.slot, limit)
+        self._join_followers([], [])
 
     def _append(self, sequence: LiveSequence, sampled: Sampled) -> None:
         if sequence.first_token_s is None:
