@@ -23,29 +23,48 @@ class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     host: Annotated[str, Meta(min_length=1)] = "127.0.0.1"
+    """Address to listen on."""
     port: Port = DEFAULT_PORT
+    """Port to listen on; 0 picks a free one."""
     allow_remote: bool = False
+    """Allow a `host` that other machines can reach."""
     api_key_file: str | None = None
+    """File of API keys instead of the user's own `api-keys`."""
     allowed_hosts: tuple[str, ...] = ()
+    """Host names under which the daemon may be asked, besides its own address."""
     allowed_origins: tuple[str, ...] = ()
+    """Web origins whose pages may call the API, as in `http://localhost:3000`."""
 
 
 class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What one caller may send, and how long it may take to send it."""
 
     body_bytes: Bytes = 10 * 1024 * 1024
+    """Largest request body."""
     header_count: Count = 64
+    """Most header fields of a request."""
     header_bytes: Bytes = 32 * 1024
+    """Largest request head."""
     json_depth: Annotated[int, Meta(ge=8, le=500)] = 64
+    """Deepest nesting of a JSON body."""
     messages: Count = 2048
+    """Most messages of a conversation."""
     stop_sequences: Count = 16
+    """Most stop strings of a request."""
     choices: Annotated[int, Meta(ge=1, le=256)] = 8
+    """Most choices (`n`) of a request."""
     header_timeout_s: Seconds = 10.0
+    """Time in which a request's head must arrive."""
     body_timeout_s: Seconds = 30.0
+    """Time in which a request's body must arrive."""
     write_timeout_s: Seconds = 30.0
+    """Time after which a reader that takes nothing is disconnected."""
     connections: Count = 1024
+    """Most open connections."""
     queued_requests: Count = 256
+    """Most requests waiting; the next one is told when to come back."""
     request_timeout_s: Seconds = 3600.0
+    """Longest time a request may wait and run."""
 
 
 class EngineSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,47 +74,69 @@ class EngineSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     n_ctx: Count | None = None
+    """KV cells of a model, shared by its sequences; also the longest context."""
     n_seq_max: Annotated[int, Meta(ge=1, le=256)] = 64
+    """Most sequences of a model at once."""
     n_batch: Annotated[int, Meta(ge=32, le=65536)] = 512
+    """Most tokens in one forward pass."""
     n_threads: Annotated[int, Meta(ge=1, le=1024)] | None = None
+    """Threads that compute; null takes one for each core."""
     n_gpu_layers: Annotated[int, Meta(ge=-1, le=10_000)] | None = None
+    """Layers on the GPU; null takes all that fit, 0 none."""
     kv_type: Literal["f16", "q8_0", "f32"] = "f16"
+    """Number format of the KV cache."""
     flash_attention: bool | None = None
+    """Fused attention; null decides by device."""
 
 
 class FleetSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How workers are started, watched and restarted."""
 
     preload: tuple[str, ...] = ("demo",)
+    """Models loaded at the start."""
     max_loaded_models: Count = 3
+    """Most models in memory at once."""
     load_timeout_s: Seconds = 600.0
+    """Time in which a model must be loaded."""
     hang_timeout_s: Seconds = 30.0
+    """Time without a sign of life after which a worker is replaced."""
     ping_interval_s: Seconds = 5.0
+    """How often an idle worker is asked whether it lives."""
     restart_delay_s: Seconds = 0.5
+    """Wait before a worker's first restart; doubled for each further one."""
     restart_delay_max_s: Seconds = 30.0
+    """Longest wait before a restart."""
     max_starts: Count = 5
+    """Starts within `start_window_s` after which a model counts as failed."""
     start_window_s: Seconds = 600.0
+    """The window of `max_starts`."""
 
 
 class HistorySettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What each request leaves behind. Prompt and answer text only if `store_text` is on."""
 
     store_text: bool = False
+    """Keep prompts and answers in the history."""
 
 
 class LogSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What is logged; at most `file_count` files of `file_bytes` are kept for each log."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe message that is logged."""
     file_bytes: Bytes = 10 * 1024 * 1024
+    """Size at which a log file is rotated."""
     file_count: Annotated[int, Meta(ge=1, le=1000)] = 5
+    """Log files kept, the current one included."""
 
 
 class PathSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Folders that replace the platform's own; null keeps those."""
 
     models: str | None = None
+    """Folder of models, absolute."""
     data: str | None = None
+    """Folder of the history and of models, absolute."""
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
