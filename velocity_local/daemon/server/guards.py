@@ -1,0 +1,278 @@
+"""The first thing every request meets: one ASGI wrapper around the whole application.
+
+Host allow-list against DNS rebinding, Origin and Fetch-Metadata checks against foreign web pages,
+CORS for the origins that are allowed, credentials, media type and body size. All of it is decided
+from the head; the body is not read before the verdict.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import msgspec
+
+from velocity_local.config.settings import LimitSettings, ServerSettings
+from velocity_local.core.errors import (
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    TooLarge,
+    Unauthorized,
+    UnsupportedMedia,
+    VelocityError,
+)
+from velocity_local.core.ids import IdSource
+from velocity_local.daemon.server.access import Access, Credentials, access_of
+from velocity_local.daemon.server.errors import Headers, headers_of, openai_body
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_SINGLE = frozenset(
+    {
+        b"host",
+        b"origin",
+        b"authorization",
+        b"x-api-key",
+        b"content-type",
+        b"content-encoding",
+        b"sec-fetch-site",
+        b"access-control-request-method",
+        b"access-control-request-headers",
+    }
+)
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_OWN_SITES = frozenset({b"same-origin", b"none"})
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_HEADER_NAMES = re.compile(rb"[A-Za-z0-9, _-]{1,1024}")
+_PREFLIGHT_AGE_S = b"600"
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
+_CLIENT_CHARS = 120
+
+
+class _Head(msgspec.Struct, frozen=True):
+    """A request's head, once: no header that decides anything may come twice."""
+
+    method: str
+    path: str
+    server: tuple[str, int]
+    headers: dict[bytes, bytes]
+
+    @classmethod
+    def of(cls, scope: Scope) -> "_Head":
+        headers: dict[bytes, bytes] = {}
+        for name, value in scope["headers"]:
+            if name in headers and name in _SINGLE:
+                raise InvalidRequest(f"the request has two {name.decode()} headers")
+            headers[name] = value
+        return cls(scope["method"], scope["path"], tuple(scope["server"]), headers)
+
+    @property
+    def is_preflight(self) -> bool:
+        return self.method == "OPTIONS" and b"access-control-request-method" in self.headers
+
+    @property
+    def has_body(self) -> bool:
+        if b"transfer-encoding" in self.headers:
+            return True
+        return self.headers.get(b"content-length", b"0").strip() != b"0"
+
+
+class Guards:
+    """Wraps `app`; answers itself what does not pass."""
+
+    def __init__(
+        self,
+        app: AsgiApp,
+        *,
+        server: ServerSettings,
+        limits: LimitSettings,
+        credentials: Credentials,
+        request_ids: IdSource,
+    ) -> None:
+        self._app = app
+        self._credentials = credentials
+        self._request_ids = request_ids
+        self._body_bytes = limits.body_bytes
+        self._host_names = frozenset(name.lower().encode() for name in server.allowed_hosts)
+        self._origins = frozenset(origin.lower().encode() for origin in server.allowed_origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        request_id = self._request_id(scope)
+        extra: Headers = [(b"x-request-id", request_id.encode()), _NOSNIFF]
+        try:
+            head = _Head.of(scope)
+            self._check_host(head)
+            origin = self._foreign_origin(head)
+        except VelocityError as error:
+            await _refuse(error, extra, send)
+            return
+        if origin is not None:
+            extra += _cors(origin)
+            if head.is_preflight:
+                await _answer(204, extra + _preflight(head), b"", send)
+                return
+        try:
+            self._check_request(head)
+        except VelocityError as error:
+            await _refuse(error, extra, send)
+            return
+        scope["state"]["request_id"] = request_id
+        scope["state"]["client"] = _client(scope, head)
+        await self._app(scope, self._bounded(head, receive), _with_headers(send, extra))
+
+    def _request_id(self, scope: Scope) -> str:
+        for name, value in scope["headers"]:
+            if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+                return str(value, "ascii")
+        return self._request_ids.new("req_")
+
+    def _check_host(self, head: _Head) -> None:
+        host = head.headers.get(b"host", b"").lower()
+        if host in _own_hosts(head.server) or host in self._host_names:
+            return
+        name, colon, port = host.rpartition(b":")
+        if colon and port.isdigit() and name in self._host_names:
+            return
+        raise Forbidden(
+            "the Host header names no address of this server; add it to server.allowed_hosts "
+            "if it should"
+        )
+
+    def _foreign_origin(self, head: _Head) -> bytes | None:
+        """The allow-listed origin of a web page that is not ours, if one asks.
+
+        Raises:
+            Forbidden: for any other foreign page.
+        """
+        origin = head.headers.get(b"origin")
+        if origin is not None and origin.lower() in self._origins:
+            return origin
+        site = head.headers.get(b"sec-fetch-site")
+        if origin is not None and origin.lower() != b"http://" + head.headers[b"host"].lower():
+            raise Forbidden("web pages of this origin may not call; see server.allowed_origins")
+        if site is not None and site not in _OWN_SITES:
+            raise Forbidden("web pages of another site may not call; see server.allowed_origins")
+        return None
+
+    def _check_request(self, head: _Head) -> None:
+        access = access_of(head.path)
+        if access is None:
+            raise NotFound("no such path; it holds an empty, dot or unprintable segment")
+        self._check_credentials(access, head)
+        if head.method in _WITH_BODY and head.has_body:
+            _check_media(head)
+        length = head.headers.get(b"content-length", b"0")
+        if int(length) > self._body_bytes:
+            raise self._too_large()
+
+    def _check_credentials(self, access: Access, head: _Head) -> None:
+        presented = _presented(head)
+        if self._credentials.allow(access, presented):
+            return
+        kind = "install token" if access is Access.MANAGEMENT else "API key"
+        problem = f"no {kind} was sent" if presented is None else f"this is no valid {kind}"
+        raise Unauthorized(f"{problem}; send it as `Authorization: Bearer` or `x-api-key`")
+
+    def _bounded(self, head: _Head, receive: Receive) -> Receive:
+        """`receive`, with a limit where no Content-Length has promised one."""
+        if b"transfer-encoding" not in head.headers:
+            return receive
+        seen_bytes = 0
+
+        async def counted() -> Message:
+            nonlocal seen_bytes
+            message = await receive()
+            seen_bytes += len(message.get("body", b""))
+            if seen_bytes > self._body_bytes:
+                raise self._too_large()
+            return message
+
+        return counted
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"the body is over {self._body_bytes} bytes, the limit of this server")
+
+
+def _own_hosts(server: tuple[str, int]) -> tuple[bytes, ...]:
+    """What Host may be: loopback's names, and the very address the connection came in on."""
+    address, port = server
+    literal = f"[{address}]" if ":" in address else address
+    return tuple(f"{name}:{port}".encode() for name in ("localhost", "127.0.0.1", "[::1]", literal))
+
+
+def _presented(head: _Head) -> bytes | None:
+    """The secret that was sent; two different ones are as good as none."""
+    authorization = head.headers.get(b"authorization")
+    key = head.headers.get(b"x-api-key")
+    if authorization is None:
+        return key
+    scheme, _, token = authorization.partition(b" ")
+    if scheme.lower() != b"bearer" or not token.strip():
+        return key or b""
+    if key is not None and key != token.strip():
+        return b""
+    return token.strip()
+
+
+def _check_media(head: _Head) -> None:
+    media = head.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if media != b"application/json":
+        raise UnsupportedMedia("send JSON, with the header `Content-Type: application/json`")
+    encoding = head.headers.get(b"content-encoding", b"identity").strip().lower()
+    if encoding != b"identity":
+        raise UnsupportedMedia("compressed bodies are not taken; send the JSON as it is")
+
+
+def _cors(origin: bytes) -> Headers:
+    return [
+        (b"access-control-allow-origin", origin),
+        (b"access-control-expose-headers", b"x-request-id, retry-after"),
+        (b"vary", b"Origin"),
+    ]
+
+
+def _preflight(head: _Head) -> Headers:
+    asked = head.headers.get(b"access-control-request-headers", b"")
+    headers: Headers = [
+        (b"access-control-allow-methods", b"GET, POST, DELETE, OPTIONS"),
+        (b"access-control-max-age", _PREFLIGHT_AGE_S),
+    ]
+    if _HEADER_NAMES.fullmatch(asked):
+        headers.append((b"access-control-allow-headers", asked))
+    if head.headers.get(b"access-control-request-private-network") == b"true":
+        headers.append((b"access-control-allow-private-network", b"true"))
+    return headers
+
+
+def _client(scope: Scope, head: _Head) -> str:
+    """Who asked, for the history: the peer's address and what it says it is."""
+    address = scope["client"][0] if scope["client"] else "?"
+    agent = head.headers.get(b"user-agent", b"").decode("latin-1")
+    printable = "".join(char for char in agent if char.isprintable())
+    return f"{address} {printable}"[:_CLIENT_CHARS].strip()
+
+
+def _with_headers(send: Send, extra: Headers) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), *extra]
+        await send(message)
+
+    return sending
+
+
+async def _refuse(error: VelocityError, extra: Headers, send: Send) -> None:
+    await _answer(error.status, headers_of(error) + extra, openai_body(error), send)
+
+
+async def _answer(status: int, headers: Headers, body: bytes, send: Send) -> None:
+    length = (b"content-length", b"%d" % len(body))
+    headers = headers if status == 204 else [*headers, length]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

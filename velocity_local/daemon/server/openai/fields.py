@@ -1,0 +1,163 @@
+"""What becomes of every field of OpenAI's request schemas. Data: enforced by `check`, tested
+against the official client's own types, and printed as docs/openai-fields.md.
+"""
+
+import enum
+
+import msgspec
+
+from velocity_local.core.errors import UnsupportedField
+from velocity_local.wire.http.openai import TextFormat
+
+
+class Effect(enum.Enum):
+    """The four honest things to do with a field."""
+
+    HONOURED = "honoured"
+    IN_PART = "honoured in part, other values refused"
+    NO_EFFECT = "accepted, has no effect here"
+    REFUSED = "refused"
+
+
+class Field(msgspec.Struct, frozen=True):
+    """A field and its fate. `only` lists the values that are taken; null always is."""
+
+    name: str
+    effect: Effect
+    note: str = ""
+    only: tuple[object, ...] = ()
+
+
+def check(body: msgspec.Struct, fields: tuple[Field, ...]) -> None:
+    """Refuse what the table refuses.
+
+    Raises:
+        UnsupportedField: naming the first such field.
+    """
+    for field in fields:
+        if field.effect not in (Effect.REFUSED, Effect.IN_PART):
+            continue
+        value = getattr(body, field.name)
+        if value is not None and value not in field.only:
+            raise UnsupportedField(
+                f"{field.name} is not supported with this value: {field.note}", param=field.name
+            )
+
+
+def _honoured(name: str, note: str = "") -> Field:
+    return Field(name, Effect.HONOURED, note)
+
+
+def _unused(name: str, note: str) -> Field:
+    return Field(name, Effect.NO_EFFECT, note)
+
+
+def _only(name: str, values: tuple[object, ...], note: str) -> Field:
+    return Field(name, Effect.IN_PART, note, values)
+
+
+def _refused(name: str, note: str, *neutral: object) -> Field:
+    return Field(name, Effect.REFUSED, note, neutral)
+
+
+_CONSTRAINT = "constrained output is not built yet"
+
+_COMMON = (
+    _honoured("model", "unknown names: 404 with near names"),
+    _honoured("temperature", "0 to 100; 0 is greedy"),
+    _honoured("top_p", "0 to 1"),
+    _honoured("frequency_penalty", "-2 to 2"),
+    _honoured("presence_penalty", "-2 to 2"),
+    _honoured("seed", "0 to 4294967295"),
+    _honoured("logit_bias", "token id to -100…100, at most 1024 entries"),
+    _honoured("stop", "a text or up to 16 of them, each up to 1024 characters"),
+    _honoured("n", "1 to 8; the prompt is computed once"),
+    _honoured("stream"),
+    _honoured("stream_options", "include_usage and include_obfuscation; needs stream: true"),
+    _unused("user", "there is one user"),
+)
+
+_EXTENSIONS = (
+    _honoured("top_k", "0 or -1: off"),
+    _honoured("min_p"),
+    _honoured("typical_p"),
+    _honoured("top_n_sigma"),
+    _honoured("xtc_probability"),
+    _honoured("xtc_threshold"),
+    _honoured("dynatemp_range"),
+    _honoured("dynatemp_exponent"),
+    _honoured("repeat_last_n"),
+    _honoured("repeat_penalty"),
+    _honoured("dry_multiplier"),
+    _honoured("dry_base"),
+    _honoured("dry_allowed_length"),
+    _honoured("dry_penalty_last_n"),
+    _honoured("dry_sequence_breakers", "up to 32 texts of up to 64 characters"),
+    _honoured("mirostat", "0, 1 or 2"),
+    _honoured("mirostat_tau"),
+    _honoured("mirostat_eta"),
+    _honoured("ignore_eos"),
+    _only("cache_prompt", (True,), "prefixes are always shared"),
+    _refused("grammar", _CONSTRAINT),
+    _refused("json_schema", _CONSTRAINT),
+)
+
+CHAT = (
+    _honoured(
+        "messages",
+        "text as a string or as parts; image, audio and file parts are refused; a last message "
+        "of the assistant is continued",
+    ),
+    *_COMMON,
+    _honoured("max_tokens", "1 or more; without it, until the model ends or the context is full"),
+    _honoured("max_completion_tokens", "the newer name of max_tokens"),
+    _honoured("logprobs"),
+    _honoured("top_logprobs", "0 to 20; needs logprobs: true"),
+    _honoured("tools", "functions; custom tools are refused; `strict` is handed to the template"),
+    _only("tool_choice", ("none", "auto"), "forcing a call is not built yet"),
+    _only("parallel_tool_calls", (True,), "the model decides how many calls it makes"),
+    _only("response_format", (TextFormat(),), _CONSTRAINT),
+    _honoured("reasoning_effort", "handed to the template with enable_thinking; none: off"),
+    _only("verbosity", ("medium",), "there is no way to steer it"),
+    _only("modalities", (["text"],), "text is what comes out"),
+    _refused("audio", "text is what comes out"),
+    _refused("functions", "deprecated by OpenAI; use tools", []),
+    _refused("function_call", "deprecated by OpenAI; use tool_choice"),
+    _unused("prediction", "a hint for speed; the answer is the same"),
+    _refused("moderation", "there is no moderation model"),
+    _refused("web_search_options", "this server never goes to the network"),
+    _unused("metadata", "checked (16 pairs, 64 and 512 characters), then dropped"),
+    _only("store", (False,), "answers are not kept for retrieval"),
+    _only("service_tier", ("auto", "default"), "there is one tier"),
+    _unused("safety_identifier", "there is one user"),
+    _unused("prompt_cache_key", "equal prefixes are always found"),
+    _unused("prompt_cache_options", "equal prefixes are always found"),
+    _unused("prompt_cache_retention", "equal prefixes are kept while there is room"),
+    *_EXTENSIONS,
+    _honoured("chat_template_kwargs", "up to 16 scalars for the template; reserved names refused"),
+)
+
+COMPLETIONS = (
+    _honoured("prompt", "a text, texts, token ids, or lists of them; up to 128 choices in all"),
+    *_COMMON,
+    _honoured("max_tokens", "1 or more; 16 without it, as OpenAI documents"),
+    _honoured("echo", "not together with logprobs"),
+    _honoured("logprobs", "0 to 20"),
+    _honoured("best_of", "equal to n, else refused: candidates are not ranked"),
+    _refused("suffix", "filling in the middle is not built yet", ""),
+    *_EXTENSIONS,
+)
+
+EMBEDDINGS = (
+    _honoured("model", "unknown names: 404 with near names"),
+    _honoured("input", "a text, texts, token ids, or lists of them; up to 2048"),
+    _honoured("encoding_format", "float or base64"),
+    _honoured("dimensions", "the first so many, normalised again"),
+    _unused("user", "there is one user"),
+)
+
+TABLES = {
+    "POST /v1/chat/completions": CHAT,
+    "POST /v1/completions": COMPLETIONS,
+    "POST /v1/embeddings": EMBEDDINGS,
+}

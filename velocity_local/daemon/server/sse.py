@@ -1,0 +1,106 @@
+"""Server-sent events as an answer that ends with the client, or with its last event.
+
+The format is https://html.spec.whatwg.org/multipage/server-sent-events.html.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+from litestar.response.base import ASGIResponse
+from litestar.types import Receive, Scope, Send
+
+from velocity_local.core.errors import VelocityError
+from velocity_local.daemon.server.errors import unexpected
+
+T = TypeVar("T")
+
+DONE = b"data: [DONE]\n\n"
+
+_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class ClientGone(Exception):
+    """The client closed its connection before the answer was complete."""
+
+
+def event_bytes(data: bytes) -> bytes:
+    """One event; JSON holds no line breaks, so one data line is enough."""
+    return b"data: " + data + b"\n\n"
+
+
+async def until_gone(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`, which is cancelled if the client goes first.
+
+    Raises:
+        ClientGone: in that case.
+    """
+    working = asyncio.create_task(work)
+    watching = asyncio.create_task(_gone(receive))
+    try:
+        await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise ClientGone
+    finally:
+        working.cancel()
+        watching.cancel()
+        await asyncio.wait((working, watching))
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class EventStream(ASGIResponse):
+    """Sends the chunks of a generator, which runs in one task from its first step to its last.
+
+    An error before the first chunk is raised, so that it becomes an answer with its own status;
+    a later one is sent as the last event, written by `render_error`.
+    """
+
+    __slots__ = ("_chunks", "_render_error", "_request_id")
+
+    def __init__(
+        self,
+        chunks: AsyncGenerator[bytes, None],
+        *,
+        render_error: Callable[[VelocityError], bytes],
+        request_id: str,
+    ) -> None:
+        super().__init__(status_code=200)
+        self._chunks = chunks
+        self._render_error = render_error
+        self._request_id = request_id
+
+    async def __call__(
+        self,
+        scope: Scope,  # noqa: ARG002 - the signature is ASGI's
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        await until_gone(receive, self._send(send))
+
+    async def _send(self, send: Send) -> None:
+        async with aclosing(self._chunks) as chunks:
+            first = await anext(chunks)
+            await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+            await _send_chunk(send, first)
+            try:
+                async for chunk in chunks:
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            except VelocityError as error:
+                await _send_chunk(send, self._render_error(error))
+            except Exception as error:  # noqa: BLE001 - the server's handler, once streaming
+                await _send_chunk(send, self._render_error(unexpected(error, self._request_id)))
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _send_chunk(send: Send, chunk: bytes) -> None:
+    await send({"type": "http.response.body", "body": chunk, "more_body": True})
