@@ -5,6 +5,7 @@ Knows no verb's code; each names the function that runs it, imported when it is 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,12 @@ _MODEL = Argument(("model",), "model id, as `list` shows it", completes="models"
 _LISTEN = (
     _option("--host", help="address to listen on (server.host)", metavar="ADDRESS"),
     _option("--port", help="port to listen on (server.port)", metavar="PORT", parse=int),
-    _option("--config", help="configuration file instead of the user's", metavar="FILE"),
+    _option(
+        "--config",
+        help="configuration file instead of the user's",
+        metavar="FILE",
+        parse=lambda text: Path(text).absolute(),
+    ),
     _option(
         "--set",
         help="override one setting; may be given again",
@@ -78,7 +84,7 @@ _HISTORY_FILTER = (
         "--status",
         help="only with this outcome",
         metavar="STATUS",
-        choices=("ok", "error", "cancelled", "interrupted"),
+        choices=("running", "ok", "error", "cancelled", "interrupted"),
     ),
     _option("--limit", help="at most so many, newest first", metavar="N", parse=int, default=50),
 )

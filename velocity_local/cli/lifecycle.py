@@ -7,27 +7,31 @@ from velocity_local.cli import launch, readiness, shutdown
 from velocity_local.cli.call import Call
 from velocity_local.cli.exits import Exit
 from velocity_local.cli.greeting import greeting
+from velocity_local.cli.readiness import Outcome
 from velocity_local.config import load
 from velocity_local.config.settings import Settings
+
+_ANY_MODEL = "demo"
 
 
 def start(call: Call) -> int:
     """Start the daemon if none runs, wait for a model, and say where it listens."""
     settings = _settings(call)
-    started = launch.ensure_running(call.local(), _flags(call))
+    local = call.local()
+    started = launch.ensure_running(local, _flags(call))
     record = started.record
     state = "started" if started.is_new else "already running"
-    call.out.note(f"velocity-local {record.version} is {state} (pid {record.pid}).")
-    client = call.local().client(record)
-    ready = readiness.unknown(settings.fleet.preload)
+    call.out.note(f"velocity-local {record.version}: {state}, pid {record.pid}.")
+    outcome = Outcome(is_ready=False, model=None)
     if not call.args.no_wait:
-        ready = readiness.wait(client, call.out, timeout_s=settings.fleet.load_timeout_s)
+        timeout_s = settings.fleet.load_timeout_s
+        outcome = readiness.wait(local.client(record), call.out, timeout_s=timeout_s)
     if call.args.json:
-        call.out.json("start/1", is_new=started.is_new, daemon=record, ready=ready)
+        call.out.json("start/1", is_new=started.is_new, daemon=record, readiness=outcome)
     else:
-        for line in greeting(record.base_url, ready.example_model):
+        for line in greeting(record.base_url, outcome.model or _first(settings.fleet.preload)):
             call.out.line(line)
-    return Exit.OK
+    return _told(call, outcome)
 
 
 def stop(call: Call) -> int:
@@ -62,6 +66,18 @@ def serve(call: Call) -> int:
         except KeyboardInterrupt:
             # The console has told the daemon too, which now finishes its work.
             continue
+
+
+def _told(call: Call, outcome: Outcome) -> int:
+    if outcome.is_ready or call.args.no_wait:
+        return Exit.OK
+    told = f"the daemon runs, but no model can answer: {outcome.reason}"
+    call.out.error(told, "velocity-local logs")
+    return Exit.FAILURE
+
+
+def _first(preload: tuple[str, ...]) -> str:
+    return preload[0] if preload else _ANY_MODEL
 
 
 def _settings(call: Call) -> Settings:

@@ -89,7 +89,7 @@ class Output:
 
     def ask(self, prompt: str) -> str:
         """A line typed by a person; raises EOFError at the end of input."""
-        return input(f"\x01{_BOLD}\x02{prompt}\x01{_PLAIN}\x02" if self._colour_out else prompt)
+        return input(prompt)
 
     def _styled(self, text: str, style: str) -> str:
         return f"{style}{text}{_PLAIN}" if self._colour_out else text

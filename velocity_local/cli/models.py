@@ -1,0 +1,113 @@
+"""The verbs ps, list and show."""
+
+from velocity_local.cli.call import Call
+from velocity_local.cli.exits import Exit
+from velocity_local.cli.units import count, milliseconds, moment, size
+from velocity_local.client import api
+from velocity_local.client.http import HttpClient
+from velocity_local.wire.http.admin import ModelItem, WorkerItem
+
+
+def ps(call: Call) -> int:
+    """Models in memory, with what they are doing."""
+    workers = api.status(call.connect()).workers
+    if call.args.json:
+        call.out.json("ps/1", models=workers)
+    elif workers:
+        headers = ("MODEL", "STATE", "MEMORY", "KV CACHE", "RUNNING", "WAITING", "RESTARTS")
+        call.out.table(headers, [_process(worker) for worker in workers])
+    else:
+        call.out.note("No model is in memory. One is loaded when it is first asked.")
+    return Exit.OK
+
+
+def list_(call: Call) -> int:
+    """Models on the daemon's machine."""
+    found = api.models(call.connect())
+    if call.args.ids:
+        for model in found:
+            call.out.line(model.id)
+    elif call.args.json:
+        call.out.json("list/1", models=found)
+    elif found:
+        headers = ("MODEL", "STATE", "SIZE", "PARAMETERS", "QUANTIZATION", "CONTEXT")
+        call.out.table(headers, [_row(model) for model in found])
+    else:
+        call.out.note("There are no models yet. Put a GGUF file into the models folder:")
+        call.out.note(f"  {call.local().paths.models_dir}")
+    return Exit.OK
+
+
+def show(call: Call) -> int:
+    """Everything known of one model."""
+    model = api.model(call.connect(), call.args.model)
+    if call.args.json:
+        call.out.json("show/1", model=model)
+    else:
+        call.out.fields(_about(model) | _loaded(model))
+    return Exit.OK
+
+
+def first_ready(client: HttpClient) -> str | None:
+    """The model to talk to when none is named: one in memory before one on disk."""
+    models = api.models(client)
+    able = [model for model in models if not model.is_embedding]
+    able.sort(key=lambda model: model.state != "ready")
+    return able[0].id if able else None
+
+
+def _process(worker: WorkerItem) -> tuple[str, ...]:
+    return (
+        worker.model,
+        worker.state,
+        size(worker.rss_bytes) if worker.rss_bytes is not None else "",
+        f"{worker.used_cells}/{worker.cells}" if worker.cells else "",
+        str(worker.running),
+        str(worker.waiting + worker.pending),
+        str(worker.restarts),
+    )
+
+
+def _row(model: ModelItem) -> tuple[str, ...]:
+    return (
+        model.id,
+        model.state,
+        size(model.size_bytes),
+        count(model.parameters) if model.parameters else "",
+        model.quantization,
+        str(model.context_length or ""),
+    )
+
+
+def _about(model: ModelItem) -> dict[str, str]:
+    return {
+        "id": model.id,
+        "name": model.name,
+        "state": model.state,
+        "kind": "embeddings" if model.is_embedding else "text",
+        "architecture": model.architecture,
+        "parameters": count(model.parameters) if model.parameters else "",
+        "quantization": model.quantization,
+        "context": f"{model.context_length} tokens" if model.context_length else "",
+        "chat template": "yes" if model.has_chat_template else "no",
+        "licence": model.licence,
+        "size": size(model.size_bytes),
+        "file": model.path,
+        "fingerprint": model.fingerprint,
+        "created": moment(model.created_s),
+        "last error": model.last_error or "",
+    }
+
+
+def _loaded(model: ModelItem) -> dict[str, str]:
+    loaded = model.loaded
+    if loaded is None:
+        return {}
+    return {
+        "device": loaded.device,
+        "engine": loaded.description,
+        "KV cache": f"{loaded.n_ctx} tokens, {size(loaded.n_ctx * loaded.kv_bytes_per_token)}",
+        "threads": str(loaded.n_threads),
+        "load time": milliseconds(loaded.load_ms),
+        "memory": size(model.rss_bytes) if model.rss_bytes is not None else "",
+    }

@@ -1,0 +1,74 @@
+"""The management API's questions, one function each. Errors are `client.errors.ClientError`."""
+
+from collections.abc import Iterator
+
+from velocity_local.client.http import HttpClient, segment, with_query
+from velocity_local.core.history import RequestRow
+from velocity_local.wire.http.admin import (
+    Deleted,
+    ModelItem,
+    ModelList,
+    RequestList,
+    ShutdownAnswer,
+    StatusAnswer,
+    SystemAnswer,
+)
+
+_PAGE = 200
+_SYSTEM_TIMEOUT_S = 10.0
+
+
+def status(client: HttpClient, *, timeout_s: float = 10.0) -> StatusAnswer:
+    return client.get("/api/v1/status", StatusAnswer, timeout_s=timeout_s)
+
+
+def system(client: HttpClient) -> SystemAnswer:
+    return client.get("/api/v1/system", SystemAnswer, timeout_s=_SYSTEM_TIMEOUT_S)
+
+
+def models(client: HttpClient) -> list[ModelItem]:
+    """Every model on the daemon's machine."""
+    found: list[ModelItem] = []
+    after: str | None = None
+    while True:
+        page = client.get(with_query("/api/v1/models", after=after), ModelList)
+        found += page.items
+        after = page.next
+        if after is None:
+            return found
+
+
+def model(client: HttpClient, model_id: str) -> ModelItem:
+    return client.get(f"/api/v1/models/{segment(model_id)}", ModelItem)
+
+
+def requests(
+    client: HttpClient, *, limit: int | None = None, **filters: str | None
+) -> Iterator[RequestRow]:
+    """The history, newest first, page by page; all of it without `limit`."""
+    left = limit
+    after: str | None = None
+    while left is None or left > 0:
+        size = _PAGE if left is None else min(left, _PAGE)
+        path = with_query("/api/v1/requests", limit=size, after=after, **filters)
+        page = client.get(path, RequestList)
+        yield from page.items
+        after = page.next
+        if after is None:
+            return
+        left = None if left is None else left - len(page.items)
+
+
+def request(client: HttpClient, request_id: str) -> RequestRow:
+    return client.get(f"/api/v1/requests/{segment(request_id)}", RequestRow)
+
+
+def delete_request(client: HttpClient, request_id: str) -> int:
+    """Forget a request; returns how many rows that were."""
+    path = f"/api/v1/requests/{segment(request_id)}"
+    return client.call("DELETE", path, Deleted).deleted
+
+
+def ask_to_stop(client: HttpClient) -> None:
+    """The daemon begins to end; requests in flight may finish first."""
+    client.call("POST", "/api/v1/shutdown", ShutdownAnswer)
