@@ -87,19 +87,28 @@ class RotatingFile:
             raise OSError(f"wrote {written} of {len(data)} bytes")
 
 
+def printable(line: str) -> str:
+    """The line with escapes for what would break it, command a terminal or reorder it."""
+    if line.isprintable():
+        return line
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in line
+    )
+
+
 def numbered(path: Path, number: int) -> Path:
     """The older file `number` of a log: `daemon.log.1` is the last one before `daemon.log`."""
     return path.with_name(f"{path.name}.{number}")
 
 
 def tail(path: Path, lines: int) -> list[str]:
-    """The last lines of a log, the older files of it included, within 1 MiB of each."""
+    """The last lines of a log, its older files included, within 1 MiB of each; safe to print."""
     found: list[str] = []
     for file in _newest_first(path):
         found = _last_lines(file) + found
         if len(found) >= lines:
             break
-    return found[-lines:] if lines else []
+    return [printable(line.rstrip("\r")) for line in found[-lines:]] if lines else []
 
 
 def worker_log(folder: Path, model: str) -> Path:

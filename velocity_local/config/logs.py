@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 
-from velocity_local.config.logfile import RotatingFile
+from velocity_local.config.logfile import RotatingFile, printable
 from velocity_local.config.redact import Redactor
 from velocity_local.config.settings import LogSettings
 
@@ -73,7 +73,7 @@ class LineFormatter(logging.Formatter):
             f"{when.removesuffix('+00:00')}Z {record.levelname.lower():7} {record.name} "
             f"[{request}] {record.getMessage()}"
         )
-        return line if line.isprintable() else "".join(map(_printable, line))
+        return printable(line)
 
 
 class _Redacting(logging.handlers.QueueHandler):
@@ -109,8 +109,3 @@ class _ToFile(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._file.write(self.format(record).encode(errors="backslashreplace") + b"\n")
-
-
-def _printable(character: str) -> str:
-    """Itself, or its escape: no line breaks, terminal commands or reordering from a message."""
-    return character if character.isprintable() else character.encode("unicode_escape").decode()

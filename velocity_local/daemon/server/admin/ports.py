@@ -1,0 +1,72 @@
+"""What the management routes need of the daemon, and how they find it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from velocity_local.config.load import Loaded
+from velocity_local.core.models import ModelEntry
+from velocity_local.daemon.fleet.status import ModelStatus
+from velocity_local.daemon.server.context import AnyRequest
+from velocity_local.daemon.store.history import History
+from velocity_local.daemon.telemetry.sampler import Sampler
+from velocity_local.wire.http.admin import ModelItem, StatusAnswer
+
+STATE_KEY = "admin"
+
+
+class Fleet(Protocol):
+    """The processes of the models."""
+
+    def status(self) -> Sequence[ModelStatus]:
+        """Every model that was asked for since the start."""
+        ...
+
+    async def load(self, entry: ModelEntry) -> None:
+        """Return once the model can answer.
+
+        Raises:
+            VelocityError: if it cannot be loaded.
+        """
+        ...
+
+    async def unload(self, model: str) -> None:
+        """Return once its process has ended; a model that is not loaded is fine."""
+        ...
+
+
+class Admin(Protocol):
+    """The daemon as its owner sees it. Names are resolved as in requests.
+
+    Every method that takes a name raises `ModelNotFound`, telling near ones.
+    """
+
+    async def models(self) -> list[ModelItem]: ...
+
+    async def model(self, name: str) -> ModelItem: ...
+
+    async def load(self, name: str) -> ModelItem: ...
+
+    async def unload(self, name: str) -> ModelItem: ...
+
+    def status(self) -> StatusAnswer: ...
+
+    def shutdown(self) -> None:
+        """Begin to end; returns at once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the routes find in the application's state under `STATE_KEY`."""
+
+    admin: Admin
+    history: History
+    sampler: Sampler
+    config: Loaded
+
+
+def services_of(request: AnyRequest) -> Services:
+    services = request.app.state[STATE_KEY]
+    assert isinstance(services, Services)
+    return services

@@ -1,0 +1,114 @@
+"""NVIDIA's processors through NVML. The driver's library may fail, hang or crash, so it is first
+tried in a child process with a time limit; only after that it is used in this one.
+
+Run as a program it is that child: it prints what it found as JSON.
+"""
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from velocity_local.wire.http.admin import GpuItem
+
+PROBE_TIMEOUT_S = 3.0
+_MARKS = {
+    "linux": (
+        "/proc/driver/nvidia/version",
+        "/usr/lib/wsl/lib/libnvidia-ml.so.1",
+        "/dev/nvidiactl",
+    ),
+    "win32": (r"C:\Windows\System32\nvml.dll",),
+}
+_W_PER_MW = 0.001
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What NVML says. `reason` tells why `gpus` is empty."""
+
+    gpus: tuple[GpuItem, ...] = ()
+    driver: str | None = None
+    reason: str | None = None
+
+
+def probe(command: tuple[str, ...] = (sys.executable, "-m", __spec__.name)) -> Found:
+    """Try the library in a child process; takes `PROBE_TIMEOUT_S` at most."""
+    if not any(Path(mark).exists() for mark in _MARKS.get(sys.platform, ())):
+        return Found(reason="no NVIDIA driver")
+    try:
+        done = subprocess.run(  # noqa: S603 - our own interpreter and module
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PROBE_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Found(reason=f"the NVIDIA driver did not answer within {PROBE_TIMEOUT_S:g} s")
+    except OSError as error:
+        return Found(reason=f"the NVIDIA driver could not be asked: {error.strerror}")
+    if done.returncode:
+        return Found(reason=f"asking the NVIDIA driver ended with status {done.returncode}")
+    try:
+        return msgspec.json.decode(done.stdout, type=Found)
+    except msgspec.DecodeError as error:
+        return Found(reason=f"the NVIDIA driver's answer makes no sense: {error}")
+
+
+def look() -> Found:
+    """Ask the library in this process; blocks for as long as the driver takes."""
+    try:
+        import pynvml  # noqa: PLC0415 - of no use where there is no such processor
+    except ImportError:
+        return Found(reason="nvidia-ml-py is not installed")
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError as error:
+        return Found(reason=f"NVML: {error}")
+    try:
+        driver = str(pynvml.nvmlSystemGetDriverVersion())
+        count = pynvml.nvmlDeviceGetCount()
+        return Found(tuple(_gpu(pynvml, index) for index in range(count)), driver)
+    except pynvml.NVMLError as error:
+        return Found(reason=f"NVML: {error}")
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _gpu(nvml: Any, index: int) -> GpuItem:
+    handle = nvml.nvmlDeviceGetHandleByIndex(index)
+
+    def told(name: str, *arguments: object) -> Any:
+        """A value, or None where this processor does not tell it."""
+        try:
+            return getattr(nvml, name)(handle, *arguments)
+        except nvml.NVMLError:
+            return None
+
+    memory = told("nvmlDeviceGetMemoryInfo")
+    use = told("nvmlDeviceGetUtilizationRates")
+    power_mw = told("nvmlDeviceGetPowerUsage")
+    return GpuItem(
+        index=index,
+        name=str(told("nvmlDeviceGetName") or "NVIDIA"),
+        uuid=str(told("nvmlDeviceGetUUID") or ""),
+        memory_total_bytes=None if memory is None else int(memory.total),
+        memory_used_bytes=None if memory is None else int(memory.used),
+        use=_share(None if use is None else use.gpu),
+        power_w=None if power_mw is None else power_mw * _W_PER_MW,
+        temperature_c=told("nvmlDeviceGetTemperature", nvml.NVML_TEMPERATURE_GPU),
+    )
+
+
+def _share(percent: float | None) -> float | None:
+    """None for what cannot be a share: drivers have been seen to report thousands."""
+    if percent is None or not math.isfinite(percent) or not 0 <= percent <= 100:
+        return None
+    return percent / 100
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(msgspec.json.encode(look()))
