@@ -66,6 +66,10 @@ class LocalCatalog:
             return self._listing
         return await self.refreshed()
 
+    async def entries(self) -> tuple[ModelEntry, ...]:
+        """The models that can be used, as `listing` says."""
+        return (await self.listing()).entries
+
     async def resolve(self, name: str) -> ModelEntry:
         """The model that `name` stands for.
 

@@ -1,0 +1,407 @@
+"""Keeps one model: has it loaded, feeds its worker, and carries on when that dies.
+
+A state machine without waiting: events come in through `on_*`, decisions go out through
+`Effects`. It asks its `House` before it takes memory, and tells it when it could give it back.
+"""
+
+from collections.abc import Callable
+
+from velocity_local.config.settings import FleetSettings
+from velocity_local.core.clock import Clock
+from velocity_local.core.errors import DeadlineExceeded, ErrorInfo, ModelFailed, ModelUnloaded
+from velocity_local.core.models import LoadOptions, ModelEntry
+from velocity_local.daemon.fleet.effects import Effects, Timer, TimerKind
+from velocity_local.daemon.fleet.failures import Failure, gave_up, load_failed
+from velocity_local.daemon.fleet.house import House, State
+from velocity_local.daemon.fleet.minder import Minder
+from velocity_local.daemon.fleet.planner import Resident
+from velocity_local.daemon.fleet.process import Stop
+from velocity_local.daemon.fleet.quarantine import Quarantine
+from velocity_local.daemon.fleet.restarts import RestartPolicy
+from velocity_local.daemon.fleet.roster import Roster, WrongReportError, poison_error
+from velocity_local.daemon.fleet.status import ModelStatus
+from velocity_local.daemon.fleet.tickets import Ticket, WaitForLoad
+from velocity_local.wire.ipc.messages import (
+    PROTOCOL_VERSION,
+    AnyReport,
+    Cancel,
+    Load,
+    Loaded,
+    LoadFailed,
+    Pong,
+    Refused,
+    Step,
+)
+
+DRAIN_S = 30.0
+
+
+class Keeper:
+    """One model. `entry` and `options` may be replaced while no worker is there."""
+
+    def __init__(
+        self,
+        entry: ModelEntry,
+        options: LoadOptions,
+        *,
+        settings: FleetSettings,
+        effects: Effects,
+        house: House["Keeper"],
+        clock: Clock,
+    ) -> None:
+        self.entry = entry
+        self.options = options
+        self._settings = settings
+        self._effects = effects
+        self._house = house
+        self._clock = clock
+        self._quarantine = Quarantine(memory_s=settings.start_window_s)
+        self._roster = Roster(self._quarantine)
+        self._restarts = RestartPolicy(settings)
+        self._state = State.UNLOADED
+        self._worker: Minder | None = None
+        self._failure: Failure | None = None
+        self._is_yielding = False
+        self._last_used_s = clock.monotonic_s()
+        self._when_gone: list[Callable[[], None]] = []
+        self._restart_count = 0
+        self._resume_count = 0
+        self._last_error: str | None = None
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    @property
+    def has_worker(self) -> bool:
+        return self._worker is not None
+
+    # What callers want
+
+    def submit(self, ticket: Ticket) -> None:
+        self._last_used_s = now_s = self._clock.monotonic_s()
+        if isinstance(ticket.request, WaitForLoad):
+            self._forgive()
+        if self._failure is not None and self._failure.holds(now_s):
+            ticket.sink.fail(self._failure.told(now_s))
+            return
+        if self._quarantine.is_refused(ticket, now_s):
+            ticket.sink.fail(poison_error("a short while ago"))
+            return
+        self._roster.add(ticket)
+        self._feed()
+        if not ticket.is_sent:
+            self._keep_waiting(ticket, now_s)
+
+    def cancel(self, handle: int) -> None:
+        """Forget a request at once. Unknown handles are fine."""
+        ticket = self._roster.find(handle)
+        if ticket is None:
+            return
+        self._roster.remove(ticket)
+        self._disarm(TimerKind.EXPIRY, handle)
+        if ticket.is_sent and self._worker is not None:
+            self._worker.send(Cancel(handle))
+        self._on_ticket_left()
+
+    # What the house decides
+
+    def start(self) -> None:
+        """There is room: start a worker."""
+        assert self._worker is None
+        self._state = State.LOADING
+        self._worker = Minder(
+            self._house.next_worker_id(self),
+            self.entry.id,
+            settings=self._settings,
+            effects=self._effects,
+            clock=self._clock,
+        )
+        self._worker.start()
+
+    def refuse(self, error: ErrorInfo) -> None:
+        """There is no room, and none will come."""
+        self._state = State.UNLOADED
+        self._last_error = error.message
+        self._roster.fail_all(error)
+        self._tell_gone()
+
+    def evict(self) -> None:
+        """Go now; nobody is being served."""
+        if self._state is State.BACKOFF:
+            self._disarm(TimerKind.RESTART)
+            self._on_gone()
+        elif self._state is State.READY:
+            self._dismiss()
+
+    def yield_place(self) -> None:
+        """Begin no new requests, and go when those under way are done."""
+        self._is_yielding = True
+        self._settle()
+
+    def resident(self, size_bytes: int) -> Resident | None:
+        """How the planner sees this model; None if it holds no place."""
+        if self._worker is None and self._state is not State.BACKOFF:
+            return None
+        return Resident(
+            model=self.entry.id,
+            size_bytes=size_bytes,
+            last_used_s=self._last_used_s,
+            is_busy=len(self._roster) > 0,
+            is_loading=self._state is State.LOADING,
+            is_leaving=self._is_yielding or self._state in {State.UNLOADING, State.FAILED},
+        )
+
+    # What people decide
+
+    def unload(
+        self, when_gone: Callable[[], None] | None = None, *, drain_s: float = DRAIN_S
+    ) -> None:
+        """Let requests under way finish for `drain_s`, then go."""
+        if when_gone is not None:
+            self._when_gone.append(when_gone)
+        if self._state is State.READY:
+            self._state = State.UNLOADING
+            self._effects.arm(self._timer(TimerKind.DRAIN), drain_s)
+            self._settle()
+        elif self._state is State.LOADING and self._worker is not None:
+            self._state = State.UNLOADING
+            self._roster.fail_all(self._unloaded_error())
+            self._worker.kill()
+        elif self._worker is None:
+            self._disarm(TimerKind.RESTART)
+            self._roster.fail_all(self._unloaded_error())
+            self._forgive()
+            self._on_gone()
+
+    def shut_down(self, error: ErrorInfo, *, drain_s: float) -> None:
+        """Like `unload`; those who wait are told `error`."""
+        self._roster.fail_unsent(error)
+        if self._state is State.UNLOADING:
+            self._effects.arm(self._timer(TimerKind.DRAIN), drain_s)
+        self.unload(drain_s=drain_s)
+
+    # What the worker does
+
+    def on_spawned(self, pid: int) -> None:
+        assert self._worker is not None
+        self._worker.on_spawned(pid, Load(self.entry.path, self.options))
+
+    def on_report(self, report: AnyReport) -> None:
+        worker = self._worker
+        assert worker is not None
+        worker.heard_s = self._clock.monotonic_s()
+        if worker.is_ending:
+            return
+        try:
+            self._take(worker, report)
+        except WrongReportError as error:
+            self.on_garbage(str(error))
+
+    def on_garbage(self, reason: str) -> None:
+        assert self._worker is not None
+        self._worker.condemn(f"it sent garbage: {reason}", how=Stop.KILL)
+
+    def on_exit(self, description: str) -> None:
+        worker, self._worker = self._worker, None
+        assert worker is not None
+        worker.on_exit()
+        self._disarm(TimerKind.DRAIN)
+        if worker.is_dismissed:
+            self._on_gone()
+        else:
+            self._on_death(worker.fault or description)
+
+    def on_timer(self, timer: Timer) -> None:
+        match timer.kind:
+            case TimerKind.RESTART if self._state is State.BACKOFF:
+                self.start()
+            case TimerKind.EXPIRY:
+                self._expire(timer.number)
+            case TimerKind.DRAIN if self._state is State.UNLOADING:
+                self._roster.fail_sent(self._unloaded_error())
+                self._settle()
+            case TimerKind.LOADING if self._state is State.LOADING:
+                limit_s = self._settings.load_timeout_s
+                self._fail_load(ModelFailed(f"it was not loaded within {limit_s:g} s").info())
+            case _ if self._worker is not None and timer.number == self._worker.id:
+                self._worker.on_timer(timer.kind)
+
+    def status(self) -> ModelStatus:
+        status = ModelStatus(
+            id=self.entry.id,
+            state=self._state.public,
+            fingerprint=self.entry.fingerprint,
+            restarts=self._restart_count,
+            resumes=self._resume_count,
+            pending=len(self._roster) - self._roster.sent_count,
+            last_error=self._last_error,
+        )
+        return status if self._worker is None else self._worker.described(status)
+
+    # Reports
+
+    def _take(self, worker: Minder, report: AnyReport) -> None:
+        match report:
+            case Step():
+                self._on_step(worker, report)
+                return
+            case Pong():
+                worker.load = report.load
+                return
+            case Loaded():
+                self._on_loaded(worker, report)
+                return
+            case LoadFailed():
+                self._fail_load(report.error)
+                return
+            case Refused():
+                is_over = self._roster.on_refused(report.handle, report.error)
+            case _:
+                is_over = self._roster.on_answer(report.handle, report)
+        if is_over:
+            self._settle()
+
+    def _on_step(self, worker: Minder, step: Step) -> None:
+        worker.load = step.load
+        on_event, now_s = self._roster.on_event, worker.heard_s
+        is_changed = False
+        for handle, event in step.events:
+            is_changed |= on_event(handle, event, now_s)
+        if is_changed:
+            self._settle()
+
+    def _on_loaded(self, worker: Minder, report: Loaded) -> None:
+        if self._state is not State.LOADING:
+            raise WrongReportError("it says twice that it has loaded")
+        if report.protocol != PROTOCOL_VERSION:
+            raise WrongReportError(f"protocol {report.protocol}; {PROTOCOL_VERSION} expected")
+        worker.on_loaded(report)
+        self._state = State.READY
+        self._house.on_loaded(self, report)
+        self._settle()
+
+    def _fail_load(self, error: ErrorInfo) -> None:
+        """The worker says that it cannot, or takes too long: all who wait are told the reason."""
+        assert self._worker is not None
+        self._state = State.FAILED
+        self._fail(load_failed(self.entry.id, error, self._clock.monotonic_s()))
+        self._worker.kill()
+
+    # Feeding
+
+    def _feed(self) -> None:
+        """Send the worker what it may have now."""
+        worker = self._worker
+        if self._state is not State.READY or worker is None or worker.is_ending:
+            return
+        now_s = self._clock.monotonic_s()
+        for ticket in self._roster.next_to_send(only_begun=self._is_yielding):
+            self._disarm(TimerKind.EXPIRY, ticket.handle)
+            worker.send(ticket.command(now_s))
+            ticket.mark_sent(now_s)
+
+    def _settle(self) -> None:
+        """Something ended: send what waits; with nothing under way, go if that is wanted."""
+        self._feed()
+        if self._roster.sent_count or self._worker is None or self._worker.is_ending:
+            return
+        self._last_used_s = self._clock.monotonic_s()
+        if self._state is State.UNLOADING or (self._state is State.READY and self._is_yielding):
+            self._dismiss()
+        self._house.on_room_changed()
+
+    def _keep_waiting(self, ticket: Ticket, now_s: float) -> None:
+        worker = self._worker
+        if isinstance(ticket.request, WaitForLoad) and self._state is State.READY:
+            assert worker is not None
+            assert worker.loaded is not None
+            self._roster.on_loaded(Loaded(worker.loaded, worker.pid or 0))
+            return
+        ticket.has_waited = True
+        if ticket.deadline_s is not None:
+            timer = Timer(TimerKind.EXPIRY, self.entry.id, ticket.handle)
+            self._effects.arm(timer, ticket.deadline_s - now_s)
+        self._want()
+
+    def _want(self) -> None:
+        if self._worker is None and self._state in {State.UNLOADED, State.FAILED}:
+            self._failure = None
+            self._state = State.QUEUED
+            self._house.request_room(self)
+
+    def _expire(self, handle: int) -> None:
+        ticket = self._roster.find(handle)
+        if ticket is not None and not ticket.is_sent:
+            waited_s = self._clock.monotonic_s() - ticket.submitted_s
+            error = DeadlineExceeded(
+                f"waited {waited_s:.1f} s for model {self.entry.id!r}; allow more time"
+            )
+            self._roster.fail(ticket, error.info())
+            self._on_ticket_left()
+
+    def _on_ticket_left(self) -> None:
+        if self._state is State.QUEUED and not len(self._roster):
+            self._state = State.UNLOADED  # nobody is left who wants it
+        self._settle()
+
+    # Ends
+
+    def _dismiss(self) -> None:
+        assert self._worker is not None
+        self._state = State.UNLOADING
+        self._worker.dismiss()
+
+    def _on_gone(self) -> None:
+        """The worker has left as it was told, or there was none."""
+        self._state = State.UNLOADED if self._failure is None else State.FAILED
+        self._is_yielding = False
+        self._tell_gone()
+        if len(self._roster):
+            self._want()
+        self._house.on_room_changed()
+
+    def _on_death(self, reason: str) -> None:
+        now_s = self._clock.monotonic_s()
+        self._last_error = reason
+        self._restart_count += 1
+        self._resume_count += self._roster.sent_count
+        was_useful = self._roster.take_back(now_s, reason)
+        if self._state is State.UNLOADING:
+            self._roster.fail_all(self._unloaded_error())
+            self._on_gone()
+            return
+        delay_s = self._restarts.delay_after_death(now_s, was_useful=was_useful)
+        if delay_s is None:
+            self._state = State.FAILED
+            self._fail(gave_up(self.entry.id, reason, now_s, self._restarts.retry_after_s(now_s)))
+            self._on_gone()
+            return
+        self._state = State.BACKOFF
+        self._effects.arm(self._timer(TimerKind.RESTART), delay_s)
+
+    def _fail(self, failure: Failure) -> None:
+        self._failure = failure
+        self._last_error = failure.error.message
+        self._roster.fail_all(failure.told(self._clock.monotonic_s()))
+
+    def _forgive(self) -> None:
+        """Somebody asked by hand: what went wrong before no longer counts."""
+        self._failure = None
+        self._restarts.reset()
+        self._quarantine.forget()
+
+    def _tell_gone(self) -> None:
+        waiting, self._when_gone = self._when_gone, []
+        for when_gone in waiting:
+            when_gone()
+
+    def _unloaded_error(self) -> ErrorInfo:
+        text = f"model {self.entry.id!r} was unloaded meanwhile; ask again to load it"
+        return ModelUnloaded(text).info()
+
+    def _timer(self, kind: TimerKind) -> Timer:
+        return Timer(kind, self.entry.id, 0)
+
+    def _disarm(self, kind: TimerKind, number: int = 0) -> None:
+        self._effects.disarm(Timer(kind, self.entry.id, number))

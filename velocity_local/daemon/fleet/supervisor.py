@@ -1,0 +1,222 @@
+"""The one owner of all model processes: routes events to keepers and shares memory among them.
+
+Everything here runs on one thread and returns at once; there are no locks and no waiting.
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+from velocity_local.config.settings import FleetSettings
+from velocity_local.core.clock import Clock
+from velocity_local.core.errors import CapacityError, ErrorInfo, OutOfMemory
+from velocity_local.core.models import LoadOptions, ModelEntry
+from velocity_local.daemon.fleet.effects import Effects, Sink, Timer
+from velocity_local.daemon.fleet.house import State
+from velocity_local.daemon.fleet.keeper import Keeper
+from velocity_local.daemon.fleet.ledger import Ledger
+from velocity_local.daemon.fleet.planner import (
+    Evict,
+    LoadPlan,
+    Refuse,
+    Start,
+    Wait,
+    Yield,
+    plan_load,
+)
+from velocity_local.daemon.fleet.status import ModelStatus
+from velocity_local.daemon.fleet.tickets import AnyRequest, Ticket, WaitForLoad, new_ticket
+from velocity_local.wire.ipc.messages import AnyReport, Loaded
+
+_MIB = 1024 * 1024
+
+
+class Supervisor:
+    """Keepers by model id. Implements `keeper.House` and `process.Listener`."""
+
+    def __init__(self, settings: FleetSettings, *, effects: Effects, clock: Clock) -> None:
+        self._settings = settings
+        self._effects = effects
+        self._clock = clock
+        self._ledger = Ledger()
+        self._keepers: dict[str, Keeper] = {}
+        self._by_worker: dict[int, Keeper] = {}
+        self._wants_room: deque[Keeper] = deque()
+        self._worker_count = 0
+        self._handle_count = 0
+        self._is_pumping = False
+        self._is_stopping = False
+
+    # What callers want
+
+    def submit(
+        self,
+        request: AnyRequest | WaitForLoad,
+        sink: Sink,
+        *,
+        entry: ModelEntry,
+        options: LoadOptions,
+    ) -> Ticket:
+        """Run a request on a model; the outcome goes to `sink`, which may happen at once."""
+        keeper = self._keeper(entry, options)
+        self._handle_count += 1
+        ticket = new_ticket(
+            self._handle_count,
+            request,
+            sink=sink,
+            model=entry.id,
+            fingerprint=keeper.entry.fingerprint,
+            submitted_s=self._clock.monotonic_s(),
+        )
+        if self._is_stopping:
+            sink.fail(_stopping_error())
+            return ticket
+        keeper.submit(ticket)
+        self._pump()
+        return ticket
+
+    def cancel(self, ticket: Ticket) -> None:
+        """Forget a request; one that is over is fine."""
+        keeper = self._keepers.get(ticket.info.model)
+        if keeper is not None:
+            keeper.cancel(ticket.handle)
+
+    def unload(self, model: str, when_gone: Callable[[], None]) -> None:
+        """Let a model's requests finish for a while, then end its process."""
+        keeper = self._keepers.get(model)
+        if keeper is None:
+            when_gone()
+        else:
+            keeper.unload(when_gone)
+
+    def shut_down(self, *, drain_s: float) -> None:
+        """Take nothing new, and end all processes; over once `has_workers` is False."""
+        self._is_stopping = True
+        self._wants_room.clear()
+        for keeper in list(self._keepers.values()):
+            keeper.shut_down(_stopping_error(), drain_s=drain_s)
+
+    @property
+    def has_workers(self) -> bool:
+        return bool(self._by_worker)
+
+    def is_ready(self) -> bool:
+        """True if some model can answer now."""
+        return any(keeper.state is State.READY for keeper in self._keepers.values())
+
+    def status(self) -> list[ModelStatus]:
+        """All models that were asked for since the start."""
+        return [keeper.status() for keeper in self._keepers.values()]
+
+    # What workers do
+
+    def on_spawned(self, worker_id: int, pid: int) -> None:
+        self._by_worker[worker_id].on_spawned(pid)
+
+    def on_report(self, worker_id: int, report: AnyReport) -> None:
+        self._by_worker[worker_id].on_report(report)
+
+    def on_garbage(self, worker_id: int, reason: str) -> None:
+        self._by_worker[worker_id].on_garbage(reason)
+
+    def on_exit(self, worker_id: int, description: str) -> None:
+        self._by_worker.pop(worker_id).on_exit(description)
+        self._pump()
+
+    def on_timer(self, timer: Timer) -> None:
+        keeper = self._keepers.get(timer.model)
+        if keeper is not None:
+            keeper.on_timer(timer)
+
+    # What keepers ask
+
+    def next_worker_id(self, keeper: Keeper) -> int:
+        self._worker_count += 1
+        self._by_worker[self._worker_count] = keeper
+        return self._worker_count
+
+    def request_room(self, keeper: Keeper) -> None:
+        if keeper not in self._wants_room:
+            self._wants_room.append(keeper)
+
+    def on_room_changed(self) -> None:
+        self._pump()
+
+    def on_loaded(self, keeper: Keeper, loaded: Loaded) -> None:
+        self._ledger.record(keeper.entry, keeper.options, loaded.model)
+
+    # Inside
+
+    def _keeper(self, entry: ModelEntry, options: LoadOptions) -> Keeper:
+        keeper = self._keepers.get(entry.id)
+        if keeper is None:
+            keeper = Keeper(
+                entry,
+                options,
+                settings=self._settings,
+                effects=self._effects,
+                house=self,
+                clock=self._clock,
+            )
+            self._keepers[entry.id] = keeper
+        elif keeper.state in {State.UNLOADED, State.FAILED} and not keeper.has_worker:
+            keeper.entry, keeper.options = entry, options
+        return keeper
+
+    def _pump(self) -> None:
+        """Give room to those who wait for it, first come first served."""
+        if self._is_pumping:
+            return
+        self._is_pumping = True
+        while self._wants_room and self._place(self._wants_room[0]):
+            pass
+        self._is_pumping = False
+
+    def _place(self, keeper: Keeper) -> bool:
+        """Do what can be done for the first in line. True to look at the line again."""
+        if keeper.state is not State.QUEUED:
+            self._wants_room.popleft()
+            return True
+        return not keeper.has_worker and self._carry_out(self._plan(keeper), keeper)
+
+    def _carry_out(self, plan: LoadPlan, keeper: Keeper) -> bool:
+        match plan:
+            case Wait():
+                return False
+            case Evict(models):
+                for model in models:
+                    self._keepers[model].evict()
+                return not any(self._keepers[model].has_worker for model in models)
+            case Yield(models):
+                for model in models:
+                    self._keepers[model].yield_place()
+                return False
+            case Refuse():
+                keeper.refuse(_no_room(keeper.entry.id, plan))
+            case Start():
+                keeper.start()
+        return True
+
+    def _plan(self, keeper: Keeper) -> LoadPlan:
+        residents = [
+            other.resident(self._ledger.size_bytes(other.entry, other.options))
+            for other in self._keepers.values()
+        ]
+        return plan_load(
+            self._ledger.size_bytes(keeper.entry, keeper.options),
+            [resident for resident in residents if resident is not None],
+            max_loaded=self._settings.max_loaded_models,
+            available_bytes=self._effects.available_bytes(),
+        )
+
+
+def _stopping_error() -> ErrorInfo:
+    return CapacityError("the daemon is stopping; ask again when it runs", retry_after_s=5.0).info()
+
+
+def _no_room(model: str, plan: Refuse) -> ErrorInfo:
+    needed, attainable = plan.needed_bytes // _MIB, plan.attainable_bytes // _MIB
+    return OutOfMemory(
+        f"model {model!r} needs about {needed} MiB of memory; {attainable} MiB can be made free; "
+        "use a smaller model or a smaller n_ctx",
+        details={"needed_bytes": plan.needed_bytes, "available_bytes": plan.attainable_bytes},
+    ).info()
