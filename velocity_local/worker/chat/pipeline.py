@@ -50,12 +50,12 @@ class _Visible(NamedTuple):
     calls: tuple[ToolCallDelta, ...] = ()
 
 
-class _Waiting(NamedTuple):
-    """A token whose text is not shown yet; `start` counts the characters before it."""
+class _Unreported(NamedTuple):
+    """A token not reported yet; `start` counts the characters before it."""
 
     start: int
     token: int
-    logprob: float | None
+    logprob: float
     top: TopLogprobs
 
 
@@ -75,8 +75,8 @@ class ChoicePipeline:
         if plan.dialect is not None:
             self._parser = plan.dialect.Parser(plan.call_id)
         self._is_plain = not (self._stops or self._splitter or self._parser or plan.with_logprobs)
-        self._tracks_tokens = plan.with_logprobs or self._splitter is not None
-        self._waiting: deque[_Waiting] = deque()
+        self._unreported: list[_Unreported] = []
+        self._starts: deque[int] = deque()  # of tokens not known to be reasoning or not
         self._fed_chars = 0
         self._has_calls = False
         self.reasoning_tokens = 0
@@ -102,36 +102,34 @@ class ChoicePipeline:
         shown = [_Visible(self._plan.echo)]
         for token in tokens:
             text = self._text(token)
-            shown.append(_Visible(text) if self._is_plain else self._read(token, text))
-            self._release()
+            shown.append(_Visible(text) if self._is_plain else self._read(text))
         return _rest(self._index, shown, delivered)
 
     def feed(self, token: int, logprob: float | None = None, top: TopLogprobs = ()) -> Delta | None:
-        """The delta of one more token; None if all of it has to wait.
+        """The delta of one more token; None if it has to wait.
 
-        Tokens are reported at once, except that tokens with log-probabilities wait until some of
-        their text is shown: a worker that takes over samples them again.
+        Tokens are reported at once, except that log-probabilities, and their tokens with them,
+        wait until there is text to show: a worker that takes over samples those tokens again,
+        since it could not compute their log-probabilities otherwise.
         """
         text = self._text(token)
         if self._is_plain:
             return Delta(self._index, (token,), text)
-        visible = self._read(token, text, logprob, top)
-        released = self._release()
+        start = self._fed_chars
+        visible = self._read(text)
         if not self._plan.with_logprobs:
-            return Delta(self._index, (token,), visible.text, visible.reasoning, visible.calls)
-        return self._delta_with_logprobs(visible, released)
+            return Delta(self._index, (token,), *visible)
+        assert logprob is not None
+        self._unreported.append(_Unreported(start, token, logprob, top))
+        return self._report(visible) if any(visible) else None
 
     def finish(self) -> Delta | None:
         """What was held back, once no token follows."""
         visible = self._flush()
-        if visible.calls:
-            self._has_calls = True
-        released = self._release()
-        if self.stop_text is None:
-            released += self._waiting
-            self._waiting.clear()
-        if self._plan.with_logprobs:
-            return self._delta_with_logprobs(visible, released)
+        self._count_reasoning()
+        if self._unreported:
+            delta = self._report(visible)
+            return delta if delta.tokens or any(visible) else None
         return Delta(self._index, (), *visible) if any(visible) else None
 
     def _text(self, token: int) -> str:
@@ -141,15 +139,12 @@ class ChoicePipeline:
                 return text
         return self._detokenizer.feed(self._pieces.piece(token))
 
-    def _read(
-        self, token: int, text: str, logprob: float | None = None, top: TopLogprobs = ()
-    ) -> _Visible:
-        if self._tracks_tokens:
-            self._waiting.append(_Waiting(self._fed_chars, token, logprob, top))
+    def _read(self, text: str) -> _Visible:
+        if self._splitter is not None:
+            self._starts.append(self._fed_chars)
         self._fed_chars += len(text)
         visible = self._parse(self._stops.feed(text) if self._stops is not None else text)
-        if visible.calls:
-            self._has_calls = True
+        self._count_reasoning()
         return visible
 
     def _parse(self, text: str) -> _Visible:
@@ -159,6 +154,7 @@ class ChoicePipeline:
             reasoning, text = self._splitter.feed(text)
         if self._parser is not None:
             text, calls = self._parser.feed(text)
+            self._has_calls = self._has_calls or bool(calls)
         return _Visible(text, reasoning, calls)
 
     def _flush(self) -> _Visible:
@@ -173,43 +169,33 @@ class ChoicePipeline:
         if self._parser is None:
             return _Visible(text, reasoning)
         parsed = _joined(self._parser.feed(text), self._parser.finish())
+        self._has_calls = self._has_calls or bool(parsed.calls)
         return _Visible(parsed.text, reasoning, parsed.calls)
 
-    def _release(self) -> list[_Waiting]:
-        """Tokens some of whose text has left every stage."""
-        shown = self._fed_chars - self._held()
-        released = []
-        while self._waiting and self._waiting[0].start < shown:
-            waiting = self._waiting.popleft()
-            released.append(waiting)
-            self.reasoning_tokens += self._is_reasoning(waiting.start)
-        return released
-
-    def _held(self) -> int:
+    def _shown_chars(self) -> int:
+        """How far the text has left every stage."""
         stages = (self._stops, self._splitter, self._parser)
-        return sum(stage.held for stage in stages if stage is not None)
+        return self._fed_chars - sum(stage.held for stage in stages if stage is not None)
 
-    def _is_reasoning(self, at: int) -> bool:
-        if self._splitter is None or self._splitter.reasoning_start is None:
-            return False
-        end = self._splitter.reasoning_end
-        return self._splitter.reasoning_start <= at and (end is None or at < end)
+    def _count_reasoning(self) -> None:
+        if self._splitter is None:
+            return
+        shown, splitter = self._shown_chars(), self._splitter
+        while self._starts and self._starts[0] < shown:
+            self.reasoning_tokens += splitter.is_reasoning(self._starts.popleft())
 
-    def _delta_with_logprobs(self, visible: _Visible, released: list[_Waiting]) -> Delta | None:
-        if not released and not any(visible):
-            return None
-        tokens = tuple(waiting.token for waiting in released)
-        logprobs = tuple(
-            self._logprob(waiting, waiting.logprob)
-            for waiting in released
-            if waiting.logprob is not None
-        )
-        return Delta(self._index, tokens, *visible, logprobs)
+    def _report(self, visible: _Visible) -> Delta:
+        """A delta with all tokens up to here, or up to a stop."""
+        end = self._fed_chars + 1 if self.stop_text is None else self._shown_chars()
+        reported = [token for token in self._unreported if token.start < end]
+        self._unreported.clear()
+        tokens = tuple(token.token for token in reported)
+        return Delta(self._index, tokens, *visible, tuple(map(self._logprob, reported)))
 
-    def _logprob(self, waiting: _Waiting, logprob: float) -> TokenLogprob:
+    def _logprob(self, token: _Unreported) -> TokenLogprob:
         piece = self._pieces.piece
-        top = tuple((token, piece(token), value) for token, value in waiting.top)
-        return TokenLogprob(waiting.token, piece(waiting.token), logprob, top)
+        top = tuple((other, piece(other), value) for other, value in token.top)
+        return TokenLogprob(token.token, piece(token.token), token.logprob, top)
 
 
 def _joined(first: Parsed, last: Parsed) -> Parsed:

@@ -38,6 +38,12 @@ class ReasoningSplitter:
         """Characters fed whose channel is not decided."""
         return len(self._held)
 
+    def is_reasoning(self, at: int) -> bool:
+        """True if the character at `at`, which must be decided, lies in the block."""
+        if self.reasoning_start is None or at < self.reasoning_start:
+            return False
+        return self.reasoning_end is None or at < self.reasoning_end
+
     def feed(self, text: str) -> Segments:
         self._fed += len(text)
         if self._step == self._after:
