@@ -57,7 +57,11 @@ class Span(NamedTuple):
 
 
 class Forward(Enum):
-    """How a forward pass ended. After `FULL` and `ABORTED` the caller frees cells or replans."""
+    """How a forward pass ended.
+
+    `FULL`: nothing has changed, and the pass will do once cells are free. `ABORTED`: each
+    sequence of the pass has what `Backend.length` says, which may be more, or nothing at all.
+    """
 
     DONE = "done"
     FULL = "full"
@@ -176,7 +180,7 @@ class Backend(Protocol):
         ...
 
     def length(self, sequence: int) -> int:
-        """How many cells a sequence holds (its highest position + 1), also after ABORTED."""
+        """How many cells a sequence holds: its highest position + 1."""
         ...
 
     def close(self) -> None: ...

@@ -96,9 +96,11 @@ class KvCache:
 
     def resync(self, slot: int, limit: int) -> int:
         """After an aborted pass: go on from what the backend has, but from `limit` at most."""
-        held = self._backend.length(slot)
-        if held > self._ledger.length(slot):
-            self._ledger.grow(slot, held - self._ledger.length(slot))
+        held, known = self._backend.length(slot), self._ledger.length(slot)
+        if held > known:
+            self._ledger.grow(slot, held - known)
+        else:
+            self._ledger.truncate(slot, held)
         return self._shorten(slot, min(held, limit))
 
     def evict_oldest(self, *, keep: int | None = None) -> bool:

@@ -69,6 +69,7 @@ class LlamaCppBackend:
             self._context = native.open_context(model, context_options, self._abort)
         self._capabilities = self._find_capabilities(context_options)
         if not (self._capabilities.can_generate or self._capabilities.can_embed):
+            native.close_context(self._context)
             raise BackendError(f"{facts.description}: it neither generates nor pools embeddings")
         self._memory = native.Memory(self._context)
         self._batch = native.Batch(context_options.n_batch)
@@ -114,7 +115,7 @@ class LlamaCppBackend:
         if code == native.DECODE_FULL:
             return Forward.FULL
         if code == native.DECODE_ABORTED:
-            self._abort.clear()
+            self._on_abort(spans)
             return Forward.ABORTED
         self._last_rows, self._last_spans = last_rows, spans
         return Forward.DONE
@@ -173,6 +174,13 @@ class LlamaCppBackend:
             float(logits[token]) - normalizer,
             tuple((other, float(logits[other]) - normalizer) for other in top),
         )
+
+    def _on_abort(self, spans: Sequence[Span]) -> None:
+        """Uncomputed positions are gone, but a recurrent state cannot step back: it is lost."""
+        self._abort.clear()
+        if self._capabilities.truncation is Truncation.NEVER:
+            for span in spans:
+                self.clear(span.sequence)
 
     def _may_truncate(self, sequence: int, length: int) -> bool:
         """The library says yes to cuts below a window, and then computes nonsense."""

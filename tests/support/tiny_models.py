@@ -1,0 +1,200 @@
+"""Tiny models of several architectures with random weights, written as GGUF in milliseconds.
+
+They say nothing sensible, but they are real: their caches behave as those of their big
+relatives. Names and shapes of the tensors are those that llama.cpp's `src/models` asks for.
+"""
+
+import struct
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.support.gguf import MAGIC, key_value, string
+
+N_EMBD, N_FF, N_HEADS, N_LAYERS, N_CTX = 64, 128, 4, 2, 512
+WINDOW = 32
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_F32, _F16 = 0, 1
+_UNKNOWN, _CONTROL, _NORMAL, _BYTE = 2, 3, 1, 6
+_TOKENS = (
+    [("<unk>", _UNKNOWN), ("<s>", _CONTROL), ("</s>", _CONTROL)]
+    + [(f"<0x{byte:02X}>", _BYTE) for byte in range(256)]
+    + [(text, _NORMAL) for text in ("▁", *LETTERS)]
+)
+N_VOCAB = len(_TOKENS)
+
+
+class _Tensor(NamedTuple):
+    name: str
+    values: NDArray[np.float32]
+    kind: int
+
+    def data(self) -> bytes:
+        raw = self.values.astype("<f2" if self.kind == _F16 else "<f4").tobytes()
+        return raw + bytes(-len(raw) % 32)
+
+
+class _Weights:
+    """Draws tensors; shapes are given as the library writes them, fastest axis first."""
+
+    def __init__(self, seed: int = 7) -> None:
+        self._random = np.random.default_rng(seed)
+
+    def matrix(self, name: str, *shape: int, std: float | None = None, kind: int = _F16) -> _Tensor:
+        spread = 1.6 / shape[0] ** 0.5 if std is None else std
+        values = self._random.normal(0, spread, shape[::-1]).astype(np.float32)
+        return _Tensor(name, values, kind)
+
+    def vector(self, name: str, size: int, *, around: float = 0.0) -> _Tensor:
+        values = around + self._random.normal(0, 0.1, size).astype(np.float32)
+        return _Tensor(name, values, _F32)
+
+
+def write_llama(path: Path) -> Path:
+    """Plain attention: the cache can be cut and copied anywhere."""
+    weights = _Weights()
+    tensors = [*_embeddings(weights), *_blocks(weights, kv_heads=2)]
+    return _write(path, "llama", {"llama.attention.head_count_kv": 2}, tensors)
+
+
+def write_sliding_window(path: Path) -> Path:
+    """Gemma 2: every other layer sees only the last `WINDOW` tokens."""
+    weights = _Weights()
+    tensors = [
+        weights.matrix("token_embd.weight", N_EMBD, N_VOCAB, std=0.5),
+        weights.vector("output_norm.weight", N_EMBD, around=1),
+        *_blocks(weights, kv_heads=N_HEADS),
+    ]
+    tensors += [
+        weights.vector(f"blk.{i}.{name}.weight", N_EMBD, around=1)
+        for i in range(N_LAYERS)
+        for name in ("post_attention_norm", "post_ffw_norm")
+    ]
+    return _write(path, "gemma2", {"gemma2.attention.sliding_window": WINDOW}, tensors)
+
+
+def write_recurrent(path: Path) -> Path:
+    """Mamba: a state instead of a cache."""
+    conv, inner, state, rank = 4, 2 * N_EMBD, 16, 4
+    weights = _Weights()
+    tensors = _embeddings(weights)
+    for i in range(N_LAYERS):
+        b = f"blk.{i}"
+        tensors += [
+            weights.vector(f"{b}.attn_norm.weight", N_EMBD, around=1),
+            weights.matrix(f"{b}.ssm_in.weight", N_EMBD, 2 * inner),
+            weights.matrix(f"{b}.ssm_conv1d.weight", conv, inner, kind=_F32),
+            weights.vector(f"{b}.ssm_conv1d.bias", inner),
+            weights.matrix(f"{b}.ssm_x.weight", inner, rank + 2 * state),
+            weights.matrix(f"{b}.ssm_dt.weight", rank, inner, kind=_F32),
+            weights.vector(f"{b}.ssm_dt.bias", inner),
+            _Tensor(f"{b}.ssm_a", -np.ones((inner, state), np.float32), _F32),
+            weights.vector(f"{b}.ssm_d", inner, around=1),
+            weights.matrix(f"{b}.ssm_out.weight", inner, N_EMBD),
+        ]
+    sizes = {"conv_kernel": conv, "inner_size": inner, "state_size": state, "time_step_rank": rank}
+    return _write(path, "mamba", {f"mamba.ssm.{key}": size for key, size in sizes.items()}, tensors)
+
+
+def write_encoder(path: Path, *, pooling: int) -> Path:
+    """BERT, with the number of a llama_pooling_type."""
+    weights = _Weights()
+    tensors = [
+        weights.matrix("token_embd.weight", N_EMBD, N_VOCAB),
+        weights.matrix("token_types.weight", N_EMBD, 2, kind=_F32),
+        weights.matrix("position_embd.weight", N_EMBD, N_CTX, kind=_F32),
+        weights.vector("token_embd_norm.weight", N_EMBD, around=1),
+        weights.vector("token_embd_norm.bias", N_EMBD),
+    ]
+    for i in range(N_LAYERS):
+        b = f"blk.{i}"
+        tensors += _attention(weights, b, kv_heads=N_HEADS)
+        tensors += [
+            weights.matrix(f"{b}.ffn_up.weight", N_EMBD, N_FF),
+            weights.matrix(f"{b}.ffn_down.weight", N_FF, N_EMBD),
+        ]
+        for name in ("attn_output_norm", "layer_output_norm"):
+            tensors.append(weights.vector(f"{b}.{name}.weight", N_EMBD, around=1))
+            tensors.append(weights.vector(f"{b}.{name}.bias", N_EMBD))
+    extra = {
+        "bert.attention.layer_norm_epsilon": 1e-5,
+        "bert.attention.causal": False,
+        "bert.pooling_type": pooling,
+        "tokenizer.ggml.token_type_count": 2,
+    }
+    return _write(path, "bert", extra, tensors)
+
+
+def write_embedder(path: Path) -> Path:
+    """A decoder that pools the last token, as Qwen's embedding models do."""
+    weights = _Weights()
+    tensors = [*_embeddings(weights), *_blocks(weights, kv_heads=2)]
+    extra = {"llama.attention.head_count_kv": 2, "llama.pooling_type": 3}
+    return _write(path, "llama", extra, tensors)
+
+
+def _embeddings(weights: _Weights) -> list[_Tensor]:
+    return [
+        weights.matrix("token_embd.weight", N_EMBD, N_VOCAB, std=1.0),
+        weights.vector("output_norm.weight", N_EMBD, around=1),
+        weights.matrix("output.weight", N_EMBD, N_VOCAB, std=0.5),
+    ]
+
+
+def _blocks(weights: _Weights, *, kv_heads: int) -> Iterator[_Tensor]:
+    for i in range(N_LAYERS):
+        b = f"blk.{i}"
+        yield weights.vector(f"{b}.attn_norm.weight", N_EMBD, around=1)
+        yield from _attention(weights, b, kv_heads=kv_heads)
+        yield weights.vector(f"{b}.ffn_norm.weight", N_EMBD, around=1)
+        yield weights.matrix(f"{b}.ffn_gate.weight", N_EMBD, N_FF)
+        yield weights.matrix(f"{b}.ffn_up.weight", N_EMBD, N_FF)
+        yield weights.matrix(f"{b}.ffn_down.weight", N_FF, N_EMBD)
+
+
+def _attention(weights: _Weights, block: str, *, kv_heads: int) -> Iterator[_Tensor]:
+    kv_width = N_EMBD // N_HEADS * kv_heads
+    yield weights.matrix(f"{block}.attn_q.weight", N_EMBD, N_EMBD)
+    yield weights.matrix(f"{block}.attn_k.weight", N_EMBD, kv_width)
+    yield weights.matrix(f"{block}.attn_v.weight", N_EMBD, kv_width)
+    yield weights.matrix(f"{block}.attn_output.weight", N_EMBD, N_EMBD)
+
+
+def _write(path: Path, arch: str, extra: Mapping[str, Any], tensors: list[_Tensor]) -> Path:
+    head_width = N_EMBD // N_HEADS
+    values: dict[str, Any] = {
+        "general.architecture": arch,
+        "general.name": f"tiny-{arch}",
+        f"{arch}.block_count": N_LAYERS,
+        f"{arch}.context_length": N_CTX,
+        f"{arch}.embedding_length": N_EMBD,
+        f"{arch}.feed_forward_length": N_FF,
+        f"{arch}.attention.head_count": N_HEADS,
+        f"{arch}.attention.key_length": head_width,
+        f"{arch}.attention.value_length": head_width,
+        f"{arch}.attention.layer_norm_rms_epsilon": 1e-5,
+        "tokenizer.ggml.model": "llama",
+        "tokenizer.ggml.tokens": [text for text, _ in _TOKENS],
+        "tokenizer.ggml.scores": [-float(i) for i in range(N_VOCAB)],
+        "tokenizer.ggml.bos_token_id": 1,
+        "tokenizer.ggml.eos_token_id": 2,
+        **extra,
+    }
+    pairs = [key_value(key, value) for key, value in values.items()]
+    kinds = np.array([kind for _, kind in _TOKENS], "<i4")
+    pairs.append(
+        string(b"tokenizer.ggml.token_type") + struct.pack("<IIQ", 9, 5, N_VOCAB) + kinds.tobytes()
+    )
+    head = MAGIC + struct.pack("<IQQ", 3, len(tensors), len(pairs)) + b"".join(pairs)
+    body = b""
+    for tensor in tensors:
+        shape = tensor.values.shape[::-1]
+        head += string(tensor.name.encode()) + struct.pack("<I", len(shape))
+        head += struct.pack(f"<{len(shape)}Q", *shape)
+        head += struct.pack("<IQ", tensor.kind, len(body))
+        body += tensor.data()
+    path.write_bytes(head + bytes(-len(head) % 32) + body)
+    return path
