@@ -63,9 +63,10 @@ def write_llama(path: Path) -> Path:
 def write_sliding_window(path: Path) -> Path:
     """Gemma 2: every other layer sees only the last `WINDOW` tokens."""
     weights = _Weights()
+    # Input and output share the embedding: small, or every token would call for itself.
     tensors = [
-        weights.matrix("token_embd.weight", N_EMBD, N_VOCAB, std=0.5),
-        weights.vector("output_norm.weight", N_EMBD, around=1),
+        weights.matrix("token_embd.weight", N_EMBD, N_VOCAB, std=0.05),
+        weights.vector("output_norm.weight", N_EMBD, around=6),
         *_blocks(weights, kv_heads=N_HEADS),
     ]
     tensors += [
