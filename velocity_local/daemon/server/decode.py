@@ -30,7 +30,7 @@ _AT = re.compile(r" - at `(?:(key)` in `)?\$\.?(.*)`$", re.DOTALL)
 _BYTE = re.compile(r"\(byte (\d+)\)")
 _UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)")
 _MISSING = re.compile(r"Object missing required field `(.*?)`")
-_LAST_KEY = re.compile(rb'"((?:[^"\\]|\\.){1,64})"\s*:[^"]{0,4096}$')
+_LAST_KEY = re.compile(rb'"((?:[^"\\]|\\.){1,64})"\s*:\s*"?[^"]*$')
 _KEY_WINDOW_BYTES = 8192
 _QUOTED_CHARS = 200
 
@@ -125,5 +125,5 @@ def _not_utf8(body: bytes) -> InvalidRequest:
 def _field_before(body: bytes, end: int) -> str | None:
     """The key whose value holds byte `end`, as far as a look back can tell."""
     window = body[max(0, end - _KEY_WINDOW_BYTES) : end]
-    key = _LAST_KEY.search(window.rstrip(b'"')) or _LAST_KEY.search(window)
+    key = _LAST_KEY.search(window)
     return None if key is None else key[1].decode(errors="replace")

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 
 import msgspec
 from litestar import get, post
+from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
 from velocity_local.core.errors import InvalidRequest, VelocityError
@@ -101,7 +102,7 @@ async def list_models(request: AnyRequest) -> ASGIResponse:
     tags=["OpenAI"],
     opt={"answer": answers.Model},
 )
-async def one_model(request: AnyRequest, model_id: str) -> ASGIResponse:
+async def one_model(request: AnyRequest, model_id: FromPath[str]) -> ASGIResponse:
     entry = await context_of(request).gateway.model(model_id.removeprefix("/"))
     return _json(_pages(request).one(entry))
 
