@@ -52,6 +52,10 @@ class RenderHost:
         self._is_compiled = False
         self._fault: str | None = None
 
+    @property
+    def pid(self) -> int | None:
+        return None if self._process is None else self._process.pid
+
     def start(self) -> None:
         self._process = _RendererProcess(self._clock)
         self._is_compiled = False
@@ -123,6 +127,10 @@ class _RendererProcess:
         self._outcomes: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
         self._is_up = False
         threading.Thread(target=self._exchange, name="renderer", daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def ask(self, job: Job, limit_s: float) -> Outcome:
         """The outcome; a `Fault` that names a limit means that this process is spent."""

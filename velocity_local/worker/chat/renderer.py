@@ -77,7 +77,7 @@ class Renderer:
 def main() -> None:
     jobs, outcomes = _binary_stdio()
     _limit_memory()
-    _forbid()
+    forbid()
     renderer = Renderer(datetime.now)
     decoder = msgspec.msgpack.Decoder(Job)
     _send(outcomes, Text(""))
@@ -118,7 +118,8 @@ def _limit_memory() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
 
 
-def _forbid() -> None:
+def forbid() -> None:
+    """Refuse from now on, for good, whatever reaches out of this process."""
     # What jinja2 would load at the first string literal and at the first fault.
     codecs.lookup("unicode_escape")
     importlib.import_module("jinja2.debug")
