@@ -279,6 +279,7 @@ class Keeper:
         worker.on_loaded(report)
         self._state = State.READY
         self._house.on_loaded(self, report)
+        self._roster.on_loaded(report)
         self._settle()
 
     def _fail_load(self, error: ErrorInfo) -> None:
