@@ -5,7 +5,7 @@ import os
 from typing import Annotated
 
 from litestar import get, post
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from velocity_local.config import keys, logfile
 from velocity_local.daemon.server.admin.ports import services_of
@@ -37,8 +37,8 @@ async def system(request: AnyRequest) -> SystemAnswer:
 @get("/api/v1/logs", summary="The end of a log", tags=_TAGS, guards=[known_parameters])
 async def logs(
     request: AnyRequest,
-    model: Annotated[str | None, Parameter(description="This model's worker")] = None,
-    lines: Annotated[int, Parameter(ge=1, le=_MAX_LINES)] = 100,
+    model: Annotated[str | None, QueryParameter(description="This model's worker")] = None,
+    lines: Annotated[int, QueryParameter(ge=1, le=_MAX_LINES)] = 100,
 ) -> LogLines:
     services = services_of(request)
     paths = services.config.paths

@@ -1,6 +1,7 @@
 """The models over HTTP: what there is, what is loaded, load and unload."""
 
 from litestar import get, post
+from litestar.params import FromPath
 
 from velocity_local.core.errors import NotFound
 from velocity_local.daemon.server.admin.ports import services_of
@@ -17,7 +18,7 @@ async def list_models(request: AnyRequest) -> ModelList:
 
 
 @get("/api/v1/models/{model:path}", summary="One model", tags=_TAGS, guards=[known_parameters])
-async def get_model(request: AnyRequest, model: str) -> ModelItem:
+async def get_model(request: AnyRequest, model: FromPath[str]) -> ModelItem:
     return await services_of(request).admin.model(model.removeprefix("/"))
 
 
@@ -29,7 +30,7 @@ async def get_model(request: AnyRequest, model: str) -> ModelItem:
     status_code=200,
     guards=[known_parameters],
 )
-async def change_model(request: AnyRequest, action: str) -> ModelItem:
+async def change_model(request: AnyRequest, action: FromPath[str]) -> ModelItem:
     name, _, verb = action.removeprefix("/").rpartition("/")
     admin = services_of(request).admin
     if name and verb == "load":

@@ -1,0 +1,114 @@
+"""A real server with a real history behind the management API; only the models are scripted."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.scripted import DEMO, NESTED, TOKEN, Stage
+from tests.support.sockets import listening
+from velocity_local.config.load import load
+from velocity_local.core.clock import ManualClock
+from velocity_local.core.errors import ModelFailed, ModelNotFound
+from velocity_local.core.models import LoadedModel, ModelEntry
+from velocity_local.daemon.fleet.status import ModelStatus
+from velocity_local.daemon.server.admin.management import Listening, Management
+from velocity_local.daemon.server.admin.ports import STATE_KEY, Services
+from velocity_local.daemon.server.admin.routes import ROUTES
+from velocity_local.daemon.store.history import History
+from velocity_local.daemon.telemetry.nvidia import Found
+from velocity_local.daemon.telemetry.sampler import Sampler
+
+LOADED = LoadedModel(
+    n_vocab=512, n_ctx=2048, n_ctx_train=2048, n_embd=64, n_seq_max=4, n_threads=2,
+    can_generate=True, can_embed=False, has_chat_template=True, pooling="none", device="CPU",
+    description="tiny", load_ms=5.0, memory_bytes=4096, kv_bytes_per_token=64,
+)  # fmt: skip
+
+
+class Catalogue:
+    """Two models, one with slashes in its name."""
+
+    async def entries(self) -> Sequence[ModelEntry]:
+        return (DEMO, NESTED)
+
+    async def resolve(self, name: str) -> ModelEntry:
+        for entry in (DEMO, NESTED):
+            if entry.id == name:
+                return entry
+        raise ModelNotFound(f"no model {name!r}; near: demo", param="model")
+
+
+class ScriptedFleet:
+    """Loads at once; a model named in `broken` fails."""
+
+    def __init__(self) -> None:
+        self.statuses: dict[str, ModelStatus] = {}
+        self.broken: set[str] = set()
+
+    def status(self) -> Sequence[ModelStatus]:
+        return list(self.statuses.values())
+
+    async def load(self, entry: ModelEntry) -> None:
+        if entry.id in self.broken:
+            self.statuses[entry.id] = ModelStatus(
+                entry.id, "failed", entry.fingerprint, last_error="no memory"
+            )
+            raise ModelFailed(f"{entry.id} does not start: no memory", retry_after_s=300.0)
+        self.statuses[entry.id] = ModelStatus(
+            entry.id, "ready", entry.fingerprint, pid=4711, restarts=1, running=2, waiting=1,
+            pending=1, used_cells=99, step_ms=1.5, rss_bytes=5000, loaded=LOADED, load_ms=5.0,
+        )  # fmt: skip
+
+    async def unload(self, model: str) -> None:
+        if model in self.statuses:
+            self.statuses[model] = ModelStatus(model, "unloaded", "f")
+
+
+@dataclass
+class Daemon:
+    """What a test may look at and change."""
+
+    http: httpx.AsyncClient
+    history: History
+    fleet: ScriptedFleet
+    clock: ManualClock
+    home: Path
+    stops: list[str] = field(default_factory=list)
+
+    async def get(self, path: str, **query: object) -> httpx.Response:
+        return await self.http.get(f"/api/v1{path}", params=query or None)  # type: ignore[arg-type]  # httpx checks
+
+
+@pytest.fixture
+async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
+    config = load(environ={"VELOCITY_HOME": str(tmp_path), "VELOCITY_SERVER_PORT": "0"})
+    config.paths.create()
+    clock = ManualClock()
+    history = History(config.paths.database, clock=clock)
+    await history.open()
+    stage, fleet, stops = Stage(), ScriptedFleet(), list[str]()
+    management = Management(
+        models=Catalogue(),
+        fleet=fleet,
+        gateway=stage.gateway,
+        history=history,
+        clock=clock,
+        listening=Listening("127.0.0.1", 8621, {"openai": "http://127.0.0.1:8621/v1"}),
+        release="0.1.0",
+        lost_log_records=lambda: 0,
+        shutdown=lambda: stops.append("now"),
+    )
+    sampler = Sampler(tmp_path, probe=lambda: Found(reason="no NVIDIA driver"))
+    services = Services(management, history, sampler, config)
+    app = stage.app(extra_routes=ROUTES, extra_state={STATE_KEY: services})
+    async with (
+        listening(app) as port,
+        httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {TOKEN}"}
+        ) as http,
+    ):
+        yield Daemon(http, history, fleet, clock, tmp_path, stops)
+    await history.close()

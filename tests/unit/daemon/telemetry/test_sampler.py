@@ -1,0 +1,103 @@
+"""The machine: what is there is told, what is not is None, and a bad driver is survived."""
+
+import sys
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+
+from velocity_local.daemon.telemetry import cpu, nvidia
+from velocity_local.daemon.telemetry.nvidia import Found
+from velocity_local.daemon.telemetry.sampler import Sampler
+from velocity_local.wire.http.admin import GpuItem
+
+GPU = GpuItem(0, "H", "u", 10, 5, 0.5, 100.0, 40.0)
+
+
+def test_the_processor_and_the_memory_are_those_of_this_machine() -> None:
+    found = cpu.cpu()
+    assert found.threads == psutil.cpu_count() == len(found.use)
+    assert all(0 <= share <= 1 for share in found.use)
+    assert found.name
+    assert cpu.memory().total_bytes == psutil.virtual_memory().total
+    assert cpu.rss_bytes() > 1_000_000
+
+
+async def test_without_a_driver_the_reason_is_told_and_nothing_is_tried_again(
+    tmp_path: Path,
+) -> None:
+    calls: list[str] = []
+
+    def probe() -> Found:
+        calls.append("probe")
+        return Found(reason="no NVIDIA driver")
+
+    sampler = Sampler(tmp_path, probe=probe)
+    for _ in range(2):
+        found = await sampler.sample()
+        assert (found.gpus, found.gpu_reason) == ((), "no NVIDIA driver")
+    assert calls == ["probe"]
+
+
+async def test_after_a_good_probe_the_driver_is_asked_directly(tmp_path: Path) -> None:
+    looks = iter([Found((GPU,), "555"), Found((GPU,), "555")])
+    sampler = Sampler(tmp_path, probe=lambda: Found((GPU,), "555"), look=lambda: next(looks))
+    for _ in range(3):
+        found = await sampler.sample()
+        assert (found.gpus, found.gpu_driver, found.gpu_reason) == ((GPU,), "555", None)
+
+
+async def test_a_driver_that_hangs_is_left_alone(tmp_path: Path) -> None:
+    release = threading.Event()
+    looks: list[str] = []
+
+    def hang() -> Found:
+        looks.append("look")
+        release.wait()
+        return Found()
+
+    sampler = Sampler(tmp_path, probe=lambda: Found((GPU,)), look=hang, look_timeout_s=0.01)
+    await sampler.sample()
+    for _ in range(2):
+        assert (await sampler.sample()).gpu_reason == "the graphics driver stopped answering"
+    assert looks == ["look"]
+    release.set()
+
+
+async def test_a_disk_that_is_not_there_has_no_free_space_to_tell(tmp_path: Path) -> None:
+    sampler = Sampler(tmp_path / "none", probe=lambda: Found(reason="-"))
+    assert (await sampler.sample()).disk_free_bytes is None
+
+
+PROBES = [
+    ("crash", "import os; os.abort()", "ended with status"),
+    ("nonsense", "print('42 GPUs')", "makes no sense"),
+    ("hang", "import threading; threading.Event().wait()", "did not answer within"),
+    ("fine", 'print(\'{"driver": "555"}\')', None),
+]
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"), [case[1:] for case in PROBES], ids=[case[0] for case in PROBES]
+)
+def test_a_probe_survives_whatever_the_driver_does(
+    monkeypatch: pytest.MonkeyPatch, program: str, reason: str | None
+) -> None:
+    monkeypatch.setattr(nvidia, "_MARKS", {sys.platform: (sys.executable,)})
+    monkeypatch.setattr(nvidia, "PROBE_TIMEOUT_S", 0.3 if "wait" in program else 20.0)
+    found = nvidia.probe((sys.executable, "-S", "-c", program))
+    assert (found.reason is None) == (reason is None)
+    assert (reason or "") in (found.reason or "")
+
+
+def test_without_the_drivers_marks_no_process_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nvidia, "_MARKS", {})
+    assert nvidia.probe(("/nonexistent",)).reason == "no NVIDIA driver"
+
+
+@pytest.mark.parametrize(
+    ("percent", "share"), [(0, 0.0), (50, 0.5), (100, 1.0), (None, None), (-1, None), (6000, None)]
+)
+def test_nonsense_from_a_driver_is_not_a_share(percent: float | None, share: float | None) -> None:
+    assert nvidia._share(percent) == share
