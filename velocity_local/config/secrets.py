@@ -11,6 +11,7 @@ import stat
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -29,7 +30,7 @@ class ApiKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An API key as it is kept: its SHA-256 (256 random bits need no slow hash) and its end."""
 
     name: str
-    sha256: str
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
     last4: str
     created_s: int
 
@@ -44,6 +45,11 @@ class ApiKeys:
     """The keys that are accepted."""
 
     keys: tuple[ApiKey, ...] = ()
+
+    @property
+    def digests(self) -> tuple[bytes, ...]:
+        """The SHA-256 of each key."""
+        return tuple(bytes.fromhex(key.sha256) for key in self.keys)
 
     def find(self, presented: str) -> ApiKey | None:
         """The key that `presented` is, compared in constant time; None if it is none."""

@@ -116,8 +116,7 @@ async def test_shutdown_answers_before_it_begins(daemon: Daemon) -> None:
 
 def _calls() -> list[tuple[str, str]]:
     return [
-        (method, path.replace("{request_id:str}", "r1").replace("{model:path}", "demo")
-         .replace("{action:path}", "demo/load"))
+        (method, path.replace("{request_id:str}", "r1").replace("{model:path}", "demo"))
         for handler in ROUTES for path in handler.paths for method in handler.http_methods
     ]  # fmt: skip
 
@@ -135,3 +134,14 @@ async def test_every_route_needs_the_install_token(daemon: Daemon) -> None:
 async def test_there_is_no_log_file_yet(daemon: Daemon, tmp_path: Path) -> None:
     assert not (tmp_path / "logs" / "daemon.log").exists()
     assert (await daemon.get("/logs")).json()["items"] == []
+
+
+async def test_the_openapi_document_knows_every_route(daemon: Daemon) -> None:
+    paths = (await daemon.http.get("/openapi.json")).json()["paths"]
+    expected = {
+        (path.replace(":str}", "}").replace(":path}", "}"), method.lower())
+        for handler in ROUTES
+        for path in handler.paths
+        for method in handler.http_methods
+    }
+    assert expected <= {(path, method) for path in paths for method in paths[path]}

@@ -1,5 +1,6 @@
 """Token and keys: made once, read by their owner only, never kept in clear."""
 
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -77,6 +78,7 @@ def test_a_key_is_found_until_it_is_revoked_and_is_never_on_disk(tmp_path: Path)
     assert (found.name, found.last4) == ("laptop", first[-4:])
     assert keys.find(first + "x") is keys.find("") is keys.find("\ud800") is None
     assert first not in file.read_text()
+    assert hashlib.sha256(second.encode()).digest() in keys.digests
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert revoke_key(file, "laptop").name == "laptop"
     assert load_keys(file).find(first) is None

@@ -2,6 +2,8 @@
 a field may be added within a version, none is renamed or removed.
 """
 
+from typing import Any
+
 import msgspec
 
 from velocity_local.core.history import RequestRow, Stats
@@ -181,7 +183,7 @@ class ConfigItem(msgspec.Struct, frozen=True):
     """A setting in force; `origin` is default, file, environment or flag."""
 
     key: str
-    value: object
+    value: Any
     origin: str
 
 

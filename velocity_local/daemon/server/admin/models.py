@@ -23,21 +23,21 @@ async def get_model(request: AnyRequest, model: FromPath[str]) -> ModelItem:
 
 
 @post(
-    "/api/v1/models/{action:path}",
+    "/api/v1/models/{model:path}",
     summary="Load or unload a model",
-    description="`action` is the model's id, which may hold slashes, and `/load` or `/unload`.",
+    description="The model's id, which may hold slashes, and then `/load` or `/unload`.",
     tags=_TAGS,
     status_code=200,
     guards=[known_parameters],
 )
-async def change_model(request: AnyRequest, action: FromPath[str]) -> ModelItem:
-    name, _, verb = action.removeprefix("/").rpartition("/")
+async def change_model(request: AnyRequest, model: FromPath[str]) -> ModelItem:
+    name, _, verb = model.removeprefix("/").rpartition("/")
     admin = services_of(request).admin
     if name and verb == "load":
         return await admin.load(name)
     if name and verb == "unload":
         return await admin.unload(name)
-    raise NotFound(f"{action} ends in neither /load nor /unload")
+    raise NotFound(f"{model} ends in neither /load nor /unload")
 
 
 ROUTES = [list_models, get_model, change_model]
