@@ -3,7 +3,7 @@
 import http.client
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -93,14 +93,13 @@ class HttpClient:
     def _exchange(
         self, method: str, path: str, body: object, *, timeout_s: float, check: bool = True
     ) -> Iterator[http.client.HTTPResponse]:
-        connection = self._connect(timeout_s)
-        try:
-            response = self._send(connection, method, path, body)
+        with (
+            closing(self._connect(timeout_s)) as connection,
+            closing(self._send(connection, method, path, body)) as response,
+        ):
             if check and response.status >= http.client.BAD_REQUEST:
                 raise _api_error(response, _read(response, self.base_url))
             yield response
-        finally:
-            connection.close()
 
     def _connect(self, timeout_s: float) -> http.client.HTTPConnection:
         kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
