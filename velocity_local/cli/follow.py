@@ -19,6 +19,13 @@ class Follower:
         self._file.seek(0, os.SEEK_END)
         self._part = b""
 
+    def __enter__(self) -> "Follower":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
     def lines(self) -> Iterator[str]:
         """Every new line, for ever."""
         while True:

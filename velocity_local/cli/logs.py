@@ -29,12 +29,11 @@ def logs(call: Call) -> int:
         )
     wanted = _wanted(call.args.filter)
     since = parse_since(call.args.since, now=datetime.now(UTC)) if call.args.since else None
-    follower = Follower(path) if call.args.follow else None
-    for line in _last(path, call.args.lines, since):
-        if wanted(line):
-            call.out.line(line)
-    if follower is not None:
-        for line in follower.lines():
+    with Follower(path) as follower:
+        for line in _last(path, call.args.lines, since):
+            if wanted(line):
+                call.out.line(line)
+        for line in follower.lines() if call.args.follow else ():
             if wanted(line):
                 call.out.line(line)
     return Exit.OK
