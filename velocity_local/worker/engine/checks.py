@@ -19,7 +19,7 @@ def check(spec: SequenceSpec, capabilities: Capabilities) -> None:
         raise ContextOverflow(
             f"the prompt is {n_prompt} tokens; the model holds {n_ctx}, the answer included; "
             "shorten it or load the model with a larger n_ctx",
-            details={"prompt_tokens": n_prompt, "n_ctx": n_ctx},
+            details={"n_prompt_tokens": n_prompt, "n_ctx": n_ctx},
         )
     for tokens in (spec.prompt, spec.emitted):
         _check_tokens(tokens, capabilities.n_vocab)
