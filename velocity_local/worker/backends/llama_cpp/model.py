@@ -12,6 +12,7 @@ from velocity_local.worker.backends.llama_cpp import log, native
 from velocity_local.worker.backends.llama_cpp.batch import fill
 from velocity_local.worker.backends.llama_cpp.embed import Embedder
 from velocity_local.worker.backends.llama_cpp.logprobs import log_normalizer, top_tokens
+from velocity_local.worker.backends.llama_cpp.pool import RowPool
 from velocity_local.worker.backends.llama_cpp.sampler import NativeSampler, SamplerFactory
 from velocity_local.worker.backends.llama_cpp.tokenizer import NativeTokenizer
 from velocity_local.worker.engine.backend import (
@@ -29,6 +30,8 @@ from velocity_local.worker.engine.backend import (
 DEFAULT_CELLS = 8192
 # ggml-cpu.c: GGML_FA_TILE_Q, the rows that CPU flash attention takes at a time
 PREFILL_TILE = 64
+# Chains over a whole vocabulary take a millisecond or more each: worth a second thread
+MIN_HEAVY_ROWS = 2
 _POOLED: tuple[Pooling, ...] = ("mean", "cls", "last")
 
 
@@ -86,6 +89,7 @@ class LlamaCppBackend:
             n_batch=context_options.n_batch,
             n_seq_max=context_options.n_seq_max,
         )
+        self._pool = RowPool(context_options.n_threads)
         self._last_rows: list[int] = []
         self._last_spans: Sequence[Span] = ()
         self._loaded = self._describe(context_options, started_s)
@@ -121,7 +125,11 @@ class LlamaCppBackend:
         return Forward.DONE
 
     def sample(self, rows: Sequence[SampleRow]) -> list[Sampled]:
-        return [self._sample(row) for row in rows]
+        if sum(_is_heavy(row) for row in rows) < MIN_HEAVY_ROWS:
+            return [self._sample(row) for row in rows]
+        # The first look at the logits puts them in order; only after it may threads share them.
+        native.logits(self._context, self._last_rows[rows[0].span], self._facts.n_vocab)
+        return self._pool.map(self._sample, rows)
 
     def copy(self, source: int, target: int, length: int) -> None:
         held = self.length(source)
@@ -154,6 +162,7 @@ class LlamaCppBackend:
 
     def close(self) -> None:
         """Free the model. Its samplers must be closed before."""
+        self._pool.close()
         self._samplers.close()
         native.close_context(self._context)
         native.close_model(self._model)
@@ -228,6 +237,11 @@ class LlamaCppBackend:
             memory_bytes=sum(buffers.values()),
             kv_bytes_per_token=buffers.get("KV", 0) // capabilities.n_cells,
         )
+
+
+def _is_heavy(row: SampleRow) -> bool:
+    assert isinstance(row.sampler, NativeSampler)
+    return row.sampler.is_heavy
 
 
 def _context_options(facts: native.ModelFacts, options: LoadOptions) -> native.ContextOptions:

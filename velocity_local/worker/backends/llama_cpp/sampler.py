@@ -64,6 +64,8 @@ class SamplerFactory:
         else:
             tail = [*_filters(params), *_temperature(params), chains.distribution(seed)]
             sampler = NativeSampler(head, tail, draws=1)
+        cuts_early = params.top_k > 0 and params.mirostat == 0 and memory == 0
+        sampler.is_heavy = not cuts_early and not sampler.is_bare
         for token in prompt[len(prompt) - min(memory, len(prompt)) :]:
             sampler.tell(token)
         return sampler
@@ -134,7 +136,13 @@ class SamplerFactory:
 
 
 class NativeSampler:
-    """A whole chain in the library, ending in a sampler that draws `draws` times per token."""
+    """A whole chain in the library, ending in a sampler that draws `draws` times per token.
+
+    It is heavy unless something early in the chain cuts the vocabulary down.
+    """
+
+    is_heavy = True
+    is_bare = False
 
     def __init__(
         self, head: Sequence[SamplerHandle], tail: Sequence[SamplerHandle], *, draws: int
@@ -165,11 +173,11 @@ class GreedySampler(NativeSampler):
 
     def __init__(self, head: Sequence[SamplerHandle], *, n_vocab: int) -> None:
         super().__init__(head, [chains.greedy()], draws=0)
-        self._is_bare = not head
+        self.is_bare = not head
         self._n_vocab = n_vocab
 
     def sample(self, context: int, row: int) -> int:
-        if self._is_bare:
+        if self.is_bare:
             return int(native.logits(context, row, self._n_vocab).argmax())
         return super().sample(context, row)
 
