@@ -8,14 +8,16 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 from velocity_local.cli.exits import CliError, Exit
 from velocity_local.cli.waiting import wait_for
 from velocity_local.client.daemon import LocalDaemon
 from velocity_local.client.errors import ClientError
+from velocity_local.config.errors import ConfigError
 from velocity_local.config.paths import Paths
-from velocity_local.config.runtime import DaemonRecord, InstanceLock
+from velocity_local.config.runtime import DaemonRecord, InstanceLock, read_record
 
 MODULE = "velocity_local.daemon"
 EXIT_ALREADY_RUNNING = 3
@@ -54,42 +56,61 @@ def ensure_running(local: LocalDaemon, flags: Sequence[str]) -> Started:
     """
     local.paths.create()
     with _one_at_a_time(local.paths):
-        record = answering(local)
-        if record is None and local.is_running():
-            record = wait_for(lambda: answering(local), timeout_s=_LISTEN_TIMEOUT_S)
-        if record is not None:
-            return Started(record, is_new=False)
-        return _start(local, flags)
+        record = _wait_for_running(local)
+        return Started(record, is_new=False) if record else _start(local, flags, attempts=2)
 
 
-def answering(local: LocalDaemon) -> DaemonRecord | None:
-    """The daemon's record if it answers now."""
-    record = local.record()
-    if record is None:
+def _wait_for_running(local: LocalDaemon) -> DaemonRecord | None:
+    """The record of a daemon that answers, also if it is only just starting; None if none runs."""
+    found = wait_for(lambda: _look(local), timeout_s=_LISTEN_TIMEOUT_S)
+    if found is None:
+        raise CliError(
+            "a daemon runs, but does not answer", next_step="velocity-local stop --timeout 5"
+        )
+    return found.record
+
+
+def _look(local: LocalDaemon) -> "_Outcome | None":
+    if not local.is_running():
+        return _Outcome(None, None)
+    record = _answering(local)
+    return _Outcome(record, None) if record is not None else None
+
+
+def _answering(local: LocalDaemon, *, stale: DaemonRecord | None = None) -> DaemonRecord | None:
+    """The daemon's record if it is not the `stale` one and the daemon answers now.
+
+    The lock is not touched: a look at it could make a daemon that is starting lose it.
+    """
+    record = read_record(local.paths.daemon_file)
+    if record is None or record == stale:
         return None
     try:
         status, _ = local.client(record).status("/health", timeout_s=_PROBE_TIMEOUT_S)
-    except ClientError:
+    except (ClientError, ConfigError):
         return None
-    return record if status == 200 else None
+    return record if status == HTTPStatus.OK else None
 
 
-def _start(local: LocalDaemon, flags: Sequence[str]) -> Started:
+def _start(local: LocalDaemon, flags: Sequence[str], *, attempts: int) -> Started:
     said = local.paths.log_dir / "start.log"
+    stale = read_record(local.paths.daemon_file)
     child = _spawn(command(flags), said, local.paths.data_dir)
 
     def progress() -> _Outcome | None:
         status = child.poll()
-        record = answering(local) if status is None else None
+        record = _answering(local, stale=stale) if status is None else None
         return None if record is None and status is None else _Outcome(record, status)
 
     outcome = wait_for(progress, timeout_s=_LISTEN_TIMEOUT_S) or _Outcome(None, None)
     if outcome.record is not None:
         return Started(outcome.record, is_new=True)
     if outcome.status == EXIT_ALREADY_RUNNING:
-        record = wait_for(lambda: answering(local), timeout_s=_LISTEN_TIMEOUT_S)
+        record = _wait_for_running(local)
         if record is not None:
             return Started(record, is_new=False)
+        if attempts > 1:
+            return _start(local, flags, attempts=attempts - 1)
     raise _failure(outcome.status, said)
 
 
@@ -116,7 +137,7 @@ def _detached_flags() -> int:
 
 def _failure(status: int | None, said: Path) -> CliError:
     lines = said.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-_TAIL_LINES:]
-    told = "\n".join(lines)
+    told = "\n".join(line.removeprefix("velocity-local: ") for line in lines)
     if status is None:
         told += f"\nthe daemon did not answer within {_LISTEN_TIMEOUT_S:.0f} s"
         return CliError(told.strip(), next_step="velocity-local logs")
