@@ -44,7 +44,7 @@ class Management:
         gateway: Door,
         history: History,
         clock: Clock,
-        listening: Listening,
+        listening: Callable[[], Listening],
         release: str,
         lost_log_records: Callable[[], int],
         shutdown: Callable[[], None],
@@ -83,6 +83,7 @@ class Management:
         is_ready, reason = self._gateway.is_ready()
         statuses = self._fleet.status()
         lost = self._lost_log_records()
+        listening = self._listening()
         history = HistoryState(
             self._history.degraded, self._history.held_rows, self._history.lost_rows
         )
@@ -91,9 +92,9 @@ class Management:
             release=self._release,
             started_s=self._started_s,
             uptime_s=self._clock.monotonic_s() - self._started_monotonic_s,
-            host=self._listening.host,
-            port=self._listening.port,
-            base_urls=self._listening.base_urls,
+            host=listening.host,
+            port=listening.port,
+            base_urls=listening.base_urls,
             is_ready=is_ready,
             not_ready_reason=reason,
             waiting=self._gateway.waiting,

@@ -1,0 +1,93 @@
+"""The daemon's HTTP side, put together: application, management routes, listener."""
+
+from collections.abc import Callable
+
+from velocity_local.config.load import Loaded
+from velocity_local.core.clock import Clock
+from velocity_local.core.ids import IdSource
+from velocity_local.core.release import RELEASE
+from velocity_local.daemon.bind import reachable_host
+from velocity_local.daemon.catalog.local import LocalCatalog
+from velocity_local.daemon.fleet.client import Fleet
+from velocity_local.daemon.gateway.pipeline import Gateway
+from velocity_local.daemon.server.access import Credentials
+from velocity_local.daemon.server.admin.management import Listening, Management
+from velocity_local.daemon.server.admin.ports import STATE_KEY, Services
+from velocity_local.daemon.server.admin.routes import ROUTES
+from velocity_local.daemon.server.listener import Listener
+from velocity_local.daemon.server.litestar import create_app
+from velocity_local.daemon.store.history import History
+from velocity_local.daemon.telemetry.metrics import Metrics
+from velocity_local.daemon.telemetry.sampler import Sampler
+from velocity_local.wire.http.admin import StatusAnswer
+
+
+class Front:
+    """Everything that speaks HTTP. `open` binds, `close` lets answers end."""
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        *,
+        credentials: Credentials,
+        gateway: Gateway,
+        metrics: Metrics,
+        history: History,
+        catalog: LocalCatalog,
+        fleet: Fleet,
+        clock: Clock,
+        lost_log_records: Callable[[], int],
+        shut_down: Callable[[], None],
+    ) -> None:
+        self._server = loaded.settings.server
+        self._port = self._server.port
+        self._management = Management(
+            models=catalog,
+            fleet=fleet,
+            gateway=gateway,
+            history=history,
+            clock=clock,
+            listening=self._listening,
+            release=RELEASE,
+            lost_log_records=lost_log_records,
+            shutdown=shut_down,
+        )
+        sampler = Sampler(loaded.paths.data_dir)
+        app = create_app(
+            gateway,
+            metrics,
+            loaded.settings,
+            credentials=credentials,
+            clock=clock,
+            ids=IdSource(clock),
+            extra_routes=ROUTES,
+            extra_state={STATE_KEY: Services(self._management, history, sampler, loaded)},
+        )
+        self._listener = Listener(app, self._server, loaded.settings.limits)
+
+    async def open(self) -> str:
+        """Accept connections; the base URL.
+
+        Raises:
+            OSError: if the address cannot be bound.
+        """
+        self._port = await self._listener.start()
+        return self.base_url
+
+    async def close(self, *, drain_s: float) -> None:
+        await self._listener.stop(drain_s=drain_s)
+
+    @property
+    def port(self) -> int:
+        return self._port
+
+    @property
+    def base_url(self) -> str:
+        """The address to give to people, without `/v1`."""
+        return f"http://{reachable_host(self._server.host)}:{self._port}"
+
+    def status(self) -> StatusAnswer:
+        return self._management.status()
+
+    def _listening(self) -> Listening:
+        return Listening(self._server.host, self._port, {"openai": f"{self.base_url}/v1"})

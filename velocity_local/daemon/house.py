@@ -1,0 +1,182 @@
+"""The daemon's composition root: store → telemetry → catalog → fleet → gateway → server.
+
+Model processes are started before the server's libraries are imported, so that both happen at
+the same time.
+"""
+
+import asyncio
+import errno
+import gc
+import logging
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from velocity_local.config.load import Loaded
+from velocity_local.config.logs import Log
+from velocity_local.config.paths import data_root
+from velocity_local.config.runtime import DaemonRecord, write_record
+from velocity_local.config.secrets import ApiKeys
+from velocity_local.core.clock import SystemClock
+from velocity_local.core.release import RELEASE
+from velocity_local.daemon.catalog.local import LocalCatalog
+from velocity_local.daemon.exits import Exit, StartError
+from velocity_local.daemon.fleet.client import Fleet, load_options
+from velocity_local.daemon.gateway.pipeline import Gateway
+from velocity_local.daemon.store.database import DatabaseTooNew
+from velocity_local.daemon.store.history import History
+from velocity_local.daemon.telemetry.metrics import Metrics
+from velocity_local.wire.http.admin import StatusAnswer
+
+if TYPE_CHECKING:
+    from velocity_local.daemon.front import Front
+    from velocity_local.daemon.server.access import Credentials
+
+DEMO_FILE = "demo/velocity-demo-f16.gguf"
+DRAIN_S = 10.0
+_FORCED = 130
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What opens the API: the install token, and the digests of the API keys."""
+
+    token: str
+    keys: ApiKeys
+
+
+class House:
+    """Everything the daemon is made of, built once and torn down in the reverse order."""
+
+    def __init__(self, loaded: Loaded, secrets: Secrets, log: Log) -> None:
+        settings, clock = loaded.settings, SystemClock()
+        self._loaded = loaded
+        self._secrets = secrets
+        self._log = log
+        self._clock = clock
+        self._stop = asyncio.Event()
+        self._front: Front | None = None
+        self._catalog = LocalCatalog(
+            loaded.paths.models_dir, demo=data_root() / DEMO_FILE, clock=clock
+        )
+        self._metrics = Metrics(
+            release=RELEASE, is_known_model=self._catalog.knows, status=self._status
+        )
+        self._history = History(
+            loaded.paths.database, clock=clock, observe_commit=self._metrics.observe_commit
+        )
+        self._fleet = Fleet(
+            settings.fleet,
+            catalog=self._catalog,
+            load_options=partial(load_options, settings.engine),
+            log_folder=loaded.paths.worker_log_dir,
+            clock=clock,
+        )
+        self._gateway = Gateway(
+            models=self._catalog,
+            runner=self._fleet,
+            recorder=self._history,
+            meter=self._metrics,
+            clock=clock,
+            most_waiting=settings.limits.queued_requests,
+            request_timeout_s=settings.limits.request_timeout_s,
+            keep_text=settings.history.store_text,
+        )
+
+    async def live(self) -> None:
+        """Serve until told to stop.
+
+        Raises:
+            StartError: if the address or the database cannot be had.
+        """
+        try:
+            await self._history.open()
+        except DatabaseTooNew as error:
+            raise StartError(Exit.DATABASE_TOO_NEW, str(error)) from error
+        try:
+            await self._fleet.start()
+            await self._serve()
+        finally:
+            await self._fleet.stop(drain_s=0.0)
+            await self._gateway.close()
+            await self._history.close()
+
+    async def _serve(self) -> None:
+        from velocity_local.daemon.front import Front  # noqa: PLC0415 - while workers start
+
+        front = self._front = Front(
+            self._loaded,
+            credentials=_credentials(self._secrets),
+            gateway=self._gateway,
+            metrics=self._metrics,
+            history=self._history,
+            catalog=self._catalog,
+            fleet=self._fleet,
+            clock=self._clock,
+            lost_log_records=lambda: self._log.lost_records,
+            shut_down=self._stop.set,
+        )
+        try:
+            await front.open()
+        except OSError as error:
+            raise _address_problem(error, self._loaded) from error
+        self._catch_signals()
+        self._announce(front)
+        gc.enable()
+        gc.freeze()
+        try:
+            await self._stop.wait()
+            _log.info("stopping; answers may end within %g s", DRAIN_S)
+        finally:
+            self._loaded.paths.daemon_file.unlink(missing_ok=True)
+            await front.close(drain_s=DRAIN_S)
+
+    def _status(self) -> StatusAnswer:
+        assert self._front is not None, "metrics are read over HTTP"
+        return self._front.status()
+
+    def _announce(self, front: "Front") -> None:
+        record = DaemonRecord(
+            pid=os.getpid(),
+            host=self._loaded.settings.server.host,
+            port=front.port,
+            base_url=front.base_url,
+            version=RELEASE,
+            started_s=self._clock.wall_s(),
+        )
+        write_record(self._loaded.paths.daemon_file, record)
+        _log.info("listening on %s", record.base_url)
+
+    def _catch_signals(self) -> None:
+        """The first signal stops in order, the second at once."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if sys.platform == "win32":
+                signal.signal(number, lambda *_: loop.call_soon_threadsafe(self._on_signal))
+            else:
+                loop.add_signal_handler(number, self._on_signal)
+
+    def _on_signal(self) -> None:
+        if self._stop.is_set():
+            os._exit(_FORCED)
+        self._stop.set()
+
+
+def _credentials(secrets: Secrets) -> "Credentials":
+    from velocity_local.daemon.server.access import Credentials, digest  # noqa: PLC0415 - as Front
+
+    digests = tuple(bytes.fromhex(key.sha256) for key in secrets.keys.keys)
+    return Credentials(digest(secrets.token), digests)
+
+
+def _address_problem(error: OSError, loaded: Loaded) -> StartError:
+    where = f"{loaded.settings.server.host}:{loaded.settings.server.port}"
+    if error.errno == errno.EADDRINUSE:
+        told = f"another program listens on {where}; stop it, or choose a port with --port"
+        return StartError(Exit.ADDRESS_TAKEN, told)
+    return StartError(Exit.FAILED, f"cannot listen on {where}: {error.strerror or error}")
