@@ -43,6 +43,7 @@ class History:
         self._path = path
         self._clock = clock
         self._readers = Readers(path)
+        self._first_commit: asyncio.Future[None] | None = None
         self._writer = Writer(
             lambda is_suspect: open_writer(path, is_suspect=is_suspect),
             clock=clock,
@@ -51,14 +52,15 @@ class History:
         )
 
     async def open(self) -> None:
-        """Bring the database up to date and end what another daemon left running.
+        """Begin. The writer brings the database up to date and ends what another daemon left
+        running, while the caller goes on; questions wait for that, rows are taken at once.
 
         Raises:
             DatabaseTooNew: with the file untouched.
         """
-        check_version(self._path)
+        await asyncio.to_thread(check_version, self._path)
         self._writer.start()
-        await self._kept(requests.interrupt_running, size_bytes=0)
+        self._first_commit = self._keep(requests.interrupt_running, size_bytes=0)
 
     async def close(self) -> None:
         """Write what is waiting."""
@@ -85,7 +87,7 @@ class History:
 
     async def record(self, row: RequestRow) -> None:
         """Return once the row is on disk, or `degraded` says why it is not."""
-        await self._kept(partial(_save, row), size_bytes=_size_bytes(row))
+        await self._keep(partial(_save, row), size_bytes=_size_bytes(row))
 
     async def get(self, request_id: str) -> RequestRow:
         """The request of that id.
@@ -94,7 +96,7 @@ class History:
             NotFound: if there is none.
             CapacityError: if the history cannot be read now.
         """
-        row = await self._readers.ask(lambda connection: requests.get(connection, request_id))
+        row = await self._ask(lambda connection: requests.get(connection, request_id))
         if row is None:
             raise _no_such(request_id)
         return row
@@ -114,7 +116,7 @@ class History:
             InvalidRequest: if `after` is not a cursor.
             CapacityError: if the history cannot be read now.
         """
-        return await self._readers.ask(
+        return await self._ask(
             lambda connection: requests.page(
                 connection, which, sort=sort, is_ascending=is_ascending, limit=limit, after=after
             )
@@ -127,7 +129,7 @@ class History:
             CapacityError: if the history cannot be read now.
         """
         now_s = self._clock.wall_s()
-        return await self._readers.ask(
+        return await self._ask(
             lambda connection: statistics.stats(connection, now_s - window_s, now_s)
         )
 
@@ -149,12 +151,17 @@ class History:
         """
         return await self._once(lambda connection: requests.delete_before(connection, before_s))
 
-    async def _kept(
+    def _keep(
         self, apply: Callable[[sqlite3.Connection], object], *, size_bytes: int
-    ) -> None:
+    ) -> "asyncio.Future[None]":
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._writer.put(Kept(apply, size_bytes, waiter))
-        await waiter
+        return waiter
+
+    async def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        if self._first_commit is not None:
+            await asyncio.shield(self._first_commit)
+        return await self._readers.ask(question)
 
     async def _once(self, apply: Callable[[sqlite3.Connection], T]) -> T:
         waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()

@@ -94,7 +94,7 @@ class Writer:
 
     @property
     def held_rows(self) -> int:
-        return len(self._held.rows)
+        return self._held.row_count
 
     def start(self) -> None:
         """Begin on the running event loop, where waiters are told."""
@@ -121,8 +121,8 @@ class Writer:
                 if isinstance(job, Once):
                     self._perform(job)
             self._checkpoint()
-        if self._held.rows:
-            logger.error("history: %d rows are lost: %s", len(self._held.rows), self.degraded)
+        if self.held_rows:
+            logger.error("history: %d rows are lost: %s", self.held_rows, self.degraded)
         self._disconnect()
 
     def _take(self) -> list[Kept | Once | None]:
@@ -235,10 +235,13 @@ class Writer:
 
 
 class _Held:
-    """Rows not written yet, the oldest first, at most `limit_bytes` of them."""
+    """Rows not written yet, the oldest first, at most `limit_bytes` of them. What has no size is
+    housekeeping: not counted, and never given up.
+    """
 
     def __init__(self, limit_bytes: int) -> None:
         self.rows: deque[Kept] = deque()
+        self.row_count = 0
         self.lost_rows = 0
         self._limit_bytes = limit_bytes
         self._bytes = 0
@@ -246,16 +249,21 @@ class _Held:
     def add(self, rows: Iterable[Kept]) -> None:
         for row in rows:
             self.rows.append(row)
+            self.row_count += row.size_bytes > 0
             self._bytes += row.size_bytes
 
     def trim(self) -> None:
+        """Give up the oldest rows that are too many."""
         while self._bytes > self._limit_bytes:
-            self._bytes -= self.rows.popleft().size_bytes
+            oldest = next(index for index, row in enumerate(self.rows) if row.size_bytes)
+            self._bytes -= self.rows[oldest].size_bytes
+            del self.rows[oldest]
+            self.row_count -= 1
             self.lost_rows += 1
 
     def clear(self) -> None:
         self.rows.clear()
-        self._bytes = 0
+        self.row_count = self._bytes = 0
 
 
 def _release(waiters: "list[asyncio.Future[None]]") -> None:
