@@ -4,7 +4,7 @@ The format is https://html.spec.whatwg.org/multipage/server-sent-events.html.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import aclosing
 from typing import Any, TypeVar
 
@@ -65,7 +65,7 @@ class EventStream(ASGIResponse):
     a later one is sent as the last event, written by `render_error`.
     """
 
-    __slots__ = ("_chunks", "_render_error", "_request_id")
+    __slots__ = ("_chunks", "_headers", "_render_error", "_request_id")
 
     def __init__(
         self,
@@ -73,8 +73,10 @@ class EventStream(ASGIResponse):
         *,
         render_error: Callable[[VelocityError], bytes],
         request_id: str,
+        headers: Mapping[str, str],
     ) -> None:
         super().__init__(status_code=200)
+        self._headers = [*_HEADERS, *((k.encode(), v.encode()) for k, v in headers.items())]
         self._chunks = chunks
         self._render_error = render_error
         self._request_id = request_id
@@ -90,7 +92,7 @@ class EventStream(ASGIResponse):
     async def _send(self, send: Send) -> None:
         async with aclosing(self._chunks) as chunks:
             first = await anext(chunks)
-            await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+            await send({"type": "http.response.start", "status": 200, "headers": self._headers})
             await _send_chunk(send, first)
             try:
                 async for chunk in chunks:

@@ -113,7 +113,11 @@ CHAT = (
     _honoured("max_completion_tokens", "the newer name of max_tokens"),
     _honoured("logprobs"),
     _honoured("top_logprobs", "0 to 20; needs logprobs: true"),
-    _honoured("tools", "functions; custom tools are refused; `strict` is handed to the template"),
+    _honoured(
+        "tools",
+        "functions; custom tools are refused; `strict: true` is not enforced yet, and the header "
+        "x-velocity-warning says so",
+    ),
     _only("tool_choice", ("none", "auto"), "forcing a call is not built yet"),
     _only("parallel_tool_calls", (True,), "the model decides how many calls it makes"),
     _only("response_format", (TextFormat(),), _CONSTRAINT),

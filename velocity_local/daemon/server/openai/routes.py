@@ -1,6 +1,6 @@
 """OpenAI's endpoints, and the three that llama.cpp's server adds for tokens and templates."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 
 import msgspec
 from litestar import get, post
@@ -18,7 +18,7 @@ from velocity_local.daemon.server.context import (
     request_id_of,
 )
 from velocity_local.daemon.server.errors import openai_body
-from velocity_local.daemon.server.openai import generate, translate, vectors
+from velocity_local.daemon.server.openai import conversation, generate, translate, vectors
 from velocity_local.daemon.server.openai.models import ModelPages
 from velocity_local.daemon.server.sse import EventStream, event_bytes, until_gone
 from velocity_local.wire.http import openai
@@ -26,6 +26,7 @@ from velocity_local.wire.http import openai_answers as answers
 from velocity_local.wire.ipc.messages import Tokenized
 
 DIALECT = "openai"
+WARNING_HEADER = "x-velocity-warning"
 
 _CHAT = msgspec.json.Decoder(openai.ChatCompletionRequest)
 _COMPLETION = msgspec.json.Decoder(openai.CompletionRequest)
@@ -46,10 +47,12 @@ async def chat_completions(request: AnyRequest) -> ASGIResponse:
     body = await read(request, _CHAT)
     origin = origin_of(request, DIALECT, is_stream=bool(body.stream))
     asked = translate.chat(body, context.ids.new("chatcmpl-"), _terms(context))
+    warning = conversation.strict_warning(body.tools or ())
+    headers = {} if warning is None else {WARNING_HEADER: warning}
     if not body.stream:
         work = generate.chat_answer(context, body, asked, origin)
-        return _json(await until_gone(request.receive, work))
-    return _event_stream(request, generate.chat_stream(context, body, asked, origin))
+        return _json(await until_gone(request.receive, work), headers)
+    return _event_stream(request, generate.chat_stream(context, body, asked, origin), headers)
 
 
 @post(
@@ -210,16 +213,25 @@ def _piece(piece: bytes) -> str | list[int]:
         return list(piece)
 
 
-def _event_stream(request: AnyRequest, chunks: AsyncGenerator[bytes, None]) -> EventStream:
-    return EventStream(chunks, render_error=_error_event, request_id=request_id_of(request))
+def _event_stream(
+    request: AnyRequest,
+    chunks: AsyncGenerator[bytes, None],
+    headers: Mapping[str, str] | None = None,
+) -> EventStream:
+    return EventStream(
+        chunks,
+        render_error=_error_event,
+        request_id=request_id_of(request),
+        headers=headers or {},
+    )
 
 
 def _error_event(error: VelocityError) -> bytes:
     return event_bytes(openai_body(error))
 
 
-def _json(body: bytes) -> ASGIResponse:
-    return ASGIResponse(body=body, media_type="application/json")
+def _json(body: bytes, headers: Mapping[str, str] | None = None) -> ASGIResponse:
+    return ASGIResponse(body=body, media_type="application/json", headers=dict(headers or {}))
 
 
 def _json_of(answer: msgspec.Struct) -> ASGIResponse:
