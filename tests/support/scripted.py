@@ -120,11 +120,13 @@ class ScriptedRunner:
         self.rendered: list[RenderRequest] = []
         self.refusal: VelocityError | None = None
         self.is_ready = True
+        self.came = asyncio.Event()
         self.left = asyncio.Event()
 
     @asynccontextmanager
     async def stream(self, request: GenerationRequest) -> AsyncIterator[_Events]:
         self.asked.append(request)
+        self.came.set()
         if self.refusal is not None:
             raise self.refusal
         try:

@@ -67,6 +67,8 @@ async def listening(
     app: Callable[..., object],
     limits: LimitSettings | None = None,
     server: ServerSettings | None = None,
+    *,
+    drain_s: float = 1.0,
 ) -> AsyncIterator[int]:
     """The port of a listener that serves `app` while the context lasts."""
     listener = Listener(app, server or ServerSettings(port=0), limits or LimitSettings())
@@ -74,7 +76,7 @@ async def listening(
     try:
         yield port
     finally:
-        await listener.stop(drain_s=1.0)
+        await listener.stop(drain_s=drain_s)
 
 
 def error_code(body: bytes) -> str:

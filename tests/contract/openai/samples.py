@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 MESSAGES = [{"role": "user", "content": "hi"}]
-TOOL = {
+TOOL: dict[str, Any] = {
     "type": "function",
     "function": {"name": "look_up", "parameters": {"type": "object", "properties": {}}},
 }
