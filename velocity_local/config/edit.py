@@ -18,7 +18,8 @@ def set_value(file: Path, key: str, text: str) -> object:
         ConfigError: if the key or value is not valid, or the file is not TOML; the file is then
             unchanged.
     """
-    value = keys.parse(keys.known(key, "config set"), text)
+    known = keys.known(key, "config set")
+    value = None if text == "null" else keys.parse(known, text)
     content = edited(_read(file), key, value, place=str(file))
     private_dir(file.parent)
     mode = stat.S_IMODE(file.stat().st_mode) if file.exists() else 0o600

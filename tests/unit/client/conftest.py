@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.unit.client.script_server import ScriptServer, script_server
+from tests.support.script_server import ScriptServer, script_server
 
 
 @pytest.fixture

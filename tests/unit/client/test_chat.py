@@ -1,30 +1,13 @@
 import msgspec
 import pytest
 
-from tests.unit.client.script_server import ScriptServer
+from tests.support.chunks import USAGE, chunk
+from tests.support.script_server import ScriptServer
 from velocity_local.client.chat import ChatRequest, End, Piece, Turn, stream_chat
 from velocity_local.client.errors import ApiError, ProtocolError
 from velocity_local.client.http import HttpClient
 
 ASK = ChatRequest("demo", (Turn("user", "hi"),), temperature=0.0)
-
-
-def chunk(delta: str = "{}", finish: str = "null", usage: str = "null") -> str:
-    return (
-        '{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"demo",'
-        f'"system_fingerprint":"f","choices":[{{"index":0,"delta":{delta},"finish_reason":{finish}}}],'
-        f'"usage":{usage}}}'
-    )
-
-
-USAGE = (
-    '{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11,'
-    '"prompt_tokens_details":{"cached_tokens":4},"completion_tokens_details":{"reasoning_tokens":0}}'
-)
-TOTAL = (
-    '{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"demo",'
-    f'"system_fingerprint":"f","choices":[],"usage":{USAGE}}}'
-)
 
 
 def answered(server: ScriptServer, *events: str) -> list[Piece | End]:
@@ -35,12 +18,12 @@ def answered(server: ScriptServer, *events: str) -> list[Piece | End]:
 
 def test_an_answer_is_pieces_and_one_end(server: ScriptServer) -> None:
     events = (
-        chunk('{"role":"assistant","content":""}'),
-        chunk('{"reasoning_content":"hm"}'),
-        chunk('{"content":"Hel"}'),
-        chunk('{"content":"lo"}'),
-        chunk(finish='"stop"'),
-        TOTAL,
+        chunk({"role": "assistant", "content": ""}),
+        chunk({"reasoning_content": "hm"}),
+        chunk({"content": "Hel"}),
+        chunk({"content": "lo"}),
+        chunk(finish="stop"),
+        chunk(usage=USAGE),
         "[DONE]",
     )
     *pieces, end = answered(server, *events)
@@ -51,7 +34,7 @@ def test_an_answer_is_pieces_and_one_end(server: ScriptServer) -> None:
 
 
 def test_only_what_was_chosen_is_sent(server: ScriptServer) -> None:
-    answered(server, chunk(finish='"stop"'), "[DONE]")
+    answered(server, chunk(finish="stop"), "[DONE]")
     assert msgspec.json.decode(server.requests[0][2]) == {
         "model": "demo",
         "messages": [{"role": "user", "content": "hi"}],
@@ -64,13 +47,13 @@ def test_only_what_was_chosen_is_sent(server: ScriptServer) -> None:
 def test_an_error_inside_the_stream_is_raised(server: ScriptServer) -> None:
     error = '{"error":{"message":"the worker died","code":"worker_crashed"}}'
     with pytest.raises(ApiError, match="the worker died") as failure:
-        answered(server, chunk('{"content":"Hel"}'), error, "[DONE]")
+        answered(server, chunk({"content": "Hel"}), error, "[DONE]")
     assert failure.value.code == "worker_crashed"
 
 
 def test_a_stream_without_a_finish_is_no_answer(server: ScriptServer) -> None:
     with pytest.raises(ProtocolError, match="without saying why"):
-        answered(server, chunk('{"content":"Hel"}'), "[DONE]")
+        answered(server, chunk({"content": "Hel"}), "[DONE]")
 
 
 def test_an_event_that_is_no_chunk_is_named(server: ScriptServer) -> None:

@@ -3,7 +3,7 @@ import socket
 import msgspec
 import pytest
 
-from tests.unit.client.script_server import ScriptServer
+from tests.support.script_server import ScriptServer
 from velocity_local.client.errors import ApiError, ProtocolError, Unreachable
 from velocity_local.client.http import HttpClient, segment, with_query
 
