@@ -4,6 +4,7 @@ import gc
 import logging
 import os
 import queue
+import sys
 import threading
 
 from velocity_local.core.clock import Clock
@@ -41,12 +42,15 @@ from velocity_local.worker.service import (
 
 # How long an orderly end may take once the daemon is gone.
 _ORPHAN_GRACE_S = 1.0
+# A lane that renders or replays may keep the engine's thread waiting this long, not 5 ms.
+_GIL_TURN_S = 0.0005
 
 _log = logging.getLogger(__name__)
 
 
 def serve(read_fd: int, write_fd: int, clock: Clock) -> int:
     """Be a worker until told to stop or left alone; the process's exit code."""
+    sys.setswitchinterval(_GIL_TURN_S)
     process = _Process(write_fd, clock)
     process.writer.start()
     CommandReader(read_fd, process.deliver).start()

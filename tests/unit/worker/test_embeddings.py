@@ -1,0 +1,68 @@
+from array import array
+from collections.abc import Sequence
+
+import pytest
+
+from velocity_local.core.models import LoadOptions
+from velocity_local.wire.ipc.messages import Embedded
+from velocity_local.worker.backends.fake.model import FakeBackend
+from velocity_local.worker.backends.fake.script import Script
+from velocity_local.worker.embeddings import EmbeddingJob, Embeddings, normalised
+
+
+class Recording(FakeBackend):
+    """Remembers which inputs were computed together."""
+
+    def __init__(self) -> None:
+        options = LoadOptions(n_batch=64, n_seq_max=4)
+        super().__init__(Script(pooling="mean"), options)
+        self.batches: list[int] = []
+
+    def embed(self, inputs: Sequence[Sequence[int]]) -> list[bytes]:
+        self.batches.append(len(inputs))
+        return super().embed(inputs)
+
+
+def _job(handle: int, *sizes: int) -> EmbeddingJob:
+    return EmbeddingJob(handle, [(1,) * size for size in sizes], None)
+
+
+def test_inputs_are_computed_a_batch_at_a_time() -> None:
+    backend = Recording()
+    embeddings = Embeddings(backend)
+    embeddings.submit(_job(1, 30, 30, 30, 64, 5, 5))
+    answers = [embeddings.step() for _ in range(4)]
+    assert backend.batches == [2, 1, 1, 2]
+    assert answers[:3] == [None] * 3
+    last = answers[3]
+    assert isinstance(last, Embedded)
+    assert (last.handle, len(last.vectors), last.prompt_tokens) == (1, 6, 164)
+    assert not embeddings.has_work
+
+
+def test_jobs_are_answered_in_the_order_they_came() -> None:
+    embeddings = Embeddings(Recording())
+    embeddings.submit(_job(1, 3))
+    embeddings.submit(_job(2, 3))
+    answers = [embeddings.step(), embeddings.step()]
+    assert [answer.handle for answer in answers if answer] == [1, 2]
+
+
+def test_a_cancelled_job_is_gone() -> None:
+    embeddings = Embeddings(Recording())
+    embeddings.submit(_job(1, 3))
+    embeddings.cancel(1)
+    assert not embeddings.has_work
+
+
+@pytest.mark.parametrize(
+    ("values", "dimensions", "expected"),
+    [
+        pytest.param([3, 4], None, [0.6, 0.8], id="length one"),
+        pytest.param([3, 4, 12], 2, [0.6, 0.8], id="first dimensions"),
+        pytest.param([0, 0], None, [0, 0], id="nothing to scale"),
+    ],
+)
+def test_normalised(values: list[float], dimensions: int | None, expected: list[float]) -> None:
+    scaled = array("f", normalised(array("f", values).tobytes(), dimensions))
+    assert list(scaled) == pytest.approx(expected)
