@@ -21,8 +21,12 @@ BUILD = EngineBuild("llama-cpp-python", "0.3.36", "cpu", "x86_64 sse avx2", "gcc
 CARD = (Gpu("RTX 4090", 24 * 10**9),)
 
 
-def said(machine: Machine = FINE, build: EngineBuild | None = BUILD, **engine: object) -> list[str]:
-    settings = msgspec.convert(engine, EngineSettings)
+def said(
+    machine: Machine = FINE,
+    build: EngineBuild | None = BUILD,
+    engine: dict[str, object] | None = None,
+) -> list[str]:
+    settings = msgspec.convert(engine or {}, EngineSettings)
     return [one.finding for one in advise(Findings(machine, build, settings, "sse avx2"))]
 
 
