@@ -24,7 +24,10 @@ request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
 
 class Log:
-    """The running log. `close` writes what is queued and gives the root logger back."""
+    """The running log. `close` writes what is queued and gives the root logger back.
+
+    `also` is a second place for the same lines, such as a terminal's standard error.
+    """
 
     def __init__(
         self,

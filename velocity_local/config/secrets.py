@@ -89,14 +89,16 @@ def read_token(path: Path) -> str:
     return token
 
 
-def load_keys(path: Path) -> ApiKeys:
-    """The keys in a file; none if it is not there.
+def load_keys(path: Path, *, must_exist: bool = False) -> ApiKeys:
+    """The keys in a file; none if it is not there, unless it was asked for by name.
 
     Raises:
         UnsafePermissions: if others can read it.
-        ConfigError: if it is not a key file.
+        ConfigError: if it is not a key file, or must exist and does not.
     """
     if not os.path.lexists(path):
+        if must_exist:
+            raise ConfigError(f"there is no file of API keys {path}")
         return ApiKeys()
     try:
         return ApiKeys(msgspec.json.decode(_read_private(path), type=_KeyFile).keys)

@@ -96,9 +96,7 @@ async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
         gateway=stage.gateway,
         history=history,
         clock=clock,
-        listening=lambda: Listening(
-            "127.0.0.1", 8621, {"openai": "http://127.0.0.1:8621/v1"}
-        ),
+        listening=lambda: Listening("127.0.0.1", 8621, {"openai": "http://127.0.0.1:8621/v1"}),
         release="0.1.0",
         lost_log_records=lambda: 0,
         shutdown=lambda: stops.append("now"),

@@ -1,11 +1,14 @@
 """A file is the old one or the new one, never a part."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from velocity_local.config.atomic import write_atomic
+from velocity_local.core.killpoints import EXIT_STATUS
 
 
 def test_a_file_is_replaced_whole_and_private(tmp_path: Path) -> None:
@@ -31,3 +34,15 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(
         write_atomic(path, b"new")
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+def test_a_kill_before_the_end_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(b"# mine\n")
+    program = (
+        "from pathlib import Path; from velocity_local.config.edit import set_value;"
+        "from velocity_local.core import killpoints; killpoints.arm('file.before_rename');"
+        f"set_value(Path({str(path)!r}), 'server.port', '1')"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == EXIT_STATUS
+    assert path.read_bytes() == b"# mine\n"

@@ -1,5 +1,6 @@
 """The daemon's log: one line each, no secrets, bounded, never in the way."""
 
+import io
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,6 +70,17 @@ def test_the_level_is_kept_and_a_long_message_is_cut(tmp_path: Path, root: loggi
     [line] = tail(tmp_path / "d.log", 10)
     assert len(line) < 33_000
     assert line.endswith("(100000 characters)")
+
+
+def test_a_terminal_gets_the_same_lines(tmp_path: Path, root: logging.Logger) -> None:
+    terminal = io.StringIO()
+    also = logging.StreamHandler(terminal)
+    log = Log(tmp_path / "d.log", LogSettings(), Redactor(), also=also)
+    log.open()
+    logging.getLogger("x").info("Bearer abcdefghijkl\x07")
+    log.close()
+    assert terminal.getvalue() == (tmp_path / "d.log").read_text()
+    assert r"Bearer [redacted]\x07" in terminal.getvalue()
 
 
 def test_a_full_queue_drops_and_counts(

@@ -88,6 +88,8 @@ def test_a_key_is_found_until_it_is_revoked_and_is_never_on_disk(tmp_path: Path)
 def test_names_of_keys_are_unique_and_known(tmp_path: Path) -> None:
     file = tmp_path / "api-keys"
     assert load_keys(file).keys == ()
+    with pytest.raises(ConfigError, match="no file of API keys"):
+        load_keys(file, must_exist=True)
     create_key(file, "laptop", created_s=1)
     with pytest.raises(ConfigError, match="already"):
         create_key(file, "laptop", created_s=1)

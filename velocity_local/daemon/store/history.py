@@ -12,9 +12,10 @@ from velocity_local.core.errors import CapacityError, NotFound
 from velocity_local.core.history import RequestRow, Stats
 from velocity_local.daemon.store import requests, statistics
 from velocity_local.daemon.store.database import check_version, open_writer
+from velocity_local.daemon.store.jobs import Apply, Kept, Once
 from velocity_local.daemon.store.readers import Readers
 from velocity_local.daemon.store.requests import Filter, Page, Sort
-from velocity_local.daemon.store.writer import RETRY_S, Kept, Once, Writer
+from velocity_local.daemon.store.writer import RETRY_S, Writer
 
 T = TypeVar("T")
 _ROW_BYTES = 1024  # of a row beside its texts, generously
@@ -63,9 +64,9 @@ class History:
         self._first_commit = self._keep(requests.interrupt_running, size_bytes=0)
 
     async def close(self) -> None:
-        """Write what is waiting."""
-        await self._writer.close()
+        """Write what is waiting. The writer is the last to leave: it empties the log."""
         await self._readers.close()
+        await self._writer.close()
 
     @property
     def degraded(self) -> str | None:
@@ -151,9 +152,7 @@ class History:
         """
         return await self._once(lambda connection: requests.delete_before(connection, before_s))
 
-    def _keep(
-        self, apply: Callable[[sqlite3.Connection], object], *, size_bytes: int
-    ) -> "asyncio.Future[None]":
+    def _keep(self, apply: Apply, *, size_bytes: int) -> "asyncio.Future[None]":
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._writer.put(Kept(apply, size_bytes, waiter))
         return waiter

@@ -9,19 +9,15 @@ import logging
 import queue
 import sqlite3
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 from velocity_local.core.clock import Clock
 from velocity_local.core.killpoints import maybe_kill
 from velocity_local.daemon.store.database import DAMAGE, DatabaseTooNew
+from velocity_local.daemon.store.jobs import Held, Kept, Once
 
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
-Apply = Callable[[sqlite3.Connection], object]
 
 HELD_BYTES = 16 * 1024 * 1024
 RETRY_S = 1.0
@@ -38,23 +34,6 @@ _ROW_FAULTS = (
 )
 # what the machine may do wrong; time may mend it
 _STORE_FAULTS = (sqlite3.Error, OSError, DatabaseTooNew)
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A row to write, kept if it cannot be written now. Durable ones are waited for."""
-
-    apply: Apply
-    size_bytes: int
-    waiter: "asyncio.Future[None] | None" = None
-
-
-@dataclass(frozen=True, slots=True)
-class Once:
-    """A change in a transaction of its own, which its caller is told of, done or failed."""
-
-    apply: Apply
-    waiter: "asyncio.Future[Any]"
 
 
 class Writer:
@@ -77,7 +56,7 @@ class Writer:
         self._observe_commit = observe_commit
         self._retry_s = retry_s
         self._inbox: queue.SimpleQueue[Kept | Once | None] = queue.SimpleQueue()
-        self._held = _Held(HELD_BYTES)
+        self._held = Held(HELD_BYTES)
         self._connection: sqlite3.Connection | None = None
         self._retry_at_s = 0.0
         self._is_suspect = False
@@ -232,38 +211,6 @@ class Writer:
         assert self._loop is not None
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(function, *arguments)
-
-
-class _Held:
-    """Rows not written yet, the oldest first, at most `limit_bytes` of them. What has no size is
-    housekeeping: not counted, and never given up.
-    """
-
-    def __init__(self, limit_bytes: int) -> None:
-        self.rows: deque[Kept] = deque()
-        self.row_count = 0
-        self.lost_rows = 0
-        self._limit_bytes = limit_bytes
-        self._bytes = 0
-
-    def add(self, rows: Iterable[Kept]) -> None:
-        for row in rows:
-            self.rows.append(row)
-            self.row_count += row.size_bytes > 0
-            self._bytes += row.size_bytes
-
-    def trim(self) -> None:
-        """Give up the oldest rows that are too many."""
-        while self._bytes > self._limit_bytes:
-            oldest = next(index for index, row in enumerate(self.rows) if row.size_bytes)
-            self._bytes -= self.rows[oldest].size_bytes
-            del self.rows[oldest]
-            self.row_count -= 1
-            self.lost_rows += 1
-
-    def clear(self) -> None:
-        self.rows.clear()
-        self.row_count = self._bytes = 0
 
 
 def _release(waiters: "list[asyncio.Future[None]]") -> None:

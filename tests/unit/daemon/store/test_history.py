@@ -14,8 +14,8 @@ from velocity_local.core.errors import CapacityError, NotFound
 from velocity_local.daemon.store import database, requests, writer
 from velocity_local.daemon.store.database import DatabaseTooNew, open_writer
 from velocity_local.daemon.store.history import History
+from velocity_local.daemon.store.jobs import Kept
 from velocity_local.daemon.store.requests import Filter
-from velocity_local.daemon.store.writer import Kept
 
 
 @pytest.fixture
@@ -220,3 +220,10 @@ async def test_many_commits_leave_a_short_log(path: Path, monkeypatch: pytest.Mo
         assert path.with_name("history.db-wal").stat().st_size < 400_000
         with closing(database.open_reader(path)) as reader:
             assert requests.get(reader, "r59") is not None
+
+
+async def test_a_close_leaves_one_whole_file(path: Path) -> None:
+    async with opened(path) as history:
+        await history.record(row("a"))
+        await history.get("a")
+    assert [each.name for each in path.parent.iterdir()] == ["history.db"]
