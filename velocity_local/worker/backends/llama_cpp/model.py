@@ -30,6 +30,7 @@ from velocity_local.worker.engine.backend import (
 DEFAULT_CELLS = 8192
 # ggml-cpu.c: GGML_FA_TILE_Q, the rows that CPU flash attention takes at a time
 PREFILL_TILE = 64
+TINY_PARAMETERS = 32_000_000
 # Chains over a whole vocabulary take a millisecond or more each: worth a second thread
 MIN_HEAVY_ROWS = 2
 _POOLED: tuple[Pooling, ...] = ("mean", "cls", "last")
@@ -252,7 +253,7 @@ def _context_options(facts: native.ModelFacts, options: LoadOptions) -> native.C
         n_batch=n_batch,
         n_seq_max=options.n_seq_max,
         n_outputs=options.n_seq_max,
-        n_threads=options.n_threads or _physical_cores(),
+        n_threads=options.n_threads or _threads_for(facts),
         kv_type=options.kv_type,
         flash_attention=options.flash_attention,
         embeddings=False,
@@ -276,6 +277,11 @@ def _truncation(facts: native.ModelFacts, *, swa_full: bool) -> Truncation:
     if facts.n_swa and not swa_full:
         return Truncation.WITHIN_WINDOW
     return Truncation.ANYWHERE
+
+
+def _threads_for(facts: native.ModelFacts) -> int:
+    """Every layer ends at a barrier, which a tiny model reaches sooner than threads can meet."""
+    return 1 if facts.n_parameters < TINY_PARAMETERS else _physical_cores()
 
 
 def _physical_cores() -> int:

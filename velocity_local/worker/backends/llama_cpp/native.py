@@ -38,6 +38,7 @@ class ModelFacts(NamedTuple):
     n_ctx_train: int
     n_embd: int
     n_swa: int
+    n_parameters: int
     has_encoder: bool
     has_decoder: bool
     is_recurrent: bool
@@ -87,6 +88,7 @@ def model_facts(model: int) -> ModelFacts:
     return ModelFacts(
         n_vocab=lib.llama_vocab_n_tokens(vocabulary(model)),
         n_ctx_train=lib.llama_model_n_ctx_train(model),
+        n_parameters=int(lib.llama_model_n_params(model)),
         n_embd=lib.llama_model_n_embd_out(model),
         n_swa=lib.llama_model_n_swa(model),
         has_encoder=lib.llama_model_has_encoder(model),
