@@ -6,7 +6,9 @@ from the head; the body is not read before the verdict.
 """
 
 import re
+import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -21,7 +23,6 @@ from velocity_local.core.errors import (
     UnsupportedMedia,
     VelocityError,
 )
-from velocity_local.core.ids import IdSource
 from velocity_local.daemon.server.access import Access, Credentials, access_of
 from velocity_local.daemon.server.errors import Headers, headers_of, openai_body
 
@@ -91,11 +92,9 @@ class Guards:
         server: ServerSettings,
         limits: LimitSettings,
         credentials: Credentials,
-        request_ids: IdSource,
     ) -> None:
         self._app = app
         self._credentials = credentials
-        self._request_ids = request_ids
         self._body_bytes = limits.body_bytes
         self._host_names = frozenset(name.lower().encode() for name in server.allowed_hosts)
         self._origins = frozenset(origin.lower().encode() for origin in server.allowed_origins)
@@ -103,7 +102,7 @@ class Guards:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        request_id = self._request_id(scope)
+        request_id = _request_id(scope)
         extra: Headers = [(b"x-request-id", request_id.encode()), _NOSNIFF]
         try:
             head = _Head.of(scope)
@@ -123,14 +122,9 @@ class Guards:
             await _refuse(error, extra, send)
             return
         scope["state"]["request_id"] = request_id
-        scope["state"]["client"] = _client(scope, head)
+        address = scope["client"][0] if scope["client"] else "?"
+        scope["state"]["client"] = _client(address, head.headers.get(b"user-agent", b""))
         await self._app(scope, self._bounded(head, receive), _with_headers(send, extra))
-
-    def _request_id(self, scope: Scope) -> str:
-        for name, value in scope["headers"]:
-            if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-                return str(value, "ascii")
-        return self._request_ids.new("req_")
 
     def _check_host(self, head: _Head) -> None:
         host = head.headers.get(b"host", b"").lower()
@@ -199,11 +193,21 @@ class Guards:
         return TooLarge(f"the body is over {self._body_bytes} bytes, the limit of this server")
 
 
-def _own_hosts(server: tuple[str, int]) -> tuple[bytes, ...]:
+@lru_cache(maxsize=64)
+def _own_hosts(server: tuple[str, int]) -> frozenset[bytes]:
     """What Host may be: loopback's names, and the very address the connection came in on."""
     address, port = server
     literal = f"[{address}]" if ":" in address else address
-    return tuple(f"{name}:{port}".encode() for name in ("localhost", "127.0.0.1", "[::1]", literal))
+    names = ("localhost", "127.0.0.1", "[::1]", literal)
+    return frozenset(f"{name}:{port}".encode() for name in names)
+
+
+def _request_id(scope: Scope) -> str:
+    """The caller's own id if it is a tame one, else a new one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            return str(value, "ascii")
+    return "req_" + secrets.token_hex(12)
 
 
 def _presented(head: _Head) -> bytes | None:
@@ -250,11 +254,10 @@ def _preflight(head: _Head) -> Headers:
     return headers
 
 
-def _client(scope: Scope, head: _Head) -> str:
+@lru_cache(maxsize=256)
+def _client(address: str, agent: bytes) -> str:
     """Who asked, for the history: the peer's address and what it says it is."""
-    address = scope["client"][0] if scope["client"] else "?"
-    agent = head.headers.get(b"user-agent", b"").decode("latin-1")
-    printable = "".join(char for char in agent if char.isprintable())
+    printable = "".join(char for char in agent.decode("latin-1") if char.isprintable())
     return f"{address} {printable}"[:_CLIENT_CHARS].strip()
 
 

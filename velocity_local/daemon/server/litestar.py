@@ -51,7 +51,6 @@ def create_app(
         server=settings.server,
         limits=settings.limits,
         credentials=credentials,
-        request_ids=ids,
     )
 
 

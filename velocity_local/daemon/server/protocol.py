@@ -8,6 +8,7 @@ readers that stall, and connections beyond the cap. Knows nothing of routes.
 import asyncio
 import enum
 import logging
+import secrets
 from collections.abc import Callable, Sequence
 
 import httptools
@@ -23,7 +24,6 @@ from velocity_local.core.errors import (
     Timeout,
     VelocityError,
 )
-from velocity_local.core.ids import IdSource
 from velocity_local.daemon.server.errors import headers_of, openai_body
 
 logger = logging.getLogger(__name__)
@@ -33,8 +33,6 @@ BODY_FLOOR_BYTES_PER_S = 1024
 LINGER_S = 1.0
 LINGER_BYTES = 16 * 1024 * 1024
 _HEADER_OVERHEAD_BYTES = len(": \r\n")
-
-_request_ids = IdSource()
 
 
 class UriTooLong(RequestError):
@@ -318,7 +316,7 @@ def _rendered(error: VelocityError, default_headers: Sequence[tuple[bytes, bytes
         *headers_of(error),
         (b"content-length", b"%d" % len(body)),
         (b"connection", b"close"),
-        (b"x-request-id", _request_ids.new("req_").encode()),
+        (b"x-request-id", b"req_" + secrets.token_hex(12).encode()),
     ]
     lines = b"".join(b"%s: %s\r\n" % header for header in headers)
     return STATUS_LINE[error.status] + lines + b"\r\n" + body

@@ -7,7 +7,6 @@ A handler that reads its own body names the struct in `opt["body"]`, and what it
 import inspect
 import re
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import msgspec
@@ -15,6 +14,7 @@ from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
+from velocity_local.core.release import RELEASE
 from velocity_local.daemon.server.access import Access, access_of
 from velocity_local.wire.http.errors import ErrorEnvelope
 
@@ -43,18 +43,11 @@ def document(app: Litestar) -> bytes:
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
-            "info": {"title": "velocity-local", "version": _version()},
+            "info": {"title": "velocity-local", "version": RELEASE},
             "paths": paths,
             "components": {"schemas": components, "securitySchemes": _SCHEMES},
         }
     )
-
-
-def _version() -> str:
-    try:
-        return version("velocity-local")
-    except PackageNotFoundError:
-        return "0"
 
 
 def _operations(app: Litestar) -> Iterator[tuple[str, HTTPRouteHandler]]:
