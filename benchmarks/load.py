@@ -87,19 +87,33 @@ def record(
 ) -> list[Recording]:
     """The answers to `requests`, each on a connection of its own that the server closes."""
     recordings = [Recording(socket.create_connection(address, timeout_s)) for _ in requests]
-    with selectors.DefaultSelector() as selector:
-        for recording, request in zip(recordings, requests, strict=True):
-            recording.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            selector.register(recording.connection, selectors.EVENT_READ, recording)
-            recording.sent_s = perf_counter()
-            recording.connection.sendall(request)
-        _receive_all(selector, timeout_s)
+    for recording, request in zip(recordings, requests, strict=True):
+        recording.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        recording.sent_s = perf_counter()
+        recording.connection.sendall(request)
+    if len(recordings) == 1:
+        _receive_one(recordings[0])
+    else:
+        _receive_all(recordings, timeout_s)
     for recording in recordings:
         recording.connection.close()
     return recordings
 
 
-def _receive_all(selector: selectors.BaseSelector, timeout_s: float) -> None:
+def _receive_one(recording: Recording) -> None:
+    """Without a selector: a lone stream wakes the driver for every token."""
+    while recording.receive():
+        pass
+
+
+def _receive_all(recordings: Sequence[Recording], timeout_s: float) -> None:
+    with selectors.DefaultSelector() as selector:
+        for recording in recordings:
+            selector.register(recording.connection, selectors.EVENT_READ, recording)
+        _select_until_closed(selector, timeout_s)
+
+
+def _select_until_closed(selector: selectors.BaseSelector, timeout_s: float) -> None:
     while selector.get_map():
         ready = selector.select(timeout_s)
         if not ready:
