@@ -1,20 +1,17 @@
 """Carries out the supervisor's decisions on the event loop: processes, pipes and timers."""
 
 import asyncio
-import hashlib
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
 import psutil
 
+from velocity_local.config.logfile import worker_log
 from velocity_local.daemon.fleet.effects import Timer
 from velocity_local.daemon.fleet.process import Listener, Stop, WorkerProcess
 from velocity_local.daemon.fleet.worker_log import WorkerLog
 from velocity_local.wire.ipc.messages import AnyReport, Command
-
-MAX_LOG_NAME_CHARS = 100
 
 
 class Hands:
@@ -67,7 +64,7 @@ class Hands:
     def log(self, model: str) -> WorkerLog:
         """The log of a model's workers."""
         if model not in self._logs:
-            self._logs[model] = WorkerLog(self._log_folder / log_name(model))
+            self._logs[model] = WorkerLog(worker_log(self._log_folder, model))
         return self._logs[model]
 
     async def all_gone(self) -> None:
@@ -113,13 +110,6 @@ class SupervisorPort(Listener, Protocol):
     """What the hands tell."""
 
     def on_timer(self, timer: Timer) -> None: ...
-
-
-def log_name(model: str) -> str:
-    """A file name for a model's id, which may hold slashes and anything printable."""
-    plain = re.sub(r"[^A-Za-z0-9._-]", "_", model)[:MAX_LOG_NAME_CHARS].strip(".")
-    mark = "" if plain == model else "-" + hashlib.sha256(model.encode()).hexdigest()[:8]
-    return f"worker-{plain}{mark}.log"
 
 
 def resident_bytes(pid: int | None) -> int | None:

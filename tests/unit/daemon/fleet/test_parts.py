@@ -14,7 +14,6 @@ from velocity_local.core.events import EngineTimings as Timings
 from velocity_local.core.models import LoadOptions
 from velocity_local.daemon.fleet.environment import worker_environment
 from velocity_local.daemon.fleet.exits import describe_exit
-from velocity_local.daemon.fleet.hands import log_name
 from velocity_local.daemon.fleet.ledger import OVERHEAD_BYTES, Ledger, estimate_bytes
 from velocity_local.daemon.fleet.stream import joined
 from velocity_local.daemon.fleet.worker_log import KEPT_LINES, WorkerLog
@@ -105,13 +104,6 @@ def test_log_lines_are_safe_to_print(tmp_path: Path) -> None:
     log.note("ended")
     assert all(line.isprintable() for line in log.tail())
     assert log.last_words().endswith("ok")
-
-
-def test_log_names_are_plain_and_distinct() -> None:
-    names = [log_name(model) for model in ("demo", "a/b", "a_b", "a\\b", "x" * 300, "..")]
-    assert names[0] == "worker-demo.log"
-    assert len(set(names)) == len(names)
-    assert not any(set(name) & set("/\\") or len(name) > 130 for name in names)
 
 
 def test_sizes_are_estimated_until_they_are_measured() -> None:
