@@ -22,7 +22,7 @@ def cpu() -> CpuItem:
         threads=psutil.cpu_count() or 1,
         use=tuple(percent / 100 for percent in psutil.cpu_percent(percpu=True)),
         frequency_mhz=_frequency_mhz(),
-        load_1min=os.getloadavg()[0] if sys.platform != "win32" else None,
+        load_1min=_load_1min(),
     )
 
 
@@ -70,6 +70,12 @@ def _darwin_name() -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip()
+
+
+def _load_1min() -> float | None:
+    if sys.platform == "win32":
+        return None
+    return os.getloadavg()[0]
 
 
 def _frequency_mhz() -> float | None:
