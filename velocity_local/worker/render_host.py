@@ -1,6 +1,6 @@
 """Runs the renderer process and holds it to its limits: late, greedy or dead ones are replaced.
 
-A host is used by one thread at a time.
+A host is used by one thread at a time; only `close` may come from another.
 """
 
 import logging
@@ -50,6 +50,7 @@ class RenderHost:
         self._process: _RendererProcess | None = None
         self._compile: Compile | None = None
         self._is_compiled = False
+        self._is_closed = False
         self._fault: str | None = None
 
     @property
@@ -96,18 +97,20 @@ class RenderHost:
         return outcome.text
 
     def close(self) -> None:
+        """End the process; a job that runs fails."""
+        self._is_closed = True
         if self._process is not None:
             self._process.kill()
-            self._process = None
 
     def _ask(self, job: Job) -> Outcome:
         if self._process is None:
             self.start()
-        assert self._process is not None
-        outcome = self._process.ask(job, self._time_limit_s)
-        if isinstance(outcome, Fault) and outcome.limit is not None:
+        process = self._process
+        assert process is not None
+        outcome = process.ask(job, self._time_limit_s)
+        if isinstance(outcome, Fault) and outcome.limit is not None and not self._is_closed:
             _log.warning("chat template: %s; its process is replaced", outcome.message)
-            self._process.kill()
+            process.kill()
             self.start()
         return outcome
 
