@@ -16,6 +16,7 @@ from velocity_local.wire.http.admin import (
 
 _PAGE = 200
 _SYSTEM_TIMEOUT_S = 10.0
+_SHUTDOWN_TIMEOUT_S = 2.0
 
 
 def status(client: HttpClient, *, timeout_s: float = 10.0) -> StatusAnswer:
@@ -71,4 +72,4 @@ def delete_request(client: HttpClient, request_id: str) -> int:
 
 def ask_to_stop(client: HttpClient) -> None:
     """The daemon begins to end; requests in flight may finish first."""
-    client.call("POST", "/api/v1/shutdown", ShutdownAnswer)
+    client.call("POST", "/api/v1/shutdown", ShutdownAnswer, timeout_s=_SHUTDOWN_TIMEOUT_S)
