@@ -1,0 +1,203 @@
+"""The shipped model at temperature 0, its worker killed again and again.
+
+What a stream says after a kill must be what a fresh worker says after prompt and emitted
+tokens. Against a run without kills, texts may differ only where two tokens are so close that
+the rounding of another batch can swap them.
+"""
+
+import asyncio
+import random
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.process.fleet.yard import Heard, demo_fleet, kill, listen, status_of, until
+from velocity_local.core.events import Delta
+from velocity_local.core.messages import Message
+from velocity_local.core.requests import (
+    ChatPrompt,
+    GenerationRequest,
+    RenderRequest,
+    TokenizeRequest,
+    TokenPrompt,
+)
+from velocity_local.core.sampling import SamplingParams
+from velocity_local.daemon.fleet.client import Fleet
+
+pytestmark = pytest.mark.process
+MAX_TOKENS = 160
+KILLS = 6
+# A gap wider than this many times the noise is no near tie.
+GAP_PER_NOISE = 6.0
+# The least that any two batches of different shape may differ in, in natural-log units.
+LEAST_NOISE = 1e-4
+QUESTIONS = (
+    "Hello! How are you?",
+    "How do I download a model?",
+    "Tell me a story about a fox.",
+    "How do I stop velocity-local?",
+    "List five animals.",
+    "What can you do?",
+)
+GREEDY = SamplingParams(temperature=0.0, ignore_eos=True)
+
+
+def chat(question: str) -> ChatPrompt:
+    return ChatPrompt((Message("user", question),))
+
+
+def asked(question: str) -> GenerationRequest:
+    return GenerationRequest(
+        id=question,
+        model="demo",
+        prompt=chat(question),
+        sampling=GREEDY,
+        max_tokens=MAX_TOKENS,
+        parse_output=True,
+    )
+
+
+async def prompt_tokens(fleet: Fleet, question: str) -> tuple[int, ...]:
+    text = await fleet.render(RenderRequest("r", "demo", chat(question)))
+    tokenized = await fleet.tokenize(TokenizeRequest("t", "demo", text, add_special=False))
+    return tokenized.tokens
+
+
+async def continued(fleet: Fleet, tokens: Sequence[int], count: int) -> list[int]:
+    """What the model says after these tokens, asked alone."""
+    request = GenerationRequest(
+        id="c",
+        model="demo",
+        prompt=TokenPrompt(tuple(tokens)),
+        sampling=GREEDY,
+        max_tokens=count,
+    )
+    return (await listen(fleet, request)).tokens
+
+
+async def logprobs(fleet: Fleet, tokens: Sequence[int]) -> dict[int, float]:
+    """The likeliest next tokens."""
+    request = GenerationRequest(
+        id="p",
+        model="demo",
+        prompt=TokenPrompt(tuple(tokens)),
+        sampling=GREEDY,
+        max_tokens=1,
+        top_logprobs=20,
+    )
+    heard = await listen(fleet, request)
+    deltas = [event for event in heard.events if isinstance(event, Delta)]
+    (first,) = [logprob for delta in deltas for logprob in delta.logprobs]
+    return {token: value for token, _, value in first.top}
+
+
+async def noise(fleet: Fleet, prompts: Sequence[Sequence[int]]) -> float:
+    """How much the same logits differ between being computed alone and beside others."""
+    alone = [await logprobs(fleet, tokens) for tokens in prompts]
+    beside = await asyncio.gather(*(logprobs(fleet, tokens) for tokens in prompts))
+    gaps = [
+        abs(value - there[token])
+        for here, there in zip(alone, beside, strict=True)
+        for token, value in here.items()
+        if token in there
+    ]
+    return max(*gaps, LEAST_NOISE)
+
+
+@dataclass
+class Run:
+    """One disturbed run: what was heard, and how far each stream was at each kill."""
+
+    heard: dict[str, Heard]
+    cuts: dict[str, list[int]]
+    restarts: int
+
+
+async def disturbed(fleet: Fleet, seed: int) -> Run:
+    random_ = random.Random(seed)
+    heard = {question: Heard() for question in QUESTIONS}
+    cuts: dict[str, list[int]] = {question: [] for question in QUESTIONS}
+    async with asyncio.TaskGroup() as group:
+        for question, one in heard.items():
+            group.create_task(listen(fleet, asked(question), one))
+        for _ in range(KILLS):
+            step = random_.randint(5, 20)
+            await _all_reach(heard, step)
+            await kill(fleet, "demo", signal.SIGKILL)
+            await until(lambda: status_of(fleet, "demo").state != "ready")
+            for question, one in heard.items():
+                cuts[question].append(one.count)
+    return Run(heard, cuts, status_of(fleet, "demo").restarts)
+
+
+async def _all_reach(heard: dict[str, Heard], step: int) -> None:
+    """Every stream gets `step` tokens further, or ends."""
+    targets = {question: one.count + step for question, one in heard.items()}
+    await until(
+        lambda: all(
+            one.count >= targets[question] or one.is_over for question, one in heard.items()
+        )
+    )
+
+
+def first_difference(one: Sequence[int], other: Sequence[int]) -> int | None:
+    for place, (mine, theirs) in enumerate(zip(one, other, strict=False)):
+        if mine != theirs:
+            return place
+    return None if len(one) == len(other) else min(len(one), len(other))
+
+
+async def gap(
+    fleet: Fleet, tokens: Sequence[int], one: Sequence[int], other: Sequence[int]
+) -> float:
+    """By how much the two choices differ in likelihood where the texts part; 0 if they do not."""
+    place = first_difference(one, other)
+    if place is None:
+        return 0.0
+    likely = await logprobs(fleet, [*tokens, *one[:place]])
+    return abs(likely[one[place]] - likely[other[place]])
+
+
+async def test_a_killed_worker_costs_no_token(tmp_path: Path) -> None:
+    async with demo_fleet(tmp_path) as fleet:
+        calm = await asyncio.gather(*(listen(fleet, asked(question)) for question in QUESTIONS))
+        run = await disturbed(fleet, seed=3)
+        prompts = {question: await prompt_tokens(fleet, question) for question in QUESTIONS}
+        limit = GAP_PER_NOISE * await noise(fleet, list(prompts.values()))
+        equal = 0
+        for question, undisturbed in zip(QUESTIONS, calm, strict=True):
+            prompt, heard = prompts[question], run.heard[question]
+            assert len(heard.tokens) == heard.finished.usage.completion_tokens == MAX_TOKENS
+            assert heard.finished.usage.prompt_tokens == len(prompt)
+            assert await gap(fleet, prompt, heard.tokens, undisturbed.tokens) <= limit
+            equal += heard.text == undisturbed.text
+            last = max(cut for cut in run.cuts[question] if cut < MAX_TOKENS)
+            emitted, rest = heard.tokens[:last], heard.tokens[last:]
+            fresh = await continued(fleet, [*prompt, *emitted], len(rest))
+            assert await gap(fleet, [*prompt, *emitted], rest, fresh) <= limit
+    assert run.restarts == KILLS
+    assert all(one.resumes >= 1 for one in run.heard.values())
+    assert equal >= len(QUESTIONS) // 2
+    print(f"{KILLS} kills, {len(QUESTIONS)} streams, {equal} texts equal to the calm run")
+
+
+async def test_the_text_is_what_the_tokens_say(tmp_path: Path) -> None:
+    """No byte is lost or repeated where one worker's text ends and the next one's begins."""
+    async with demo_fleet(tmp_path) as fleet:
+        request = msgspec.structs.replace(asked(QUESTIONS[2]), parse_output=False)
+        heard = Heard()
+        stream = asyncio.create_task(listen(fleet, request, heard))
+        for target in (7, 23, 60):
+            await heard.reaches(target)
+            await kill(fleet, "demo", signal.SIGKILL)
+            await until(lambda: status_of(fleet, "demo").state != "ready")
+        await stream
+        pieces = await fleet.tokenize(TokenizeRequest("t", "demo", heard.text))
+        assert b"".join(pieces.pieces).decode() == heard.text
+        calm = await listen(fleet, request)
+    assert heard.resumes == 3
+    assert heard.text == calm.text
