@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import msgspec
 
 MANAGEMENT_PREFIX = "/api/v1"
-PUBLIC_PATHS = frozenset({"/health"})
+PUBLIC_PATHS = frozenset({"/health", "/docs"})  # the page is empty without /openapi.json
 
 _CANONICAL = re.compile(r"/|(?:/(?!\.{1,2}(?:/|$))[^/\\\x00-\x1f\x7f]+)+")
 

@@ -201,7 +201,7 @@ class TestKeys:
         stage.credentials = Credentials.of(TOKEN, [API_KEY])
         return stage
 
-    async def test_only_health_is_public(self) -> None:
+    async def test_only_health_and_the_empty_page_are_public(self) -> None:
         app = self.stage().app(extra_routes=ADMIN_ROUTES)
         for method, path in ROUTES:
             for headers in WRONG:
