@@ -1,7 +1,7 @@
 """A conversation in the shape that chat templates expect: Hugging Face's dicts."""
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from velocity_local.core.errors import InvalidRequest
 from velocity_local.core.messages import Message, Tool, ToolCall
@@ -21,6 +21,20 @@ RESERVED = frozenset(
         "strftime_now",
     }
 )
+
+
+class TemplateKnowledge(NamedTuple):
+    """Newer shapes that a template can read; for one that cannot, the older is written.
+
+    `developer` is OpenAI's newer word for `system`. `absent_content` is content None beside tool
+    calls, instead of an empty text.
+    """
+
+    developer: bool
+    absent_content: bool
+
+
+KNOWS_ALL = TemplateKnowledge(developer=True, absent_content=True)
 
 
 def continues_final(prompt: ChatPrompt) -> bool:
@@ -48,20 +62,16 @@ def check_kwargs(kwargs: dict[str, str | int | float | bool | None]) -> None:
 
 
 def message_dicts(
-    messages: tuple[Message, ...], *, keeps_developer: bool = False
+    messages: tuple[Message, ...], knows: TemplateKnowledge = KNOWS_ALL
 ) -> list[dict[str, Any]]:
-    """Messages as templates read them.
-
-    `developer` is OpenAI's newer word for `system`; a template that does not know it gets the
-    older one (`keeps_developer` False).
-    """
-    return [_message(message, keeps_developer=keeps_developer) for message in messages]
+    """Messages as templates read them."""
+    return [_message(message, knows) for message in messages]
 
 
-def _message(message: Message, *, keeps_developer: bool) -> dict[str, Any]:
-    is_developer = message.role == "developer" and not keeps_developer
-    turn: dict[str, Any] = {"role": "system" if is_developer else message.role}
-    turn["content"] = _content(message)
+def _message(message: Message, knows: TemplateKnowledge) -> dict[str, Any]:
+    is_older = message.role == "developer" and not knows.developer
+    turn: dict[str, Any] = {"role": "system" if is_older else message.role}
+    turn["content"] = _content(message, knows)
     if message.name is not None:
         turn["name"] = message.name
     if message.reasoning is not None:
@@ -73,11 +83,10 @@ def _message(message: Message, *, keeps_developer: bool) -> dict[str, Any]:
     return turn
 
 
-def _content(message: Message) -> str | None:
-    """None only beside tool calls, where it is OpenAI's own shape; templates print it else."""
-    if message.content is None and not message.tool_calls:
-        return ""
-    return message.content
+def _content(message: Message, knows: TemplateKnowledge) -> str | None:
+    if message.content is None and message.tool_calls and knows.absent_content:
+        return None
+    return message.content or ""
 
 
 def _tool_call(call: ToolCall) -> dict[str, Any]:

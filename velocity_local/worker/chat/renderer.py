@@ -43,7 +43,6 @@ class Renderer:
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self._template: ChatTemplate | None = None
-        self._keeps_developer = False
 
     def answer(self, job: Job) -> Outcome:
         try:
@@ -59,14 +58,13 @@ class Renderer:
 
     def _compile(self, job: Compile) -> Outcome:
         self._template = ChatTemplate(job.source, job.special_tokens, self._now)
-        self._keeps_developer = "developer" in job.source
         return Text("")
 
     def _render(self, job: RenderJob) -> Outcome:
         if self._template is None:
             return Fault("no template was compiled")
         text = self._template.render(
-            message_dicts(job.messages, keeps_developer=self._keeps_developer),
+            message_dicts(job.messages, self._template.knows),
             tool_dicts(job.tools),
             job.kwargs,
             continues_final=job.continues_final,

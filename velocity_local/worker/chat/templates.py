@@ -16,6 +16,9 @@ from jinja2.ext import Extension
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from velocity_local.core.messages import Message, ToolCall
+from velocity_local.worker.chat.conversation import TemplateKnowledge, message_dicts
+
 MAX_OUTPUT_CHARS = 16 * 1024 * 1024
 # The mark and its blank are transformers' own: templates may look for them.
 CONTINUE_MARK = "CONTINUE_FINAL_MESSAGE_TAG "
@@ -50,8 +53,15 @@ class _Generation(Extension):
         return caller()
 
 
+# A call without text, to see whether a template can read one.
+_PROBE = (Message("user", "x"), Message("assistant", tool_calls=(ToolCall("1", "f", "{}"),)))
+
+
 class ChatTemplate:
-    """One compiled template. `special_tokens` are given to every rendering by name."""
+    """One compiled template. `special_tokens` are given to every rendering by name.
+
+    `knows` tells which newer shapes of messages it can read.
+    """
 
     def __init__(
         self, source: str, special_tokens: dict[str, str], now: Callable[[], datetime]
@@ -63,6 +73,7 @@ class ChatTemplate:
             raise TemplateFault(f"line {error.lineno}: {error.message}") from error
         except _FAULTS as error:
             raise TemplateFault(_reason(error)) from error
+        self.knows = TemplateKnowledge("developer" in source, self._reads_absent_content())
 
     def render(
         self,
@@ -90,6 +101,13 @@ class ChatTemplate:
         }
         text = self._run(context)
         return _cut_at_mark(text) if continues_final else text
+
+    def _reads_absent_content(self) -> bool:
+        try:
+            text = self.render(message_dicts(_PROBE), None, {}, continues_final=False)
+        except TemplateFault:
+            return False
+        return "None" not in text
 
     def _run(self, context: dict[str, Any]) -> str:
         try:

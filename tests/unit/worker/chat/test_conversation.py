@@ -4,6 +4,7 @@ from velocity_local.core.errors import InvalidRequest
 from velocity_local.core.messages import Message, Tool, ToolCall
 from velocity_local.core.requests import ChatPrompt
 from velocity_local.worker.chat.conversation import (
+    TemplateKnowledge,
     check_kwargs,
     continues_final,
     message_dicts,
@@ -51,10 +52,18 @@ def test_names_and_reasoning_and_call_ids_are_told() -> None:
     assert turn["tool_call_id"] == "call_1"
 
 
-@pytest.mark.parametrize(("keeps", "role"), [(False, "system"), (True, "developer")])
-def test_developer_is_system_to_templates_that_do_not_know_it(*, keeps: bool, role: str) -> None:
-    (turn,) = message_dicts((Message("developer", "be brief"),), keeps_developer=keeps)
-    assert turn["role"] == role
+OLD = TemplateKnowledge(developer=False, absent_content=False)
+
+
+def test_developer_is_system_to_templates_that_do_not_know_it() -> None:
+    messages = (Message("developer", "be brief"),)
+    assert message_dicts(messages)[0]["role"] == "developer"
+    assert message_dicts(messages, OLD)[0]["role"] == "system"
+
+
+def test_a_call_without_text_has_empty_text_for_templates_that_need_one() -> None:
+    (turn,) = message_dicts((Message("assistant", tool_calls=(CALL,)),), OLD)
+    assert turn["content"] == ""
 
 
 def test_tools_have_openai_shape() -> None:

@@ -142,6 +142,23 @@ def test_a_template_that_hides_the_last_message_cannot_continue_it() -> None:
         _render("{{ messages[0].content }}", HELLO, PREFILL, continues_final=True)
 
 
+@pytest.mark.parametrize(
+    ("source", "reads"),
+    [
+        pytest.param(HERMES, True, id="handles calls"),
+        pytest.param("{% for m in messages %}{{ m.content }}{% endfor %}", False, id="prints None"),
+        pytest.param(CHATML, False, id="fails on None"),
+    ],
+)
+def test_it_is_known_whether_a_call_may_lack_text(source: str, reads: bool) -> None:
+    assert _compile(source).knows.absent_content == reads
+
+
+def test_it_is_known_whether_developer_is_a_role() -> None:
+    assert not _compile(CHATML).knows.developer
+    assert _compile("{{ 'developer' in messages }}").knows.developer
+
+
 SEMANTICS = [
     pytest.param(case["source"], case["expected"], id=case["name"])
     for case in tomllib.loads((TEMPLATES / "semantics.toml").read_text(encoding="utf-8"))["case"]
