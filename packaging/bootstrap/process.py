@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TextIO
 
@@ -34,34 +35,39 @@ def run_logged(
 ) -> None:
     """Run `command`, appending its output to `log`; SetupError shows the log's tail on failure."""
     tail: deque[str] = deque(maxlen=_TAIL_LINES)
-    with log.open("a", encoding="utf-8", errors="replace") as sink:
+    with (
+        log.open("a", encoding="utf-8", errors="replace") as sink,
+        _start(command, environ) as child,
+    ):
         sink.write(f"$ {' '.join(command)}\n")
-        sink.flush()
-        child = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            env=dict(environ if environ is not None else os.environ),
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-        )
-        with child:
-            try:
-                for line in _lines(child, listener):
-                    sink.write(line)
-                    tail.append(line.rstrip()[:240])
-            except BaseException:
-                child.terminate()
-                raise
-            finally:
-                if listener is not None:
-                    listener.close()
-        code = child.returncode
-    if code != 0:
+        for line in _lines(child, listener):
+            sink.write(line)
+            tail.append(line.rstrip()[:240])
+    if child.returncode != 0:
         shown = "\n".join(f"    {line}" for line in tail)
         raise SetupError(f"{shown}\nThis failed; the whole log is {log}\n{hint}".rstrip())
+
+
+@contextmanager
+def _start(
+    command: list[str], environ: Mapping[str, str] | None
+) -> Iterator[subprocess.Popen[str]]:
+    """The process, waited for at the end and told to stop if the end is an error."""
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        env=dict(environ if environ is not None else os.environ),
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    ) as child:
+        try:
+            yield child
+        except BaseException:
+            child.terminate()
+            raise
 
 
 def _lines(child: subprocess.Popen[str], listener: Listener | None) -> Iterator[str]:
@@ -69,18 +75,23 @@ def _lines(child: subprocess.Popen[str], listener: Listener | None) -> Iterator[
     assert child.stdout is not None
     waiting: queue.Queue[str | None] = queue.Queue()
     threading.Thread(target=_pump, args=(child.stdout, waiting), daemon=True).start()
+    try:
+        while (line := _next_line(waiting, listener)) is not None:
+            if listener is not None:
+                listener.feed(line)
+            yield line
+    finally:
+        if listener is not None:
+            listener.close()
+
+
+def _next_line(waiting: queue.Queue[str | None], listener: Listener | None) -> str | None:
     while True:
         try:
-            line = waiting.get(timeout=1.0)
+            return waiting.get(timeout=1.0)
         except queue.Empty:
             if listener is not None:
                 listener.tick()
-            continue
-        if line is None:
-            return
-        if listener is not None:
-            listener.feed(line)
-        yield line
 
 
 def _pump(source: TextIO, waiting: queue.Queue[str | None]) -> None:

@@ -59,8 +59,9 @@ def test_the_wheel_holds_the_package_and_its_data_only(wheel: Path) -> None:
     assert (wheel / "velocity_local" / "_models" / "demo").is_dir()
 
 
-def test_the_daemon_loads_no_engine(wheel: Path, tmp_path: Path) -> None:
-    loaded = imported(wheel, "velocity_local.daemon.app", tmp_path)
+@pytest.mark.parametrize("module", ["app", "house", "front", "telemetry.present"])
+def test_the_daemon_loads_no_engine(wheel: Path, module: str, tmp_path: Path) -> None:
+    loaded = imported(wheel, f"velocity_local.daemon.{module}", tmp_path)
     assert roots(loaded) & (ENGINE | HEAVY) == set()
     assert packages(loaded) & {"worker", "cli", "client"} == set()
 
@@ -71,7 +72,7 @@ def test_a_worker_loads_no_server(wheel: Path, tmp_path: Path) -> None:
     assert packages(loaded) & {"daemon", "cli", "client"} == set()
 
 
-@pytest.mark.parametrize("module", ["chat", "daemon", "http", "stream"])
+@pytest.mark.parametrize("module", ["api", "chat", "daemon"])
 def test_a_client_loads_no_server_and_no_engine(wheel: Path, module: str, tmp_path: Path) -> None:
     loaded = imported(wheel, f"velocity_local.client.{module}", tmp_path)
     assert roots(loaded) & (ENGINE | SERVER | HEAVY) == set()

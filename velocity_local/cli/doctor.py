@@ -4,7 +4,6 @@ What it prints can be shared: no user, host, path, address or prompt is in it.
 """
 
 import sys
-from importlib.metadata import version as installed_version
 from pathlib import Path
 
 import msgspec
@@ -20,6 +19,7 @@ from velocity_local.client.errors import ClientError
 from velocity_local.config import load
 from velocity_local.config.errors import ConfigError
 from velocity_local.config.settings import EngineSettings, Settings
+from velocity_local.core.release import RELEASE
 
 
 class DaemonState(msgspec.Struct, frozen=True):
@@ -79,7 +79,7 @@ def _daemon(call: Call) -> DaemonState:
 def _print_json(call: Call, found: Findings, daemon: DaemonState, advice: list[Advice]) -> None:
     call.out.json(
         "doctor/1",
-        version=installed_version("velocity-local"),
+        version=RELEASE,
         machine=found.machine,
         engine=found.build,
         settings={"engine": found.engine},
@@ -90,7 +90,7 @@ def _print_json(call: Call, found: Findings, daemon: DaemonState, advice: list[A
 
 def _print(call: Call, found: Findings, daemon: DaemonState, advice: list[Advice]) -> None:
     call.out.fields(
-        {"velocity-local": installed_version("velocity-local")}
+        {"velocity-local": RELEASE}
         | _machine_fields(found.machine)
         | _engine_fields(found.build, found.engine)
         | _daemon_fields(daemon)
