@@ -57,6 +57,8 @@ class Writer:
         self._retry_s = retry_s
         self._inbox: queue.SimpleQueue[Kept | Once | None] = queue.SimpleQueue()
         self._held = Held(HELD_BYTES)
+        self._batch: list[Kept | Once | None] = []
+        self._has_ended = False
         self._connection: sqlite3.Connection | None = None
         self._retry_at_s = 0.0
         self._is_suspect = False
@@ -82,6 +84,8 @@ class Writer:
 
     def put(self, job: Kept | Once) -> None:
         self._inbox.put(job)
+        if self._has_ended:
+            self._give_up()
 
     async def close(self) -> None:
         """Write what is there and end the thread."""
@@ -89,30 +93,52 @@ class Writer:
         await asyncio.to_thread(self._thread.join, _CLOSE_TIMEOUT_S)
 
     def _run(self) -> None:
+        try:
+            self._work()
+        finally:
+            self._has_ended = True
+            self.degraded = self.degraded or "the history is closed"
+            self._give_up()
+            self._disconnect()
+
+    def _work(self) -> None:
         is_open = True
         while is_open:
-            jobs = self._take()
-            is_open = None not in jobs
+            self._batch = self._take()
+            is_open = None not in self._batch
             if not is_open:
                 self._retry_at_s = 0.0
-            self._commit([job for job in jobs if isinstance(job, Kept)])
-            for job in jobs:
+            self._commit([job for job in self._batch if isinstance(job, Kept)])
+            for job in self._batch:
                 if isinstance(job, Once):
                     self._perform(job)
+            self._batch = []
             self._checkpoint()
         if self.held_rows:
             logger.error("history: %d rows are lost: %s", self.held_rows, self.degraded)
-        self._disconnect()
+
+    def _give_up(self) -> None:
+        """Tell whoever still waits: nobody waits for a thread that has ended, whatever ended it."""
+        left = [*self._batch, *self._take_all()]
+        self._held.lost_rows += sum(isinstance(job, Kept) for job in left)
+        self._tell([job.waiter for job in left if isinstance(job, Kept) and job.waiter])
+        for job in left:
+            if isinstance(job, Once):
+                self._call(_settle, job.waiter, None, sqlite3.OperationalError(self.degraded))
+
+    def _take_all(self) -> list[Kept | Once | None]:
+        jobs = []
+        while not self._inbox.empty():
+            jobs.append(self._inbox.get_nowait())
+        return jobs
 
     def _take(self) -> list[Kept | Once | None]:
         """Every job that waits; after a while none, if the disk is to be tried again."""
         try:
-            jobs = [self._inbox.get(timeout=None if self.degraded is None else self._retry_s)]
+            first = self._inbox.get(timeout=None if self.degraded is None else self._retry_s)
         except queue.Empty:
             return []
-        while not self._inbox.empty():
-            jobs.append(self._inbox.get_nowait())
-        return jobs
+        return [first, *self._take_all()]
 
     def _commit(self, jobs: list[Kept]) -> None:
         self._held.add(jobs)

@@ -70,8 +70,8 @@ def look() -> Found:
         return Found(reason=f"NVML: {error}")
     try:
         driver = str(pynvml.nvmlSystemGetDriverVersion())
-        count = pynvml.nvmlDeviceGetCount()
-        return Found(tuple(_gpu(pynvml, index) for index in range(count)), driver)
+        gpus = tuple(_gpu(pynvml, index) for index in range(pynvml.nvmlDeviceGetCount()))
+        return Found(gpus, driver, None if gpus else "the NVIDIA driver knows no processor")
     except pynvml.NVMLError as error:
         return Found(reason=f"NVML: {error}")
     finally:

@@ -227,3 +227,38 @@ async def test_a_close_leaves_one_whole_file(path: Path) -> None:
         await history.record(row("a"))
         await history.get("a")
     assert [each.name for each in path.parent.iterdir()] == ["history.db"]
+
+
+async def test_after_the_close_nobody_waits_for_it(path: Path) -> None:
+    async with opened(path) as history:
+        await history.record(row("a"))
+    await history.record(row("late"))
+    assert (history.lost_rows, history.degraded) == (1, "the history is closed")
+    with pytest.raises(CapacityError, match="cannot be changed now: the history is closed"):
+        await history.delete("a")
+
+
+async def test_a_close_while_the_disk_is_away_does_not_wait_for_it(path: Path) -> None:
+    async with opened(path) as history:
+        await history.record(row("a"))
+        stranger = sqlite3.connect(path, isolation_level=None)
+        stranger.execute("BEGIN IMMEDIATE")
+        await history.record(row("b"))
+    stranger.close()
+    assert on_disk(path) == {"a": "ok"}
+    assert history.held_rows == 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_a_fault_of_ours_in_the_writer_leaves_nobody_waiting(path: Path) -> None:
+    async with opened(path) as history:
+
+        def fault(_connection: sqlite3.Connection) -> None:
+            raise TypeError("a fault of ours")
+
+        history._writer.put(Kept(fault, 1))
+        await history.record(row("a"))
+        await history.record(row("b"))
+        with pytest.raises(CapacityError):
+            await history.delete("a")
+        assert history.degraded is not None

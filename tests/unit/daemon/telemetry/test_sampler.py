@@ -2,9 +2,11 @@
 
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import pynvml
 import pytest
 
 from velocity_local.daemon.telemetry import cpu, nvidia
@@ -101,3 +103,53 @@ def test_without_the_drivers_marks_no_process_is_started(monkeypatch: pytest.Mon
 )
 def test_nonsense_from_a_driver_is_not_a_share(percent: float | None, share: float | None) -> None:
     assert nvidia._share(percent) == share
+
+
+class Memory:
+    total, used = 80 * 2**30, 2**30
+
+
+class Rates:
+    gpu = 37
+
+
+def _driver(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """NVML as a healthy driver answers, but for a fan-less, power-less processor."""
+
+    def not_supported(*_: object) -> None:
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+
+    answers: dict[str, Callable[..., object]] = {
+        "nvmlInit": lambda: None,
+        "nvmlShutdown": lambda: None,
+        "nvmlSystemGetDriverVersion": lambda: "555.42",
+        "nvmlDeviceGetCount": lambda: count,
+        "nvmlDeviceGetHandleByIndex": lambda index: index,
+        "nvmlDeviceGetName": lambda _: "H200",
+        "nvmlDeviceGetUUID": lambda index: f"GPU-{index}",
+        "nvmlDeviceGetMemoryInfo": lambda _: Memory,
+        "nvmlDeviceGetUtilizationRates": lambda _: Rates,
+        "nvmlDeviceGetPowerUsage": not_supported,
+        "nvmlDeviceGetTemperature": lambda *_: 41,
+    }
+    for name, answer in answers.items():
+        monkeypatch.setattr(pynvml, name, answer)
+
+
+def test_processors_are_told_with_none_for_what_they_do_not_tell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _driver(monkeypatch, 2)
+    found = nvidia.look()
+    assert (found.driver, found.reason, len(found.gpus)) == ("555.42", None, 2)
+    assert found.gpus[1] == GpuItem(1, "H200", "GPU-1", 80 * 2**30, 2**30, 0.37, None, 41)
+
+
+def test_a_driver_without_processors_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    _driver(monkeypatch, 0)
+    assert nvidia.look().reason == "the NVIDIA driver knows no processor"
+
+
+def test_this_machine_has_processors_or_a_reason_why_not() -> None:
+    found = nvidia.look()
+    assert bool(found.gpus) != bool(found.reason)
