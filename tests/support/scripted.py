@@ -42,7 +42,7 @@ DEMO = ModelEntry(
     path="/models/demo.gguf",
     format="gguf",
     size_bytes=1,
-    fingerprint="0123456789ab",
+    fingerprint="0123456789abcdef",
     created_s=1_700_000_000,
 )
 NESTED = ModelEntry(
@@ -50,7 +50,7 @@ NESTED = ModelEntry(
     path="/models/file.gguf",
     format="gguf",
     size_bytes=1,
-    fingerprint="ba9876543210",
+    fingerprint="fedcba9876543210",
     created_s=1_700_000_001,
 )
 

@@ -25,6 +25,8 @@ from velocity_local.wire.http.openai import (
     StreamOptions,
 )
 
+FINGERPRINT_CHARS = 12
+
 _NO_OPTIONS = StreamOptions()
 
 
@@ -114,6 +116,6 @@ async def _head(context: Context, request_id: str, body: Sampling) -> Head:
         id=request_id,
         created=int(context.clock.wall_s()),
         model=entry.id,
-        fingerprint=f"fp_{entry.fingerprint}",
+        fingerprint=f"fp_{entry.fingerprint[:FINGERPRINT_CHARS]}",
         service_tier="default" if has_tier else msgspec.UNSET,
     )
