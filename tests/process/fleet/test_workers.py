@@ -155,7 +155,7 @@ async def test_a_crash_loop_ends_and_leaves_the_other_model_alone(tmp_path: Path
         with pytest.raises(ModelFailed, match="does not stay up"):
             await listen(fleet, generation("x", model="bad"))
         assert (await healthy).text == "The quick brown fox. " * 8
-        assert status_of(fleet, "bad").restarts == 5
+        assert status_of(fleet, "bad").restarts == 4
         assert status_of(fleet, "m").restarts == 0
 
 

@@ -180,7 +180,7 @@ async def wait_for_state(fleet: Fleet, state: str, model: str = "m") -> ModelSta
 async def until(is_so: Callable[[], bool]) -> None:
     """Look again and again, where no event tells of it."""
     async with asyncio.timeout(WAIT_S):
-        while not is_so():  # noqa: ASYNC110  what is waited for sets no event of ours
+        while not is_so():  # noqa: ASYNC110 - what is waited for sets no event of ours
             await asyncio.sleep(0.01)
 
 

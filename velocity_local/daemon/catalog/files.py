@@ -4,6 +4,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,18 +27,17 @@ class UnreadableFile(Exception):
 
 
 def model_files(root: Path) -> Iterator[Path]:
-    """Paths ending in .gguf below `root`, sorted; folders that are links are not entered."""
-    found = 0
-    folders = [(root, 0)]
-    while folders:
-        folder, depth = folders.pop()
-        for path in _sorted_children(folder):
-            if path.is_dir() and not path.is_symlink():
-                if depth < MAX_DEPTH and not path.name.startswith("."):
-                    folders.append((path, depth + 1))
-            elif path.suffix.lower() == SUFFIX and found < MAX_FILES:
-                found += 1
-                yield path
+    """Paths ending in .gguf below `root`; folders that are links are not entered."""
+    return islice(_model_files(root, MAX_DEPTH), MAX_FILES)
+
+
+def _model_files(folder: Path, depth: int) -> Iterator[Path]:
+    for path in _sorted_children(folder):
+        if path.is_dir() and not path.is_symlink():
+            if depth and not path.name.startswith("."):
+                yield from _model_files(path, depth - 1)
+        elif path.suffix.lower() == SUFFIX:
+            yield path
 
 
 def _sorted_children(folder: Path) -> list[Path]:

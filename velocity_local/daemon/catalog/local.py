@@ -70,6 +70,10 @@ class LocalCatalog:
         """The models that can be used, as `listing` says."""
         return (await self.listing()).entries
 
+    def knows(self, identifier: str) -> bool:
+        """Whether the last look found a model of that id."""
+        return any(entry.id == identifier for entry in self._listing.entries)
+
     async def resolve(self, name: str) -> ModelEntry:
         """The model that `name` stands for.
 

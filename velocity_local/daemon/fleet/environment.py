@@ -33,7 +33,7 @@ _SECRET_MARKS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL")
 def worker_environment(source: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of a worker: an allow-list of the daemon's, and where to find ourselves."""
     if source is None:
-        source = os.environ  # noqa: TID251  a child's environment is made from ours, no settings
+        source = os.environ  # noqa: TID251 - a child's environment is made from ours, no settings
     kept = {name: value for name, value in source.items() if _is_allowed(name.upper())}
     return kept | {
         "PYTHONPATH": str(package_root()),

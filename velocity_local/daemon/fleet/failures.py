@@ -1,10 +1,18 @@
-"""Why a model cannot serve for now, and until when that is held against it."""
+"""What callers are told when a model cannot serve them, and how long that is held against it."""
 
 from dataclasses import dataclass
 
 import msgspec
 
-from velocity_local.core.errors import BY_CODE, ErrorInfo, InternalError, ModelFailed
+from velocity_local.core.errors import (
+    BY_CODE,
+    DeadlineExceeded,
+    ErrorInfo,
+    InternalError,
+    ModelFailed,
+    ModelUnloaded,
+    PoisonRequest,
+)
 
 # The cause of a failed load (a file, memory) may go away; asking again each time would not help.
 FAILED_LOAD_HOLD_S = 10.0
@@ -35,3 +43,22 @@ def load_failed(model: str, error: ErrorInfo, now_s: float) -> Failure:
 def gave_up(model: str, reason: str, now_s: float, retry_after_s: float) -> Failure:
     error = ModelFailed(f"model {model!r} does not stay up: {reason}").info()
     return Failure(error, now_s + retry_after_s)
+
+
+def too_slow_to_load(limit_s: float) -> ErrorInfo:
+    return ModelFailed(f"it was not loaded within {limit_s:g} s").info()
+
+
+def unloaded(model: str) -> ErrorInfo:
+    return ModelUnloaded(f"model {model!r} was unloaded meanwhile; ask again to load it").info()
+
+
+def waited_too_long(model: str, waited_s: float) -> ErrorInfo:
+    text = f"waited {waited_s:.1f} s for model {model!r}; allow more time"
+    return DeadlineExceeded(text).info()
+
+
+def poisonous(reason: str) -> ErrorInfo:
+    return PoisonRequest(
+        f"this prompt has ended the model's process twice ({reason}); change it, or report it"
+    ).info()

@@ -4,21 +4,30 @@ A state machine without waiting: events come in through `on_*`, decisions go out
 `Effects`. It asks its `House` before it takes memory, and tells it when it could give it back.
 """
 
+import logging
 from collections.abc import Callable
 
 from velocity_local.config.settings import FleetSettings
 from velocity_local.core.clock import Clock
-from velocity_local.core.errors import DeadlineExceeded, ErrorInfo, ModelFailed, ModelUnloaded
+from velocity_local.core.errors import ErrorInfo
 from velocity_local.core.models import LoadOptions, ModelEntry
 from velocity_local.daemon.fleet.effects import Effects, Timer, TimerKind
-from velocity_local.daemon.fleet.failures import Failure, gave_up, load_failed
+from velocity_local.daemon.fleet.failures import (
+    Failure,
+    gave_up,
+    load_failed,
+    poisonous,
+    too_slow_to_load,
+    unloaded,
+    waited_too_long,
+)
 from velocity_local.daemon.fleet.house import House, State
 from velocity_local.daemon.fleet.minder import Minder
 from velocity_local.daemon.fleet.planner import Resident
 from velocity_local.daemon.fleet.process import Stop
 from velocity_local.daemon.fleet.quarantine import Quarantine
 from velocity_local.daemon.fleet.restarts import RestartPolicy
-from velocity_local.daemon.fleet.roster import Roster, WrongReportError, poison_error
+from velocity_local.daemon.fleet.roster import Roster, WrongReportError
 from velocity_local.daemon.fleet.status import ModelStatus
 from velocity_local.daemon.fleet.tickets import Ticket, WaitForLoad
 from velocity_local.wire.ipc.messages import (
@@ -33,6 +42,7 @@ from velocity_local.wire.ipc.messages import (
     Step,
 )
 
+log = logging.getLogger(__name__)
 DRAIN_S = 30.0
 
 
@@ -86,7 +96,7 @@ class Keeper:
             ticket.sink.fail(self._failure.told(now_s))
             return
         if self._quarantine.is_refused(ticket, now_s):
-            ticket.sink.fail(poison_error("a short while ago"))
+            ticket.sink.fail(poisonous("a short while ago"))
             return
         self._roster.add(ticket)
         self._feed()
@@ -166,11 +176,11 @@ class Keeper:
             self._settle()
         elif self._state is State.LOADING and self._worker is not None:
             self._state = State.UNLOADING
-            self._roster.fail_all(self._unloaded_error())
+            self._roster.fail_all(unloaded(self.entry.id))
             self._worker.kill()
         elif self._worker is None:
             self._disarm(TimerKind.RESTART)
-            self._roster.fail_all(self._unloaded_error())
+            self._roster.fail_all(unloaded(self.entry.id))
             self._forgive()
             self._on_gone()
 
@@ -219,11 +229,10 @@ class Keeper:
             case TimerKind.EXPIRY:
                 self._expire(timer.number)
             case TimerKind.DRAIN if self._state is State.UNLOADING:
-                self._roster.fail_sent(self._unloaded_error())
+                self._roster.fail_sent(unloaded(self.entry.id))
                 self._settle()
             case TimerKind.LOADING if self._state is State.LOADING:
-                limit_s = self._settings.load_timeout_s
-                self._fail_load(ModelFailed(f"it was not loaded within {limit_s:g} s").info())
+                self._fail_load(too_slow_to_load(self._settings.load_timeout_s))
             case _ if self._worker is not None and timer.number == self._worker.id:
                 self._worker.on_timer(timer.kind)
 
@@ -335,10 +344,7 @@ class Keeper:
         ticket = self._roster.find(handle)
         if ticket is not None and not ticket.is_sent:
             waited_s = self._clock.monotonic_s() - ticket.submitted_s
-            error = DeadlineExceeded(
-                f"waited {waited_s:.1f} s for model {self.entry.id!r}; allow more time"
-            )
-            self._roster.fail(ticket, error.info())
+            self._roster.fail(ticket, waited_too_long(self.entry.id, waited_s))
             self._on_ticket_left()
 
     def _on_ticket_left(self) -> None:
@@ -365,19 +371,20 @@ class Keeper:
     def _on_death(self, reason: str) -> None:
         now_s = self._clock.monotonic_s()
         self._last_error = reason
-        self._restart_count += 1
         self._resume_count += self._roster.sent_count
         was_useful = self._roster.take_back(now_s, reason)
         if self._state is State.UNLOADING:
-            self._roster.fail_all(self._unloaded_error())
+            self._roster.fail_all(unloaded(self.entry.id))
             self._on_gone()
             return
         delay_s = self._restarts.delay_after_death(now_s, was_useful=was_useful)
         if delay_s is None:
-            self._state = State.FAILED
+            log.error("model %s: %s; given up", self.entry.id, reason)
             self._fail(gave_up(self.entry.id, reason, now_s, self._restarts.retry_after_s(now_s)))
             self._on_gone()
             return
+        log.warning("model %s: %s; starting it again in %g s", self.entry.id, reason, delay_s)
+        self._restart_count += 1
         self._state = State.BACKOFF
         self._effects.arm(self._timer(TimerKind.RESTART), delay_s)
 
@@ -396,10 +403,6 @@ class Keeper:
         waiting, self._when_gone = self._when_gone, []
         for when_gone in waiting:
             when_gone()
-
-    def _unloaded_error(self) -> ErrorInfo:
-        text = f"model {self.entry.id!r} was unloaded meanwhile; ask again to load it"
-        return ModelUnloaded(text).info()
 
     def _timer(self, kind: TimerKind) -> Timer:
         return Timer(kind, self.entry.id, 0)

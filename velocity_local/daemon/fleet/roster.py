@@ -6,7 +6,7 @@ failed or cancelled.
 
 from collections.abc import Callable, Iterable
 
-from velocity_local.core.errors import ErrorInfo, PoisonRequest
+from velocity_local.core.errors import ErrorInfo
 from velocity_local.core.events import Delta, Event, Failed, Finished, Started
 from velocity_local.core.requests import (
     DetokenizeRequest,
@@ -15,6 +15,7 @@ from velocity_local.core.requests import (
     TokenizeRequest,
 )
 from velocity_local.daemon.fleet.effects import Answer
+from velocity_local.daemon.fleet.failures import poisonous
 from velocity_local.daemon.fleet.quarantine import MOVED_ON_TOKENS, Quarantine
 from velocity_local.daemon.fleet.tickets import Ticket, WaitForLoad
 from velocity_local.wire.ipc.messages import Detokenized, Embedded, Loaded, Rendered, Tokenized
@@ -132,7 +133,7 @@ class Roster:
             ticket.mark_unsent()
         guilty = self._quarantine.convict(held, now_s)
         if guilty is not None:
-            self.fail(guilty, poison_error(reason))
+            self.fail(guilty, poisonous(reason))
         was_useful, self._was_useful = self._was_useful, False
         return was_useful
 
@@ -189,9 +190,3 @@ class Roster:
             self.remove(ticket)
         ticket.sink.event(event)
         return is_over
-
-
-def poison_error(reason: str) -> ErrorInfo:
-    return PoisonRequest(
-        f"this prompt has ended the model's process twice ({reason}); change it, or report it"
-    ).info()

@@ -1,58 +1,15 @@
 """The catalog: what is listed, under which id, what a name stands for, and what is refused."""
 
-import os
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.gguf import LLAMA, Tensor, gguf
+from tests.support.gguf import LLAMA, gguf
+from tests.unit.daemon.catalog.folders import broken, ids, put, put_split
 from velocity_local.core.clock import ManualClock
 from velocity_local.core.errors import InvalidModel, ModelNotFound
 from velocity_local.daemon.catalog import preflight
 from velocity_local.daemon.catalog.local import FRESH_S, LocalCatalog
-
-posix_only = pytest.mark.skipif(sys.platform == "win32", reason="no such files on Windows")
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "models"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def catalog(root: Path, tmp_path: Path, clock: ManualClock) -> LocalCatalog:
-    demo = tmp_path / "shipped" / "velocity-demo.gguf"
-    put(demo)
-    return LocalCatalog(root, demo=demo, clock=clock)
-
-
-def put(path: Path, data: bytes | None = None) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(gguf() if data is None else data)
-    return path
-
-
-def put_split(root: Path, name: str, parts: int, *, write: int | None = None) -> None:
-    for part in range(write or parts):
-        values = (LLAMA if part == 0 else {}) | {"split.count": parts, "split.no": part}
-        data = gguf(values, [Tensor(f"t{part}", (64,))])
-        put(root / f"{name}-{part + 1:05d}-of-{parts:05d}.gguf", data)
-
-
-def ids(catalog: LocalCatalog) -> list[str]:
-    return [entry.id for entry in catalog.scan().entries]
-
-
-def broken(catalog: LocalCatalog) -> dict[str, str]:
-    return {model.id: model.reason for model in catalog.scan().broken}
 
 
 def test_ids_are_paths_below_the_folder_and_the_demo_comes_first(
@@ -136,47 +93,6 @@ def test_a_changed_file_is_read_again(root: Path, catalog: LocalCatalog) -> None
     catalog.scan()
     path.write_bytes(gguf(LLAMA | {"general.name": "Another"}))
     assert catalog.scan().entries[1].name == "Another"
-
-
-@posix_only
-def test_links_out_of_the_folder_are_refused(
-    root: Path, catalog: LocalCatalog, tmp_path: Path
-) -> None:
-    outside = put(tmp_path / "outside.gguf")
-    (root / "escape.gguf").symlink_to(outside)
-    (root / "nowhere.gguf").symlink_to(tmp_path / "none")
-    (root / "folder").symlink_to(tmp_path)
-    assert ids(catalog) == ["demo"]
-    assert "leads out" in broken(catalog)["escape"]
-    assert "leads nowhere" in broken(catalog)["nowhere"]
-
-
-@posix_only
-def test_links_inside_the_folder_are_fine(root: Path, catalog: LocalCatalog) -> None:
-    put(root / "blobs" / "real.gguf")
-    (root / "alias.gguf").symlink_to(root / "blobs" / "real.gguf")
-    (root / "loop").symlink_to(root)
-    assert ids(catalog) == ["demo", "alias", "blobs/real"]
-
-
-@posix_only
-def test_pipes_devices_and_folders_are_refused_without_waiting(
-    root: Path, catalog: LocalCatalog
-) -> None:
-    os.mkfifo(root / "pipe.gguf")
-    (root / "folder.gguf").mkdir()
-    (root / "device.gguf").symlink_to("/dev/zero")
-    assert ids(catalog) == ["demo"]
-    assert broken(catalog)["pipe"] == "not a plain file"
-    assert "leads out" in broken(catalog)["device"]
-
-
-@posix_only
-def test_names_that_cannot_be_printed_are_refused(root: Path, catalog: LocalCatalog) -> None:
-    put(root / "evil\x1b[2J.gguf")
-    (root / os.fsdecode(b"\xff.gguf")).write_bytes(gguf())
-    assert ids(catalog) == ["demo"]
-    assert all(name.isprintable() for name in broken(catalog))
 
 
 async def test_the_listing_is_kept_for_a_moment(

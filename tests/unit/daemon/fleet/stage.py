@@ -260,3 +260,13 @@ class Stage:
             case Shutdown():
                 return "shutdown"
         return type(command).__name__.lower()
+
+
+def serving(*names: str) -> Stage:
+    """A ready model with these requests begun."""
+    stage = Stage()
+    for name in names:
+        stage.ask(name)
+    stage.up()
+    stage.begin(*names)
+    return stage

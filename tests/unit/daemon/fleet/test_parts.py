@@ -54,7 +54,7 @@ def test_a_worker_sees_only_what_it_needs() -> None:
         "VELOCITY_HOME": "/private",
         "LD_PRELOAD": "/evil.so",
         "PYTHONSTARTUP": "/evil.py",
-        "HOME": "/home/me",
+        "HOME": "/somewhere",
         "SSH_AUTH_SOCK": "/run/agent",
     }
     seen = worker_environment(source)
