@@ -17,7 +17,8 @@ _COLUMNS = tuple(field.name for field in msgspec.structs.fields(RequestRow))
 _LIST = ", ".join(_COLUMNS)
 _SELECT = f"SELECT {_LIST} FROM requests"  # noqa: S608 - our own struct's names
 _SAVE = (
-    f"INSERT INTO requests ({_LIST}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608
+    f"INSERT INTO requests ({_LIST}) "  # noqa: S608 - as above
+    f"VALUES ({', '.join('?' * len(_COLUMNS))}) "
     f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS)}"
 )
 # a null sorts below every value
