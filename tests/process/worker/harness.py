@@ -28,7 +28,7 @@ from velocity_local.wire.ipc.messages import (
 )
 from velocity_local.worker.backends.fake.script import Script
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 class Worker:

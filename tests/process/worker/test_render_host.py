@@ -25,8 +25,16 @@ RENDERED = "<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n"
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[RenderHost]:
-    """One host for all cases, with less patience than a worker's."""
-    host = RenderHost(time_limit_s=0.5)
+    host = RenderHost()
+    host.start()
+    yield host
+    host.close()
+
+
+@pytest.fixture(scope="module")
+def hasty_host() -> Iterator[RenderHost]:
+    """One with less patience than a worker's, for templates that never end."""
+    host = RenderHost(time_limit_s=0.8)
     host.start()
     yield host
     host.close()
@@ -34,8 +42,9 @@ def host() -> Iterator[RenderHost]:
 
 @pytest.mark.parametrize(("source", "reason"), HOSTILE)
 def test_a_hostile_template_is_refused_and_the_next_is_rendered(
-    host: RenderHost, source: str, reason: str
+    host: RenderHost, hasty_host: RenderHost, source: str, reason: str
 ) -> None:
+    host = hasty_host if reason == "longer than" else host
     host.use(source, {})
     with pytest.raises(TemplateError, match=reason):
         host.render(JOB)
