@@ -11,16 +11,8 @@ from velocity_local.config.settings import FleetSettings
 from velocity_local.core.clock import Clock
 from velocity_local.core.errors import ErrorInfo
 from velocity_local.core.models import LoadOptions, ModelEntry
+from velocity_local.daemon.fleet import failures
 from velocity_local.daemon.fleet.effects import Effects, Timer, TimerKind
-from velocity_local.daemon.fleet.failures import (
-    Failure,
-    gave_up,
-    load_failed,
-    poisonous,
-    too_slow_to_load,
-    unloaded,
-    waited_too_long,
-)
 from velocity_local.daemon.fleet.house import House, State
 from velocity_local.daemon.fleet.minder import Minder
 from velocity_local.daemon.fleet.planner import Resident
@@ -70,7 +62,7 @@ class Keeper:
         self._restarts = RestartPolicy(settings)
         self._state = State.UNLOADED
         self._worker: Minder | None = None
-        self._failure: Failure | None = None
+        self._failure: failures.Failure | None = None
         self._is_yielding = False
         self._last_used_s = clock.monotonic_s()
         self._when_gone: list[Callable[[], None]] = []
@@ -96,7 +88,7 @@ class Keeper:
             ticket.sink.fail(self._failure.told(now_s))
             return
         if self._quarantine.is_refused(ticket, now_s):
-            ticket.sink.fail(poisonous("a short while ago"))
+            ticket.sink.fail(failures.poisonous("a short while ago"))
             return
         self._roster.add(ticket)
         self._feed()
@@ -176,11 +168,11 @@ class Keeper:
             self._settle()
         elif self._state is State.LOADING and self._worker is not None:
             self._state = State.UNLOADING
-            self._roster.fail_all(unloaded(self.entry.id))
+            self._roster.fail_all(failures.unloaded(self.entry.id))
             self._worker.kill()
         elif self._worker is None:
             self._disarm(TimerKind.RESTART)
-            self._roster.fail_all(unloaded(self.entry.id))
+            self._roster.fail_all(failures.unloaded(self.entry.id))
             self._forgive()
             self._on_gone()
 
@@ -229,10 +221,10 @@ class Keeper:
             case TimerKind.EXPIRY:
                 self._expire(timer.number)
             case TimerKind.DRAIN if self._state is State.UNLOADING:
-                self._roster.fail_sent(unloaded(self.entry.id))
+                self._roster.fail_sent(failures.unloaded(self.entry.id))
                 self._settle()
             case TimerKind.LOADING if self._state is State.LOADING:
-                self._fail_load(too_slow_to_load(self._settings.load_timeout_s))
+                self._fail_load(failures.too_slow_to_load(self._settings.load_timeout_s))
             case _ if self._worker is not None and timer.number == self._worker.id:
                 self._worker.on_timer(timer.kind)
 
@@ -247,8 +239,6 @@ class Keeper:
             last_error=self._last_error,
         )
         return status if self._worker is None else self._worker.described(status)
-
-    # Reports
 
     def _take(self, worker: Minder, report: AnyReport) -> None:
         match report:
@@ -295,10 +285,8 @@ class Keeper:
         """The worker says that it cannot, or takes too long: all who wait are told the reason."""
         assert self._worker is not None
         self._state = State.FAILED
-        self._fail(load_failed(self.entry.id, error, self._clock.monotonic_s()))
+        self._fail(failures.load_failed(self.entry.id, error, self._clock.monotonic_s()))
         self._worker.kill()
-
-    # Feeding
 
     def _feed(self) -> None:
         """Send the worker what it may have now."""
@@ -344,15 +332,13 @@ class Keeper:
         ticket = self._roster.find(handle)
         if ticket is not None and not ticket.is_sent:
             waited_s = self._clock.monotonic_s() - ticket.submitted_s
-            self._roster.fail(ticket, waited_too_long(self.entry.id, waited_s))
+            self._roster.fail(ticket, failures.waited_too_long(self.entry.id, waited_s))
             self._on_ticket_left()
 
     def _on_ticket_left(self) -> None:
         if self._state is State.QUEUED and not len(self._roster):
             self._state = State.UNLOADED  # nobody is left who wants it
         self._settle()
-
-    # Ends
 
     def _dismiss(self) -> None:
         assert self._worker is not None
@@ -374,13 +360,15 @@ class Keeper:
         self._resume_count += self._roster.sent_count
         was_useful = self._roster.take_back(now_s, reason)
         if self._state is State.UNLOADING:
-            self._roster.fail_all(unloaded(self.entry.id))
+            self._roster.fail_all(failures.unloaded(self.entry.id))
             self._on_gone()
             return
         delay_s = self._restarts.delay_after_death(now_s, was_useful=was_useful)
         if delay_s is None:
             log.error("model %s: %s; given up", self.entry.id, reason)
-            self._fail(gave_up(self.entry.id, reason, now_s, self._restarts.retry_after_s(now_s)))
+            self._fail(
+                failures.gave_up(self.entry.id, reason, now_s, self._restarts.retry_after_s(now_s))
+            )
             self._on_gone()
             return
         log.warning("model %s: %s; starting it again in %g s", self.entry.id, reason, delay_s)
@@ -388,7 +376,7 @@ class Keeper:
         self._state = State.BACKOFF
         self._effects.arm(self._timer(TimerKind.RESTART), delay_s)
 
-    def _fail(self, failure: Failure) -> None:
+    def _fail(self, failure: failures.Failure) -> None:
         self._failure = failure
         self._last_error = failure.error.message
         self._roster.fail_all(failure.told(self._clock.monotonic_s()))
