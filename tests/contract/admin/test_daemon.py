@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from tests.contract.admin.conftest import Daemon
+from tests.support.scripted import NESTED
 from velocity_local.config.logfile import worker_log
 from velocity_local.daemon.server.admin.routes import ROUTES
 from velocity_local.wire.http import admin
@@ -23,7 +24,7 @@ async def test_models_are_listed_with_their_state(daemon: Daemon) -> None:
     demo, other = found.items
     assert (demo.memory_bytes, demo.rss_bytes) == (4096, 5000)
     assert demo.loaded is not None
-    assert (other.memory_bytes, other.loaded, other.fingerprint) == (None, None, "ba9876543210")
+    assert (other.memory_bytes, other.loaded, other.fingerprint) == (None, None, NESTED.fingerprint)
 
 
 @pytest.mark.parametrize("name", ["demo", "org/name/file", "org%2Fname%2Ffile"])
