@@ -115,7 +115,9 @@ class WorkerService:
                 self._chat_lane.put(partial(self._answer, item))
             case Generate() | Embed() | Tokenize() | Detokenize():
                 self._text_lane.put(partial(self._answer, item))
-            case Cancel() | Shutdown():
+            case Cancel(handle):
+                self._engine.interrupt(handle)
+            case Shutdown():
                 self._engine.interrupt()
             case _:
                 pass

@@ -17,9 +17,9 @@ from velocity_local.worker.engine.backend import (
 from velocity_local.worker.engine.cache import KvCache
 from velocity_local.worker.engine.checks import check
 from velocity_local.worker.engine.live import NO_SLOT, LiveSequence
-from velocity_local.worker.engine.pace import Pace
+from velocity_local.worker.engine.passes import Passes
 from velocity_local.worker.engine.roster import Roster
-from velocity_local.worker.engine.scheduler import StepLimits, plan
+from velocity_local.worker.engine.scheduler import plan
 from velocity_local.worker.engine.sequence import (
     Broken,
     Ended,
@@ -53,10 +53,9 @@ class Engine:
         self._is_end = backend.tokenizer.is_end
         self._cache = KvCache(backend)
         self._roster = Roster()
-        self._pace = Pace(n_batch=self._capabilities.n_batch, tile=self._capabilities.prefill_tile)
+        self._passes = Passes(backend, clock)
         self._events: list[SequenceEvent] = []
         self._is_blocked = False
-        self._is_prefill_step = False
         self._step_ms = 0.0
 
     @property
@@ -100,23 +99,17 @@ class Engine:
         self._leave(sequence)
         return sequence.usage(), sequence.timings(self._clock.monotonic_s())
 
-    def interrupt(self) -> None:
-        """From any thread: stop a prefill step that is running, so that a cancel is seen soon.
+    def interrupt(self, handle: int | None = None) -> None:
+        """From any thread: stop a long prefill step, so that what was asked is seen soon.
 
-        The tokens of that step are computed again for all who were in it.
+        With a handle, only if that request is part of the step. The tokens of the step are
+        computed again for all others in it, so of two steps in a row only one is stopped.
         """
-        if self._is_prefill_step:
-            self._backend.request_abort()
+        self._passes.interrupt(handle)
 
     def warm_up(self) -> None:
         """Touch all weights and learn the pace, before there is anyone to wait for it."""
-        n_rows = min(self._capabilities.prefill_tile, self._capabilities.n_ctx)
-        started_s = self._clock.monotonic_s()
-        for tokens in ((0,), (0,) * n_rows):
-            started_s = self._clock.monotonic_s()
-            self._backend.forward([Span(0, 0, tokens, wants_logits=True)])
-            self._backend.clear(0)
-        self._pace.observe(n_rows, (self._clock.monotonic_s() - started_s) * 1000)
+        self._passes.warm_up()
 
     def step(self) -> list[SequenceEvent]:
         """Admit, plan, compute and sample once; the events in the order of each sequence."""
@@ -129,9 +122,6 @@ class Engine:
         if batch:
             self._compute(batch)
             self._step_ms = (self._clock.monotonic_s() - started_s) * 1000
-            if self._is_prefill_step:
-                self._pace.observe(sum(n for _, n in batch), self._step_ms)
-                self._is_prefill_step = False
         events, self._events = self._events, []
         return events
 
@@ -212,15 +202,9 @@ class Engine:
         while True:
             ready = [s for s in self._roster.running if s.leader is None]
             pending = [len(s.tokens) - s.n_computed for s in ready]
-            counts = plan(pending, self._limits())
+            counts = plan(pending, self._passes.limits())
             if self._cache.free_cells >= sum(counts) or not self._make_room():
                 return [(s, n) for s, n in zip(ready, counts, strict=True) if n]
-
-    def _limits(self) -> StepLimits:
-        capabilities, pace = self._capabilities, self._pace
-        return StepLimits(
-            capabilities.n_batch, capabilities.prefill_tile, pace.alone_rows, pace.mixed_rows
-        )
 
     def _make_room(self) -> bool:
         """Free cells: a resident's, else the youngest sequence goes back to the queue."""
@@ -233,9 +217,8 @@ class Engine:
 
     def _compute(self, batch: _Batch) -> None:
         spans = [_span(sequence, n_tokens) for sequence, n_tokens in batch]
-        self._is_prefill_step = any(n_tokens > 1 for _, n_tokens in batch)
         try:
-            outcome = self._backend.forward(spans)
+            outcome = self._passes.run(spans, lambda: [s.key.handle for s, _ in batch])
             if outcome is Forward.DONE:
                 self._sample(batch)
             elif outcome is Forward.FULL:

@@ -38,6 +38,10 @@ class Pace:
         self.mixed_rows = self._rows_within(self._stall_target_ms)
         self.alone_rows = self._halved_to_fit()
 
+    def expected_ms(self, n_rows: int) -> float:
+        """How long so many rows may take; without limit before the first measurement."""
+        return self._tile_ms * n_rows / self._tile if self._tile_ms else float("inf")
+
     def _rows_within(self, target_ms: float) -> int:
         tiles = int(target_ms / self._tile_ms) if self._tile_ms else self._n_batch
         return min(max(1, tiles) * self._tile, self._n_batch)

@@ -1,13 +1,13 @@
 """Drives an engine over the fake backend, and keeps what every sequence said."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from velocity_local.core.clock import ManualClock
 from velocity_local.core.models import LoadOptions
 from velocity_local.core.sampling import SamplingParams
 from velocity_local.worker.backends.fake.model import FakeBackend
 from velocity_local.worker.backends.fake.script import Babble, Script
-from velocity_local.worker.engine.backend import Span
+from velocity_local.worker.engine.backend import Forward, Span
 from velocity_local.worker.engine.loop import Engine
 from velocity_local.worker.engine.sequence import (
     Broken,
@@ -23,14 +23,24 @@ PLAIN = SamplingParams()
 
 
 class RecordingBackend(FakeBackend):
-    """The fake, with the (slot, tokens) of every pass written down."""
+    """The fake, with the (slot, tokens) of every pass written down.
+
+    `during_pass` stands for another thread; the next `n_full` passes find no room.
+    """
 
     def __init__(self, script: Script, options: LoadOptions) -> None:
         super().__init__(script, options)
         self.passes: list[list[tuple[int, int]]] = []
+        self.during_pass: Callable[[], None] | None = None
+        self.n_full = 0
 
-    def forward(self, spans: Sequence[Span]):  # type: ignore[no-untyped-def]  # as the parent's
+    def forward(self, spans: Sequence[Span]) -> Forward:
         self.passes.append([(span.sequence, len(span.tokens)) for span in spans])
+        if self.n_full:
+            self.n_full -= 1
+            return Forward.FULL
+        if self.during_pass is not None:
+            self.during_pass()
         return super().forward(spans)
 
 

@@ -355,23 +355,70 @@ def test_a_bad_bias_is_refused_by_name_and_the_queue_goes_on() -> None:
     assert isinstance(driver.end(B), Ended)
 
 
-def test_an_interrupt_repeats_the_step_and_loses_nothing() -> None:
+def test_an_interrupted_step_is_computed_again_and_nothing_is_lost() -> None:
     one = spec(1, "x" * 200, max_tokens=5)
     driver = Driver(ENDLESS, n_batch=64)
     driver.submit(one)
     driver.step()
-    driver.backend.request_abort()
+    driver.backend.during_pass = driver.engine.interrupt
     assert driver.step() == []
+    driver.backend.during_pass = None
     driver.run()
+    assert driver.backend.passes[1] == driver.backend.passes[2]
     assert driver.tokens(A) == alone(one, ENDLESS)
 
 
-def test_an_interrupt_outside_a_prefill_step_does_nothing() -> None:
+def test_a_cancel_interrupts_only_a_step_that_it_is_part_of() -> None:
+    driver = Driver(ENDLESS, n_batch=64)
+    driver.submit(spec(1, "x" * 100, max_tokens=5))
+    driver.backend.during_pass = lambda: driver.engine.interrupt(2)
+    driver.run()
+    assert len(driver.backend.passes) == 2 + 4
+
+
+def test_whoever_is_interrupted_again_and_again_still_gets_on() -> None:
+    driver = Driver(ENDLESS, n_batch=64)
+    driver.submit(spec(1, "x" * 200, max_tokens=1))
+    driver.backend.during_pass = driver.engine.interrupt
+    driver.run()
+    assert [n for one in driver.backend.passes for _, n in one] == [64, 64] * 3 + [8, 8]
+
+
+def test_steps_of_single_tokens_are_not_interrupted() -> None:
     driver = Driver(ENDLESS)
     driver.submit(spec(1, max_tokens=5))
-    driver.engine.interrupt()
+    driver.step()
+    driver.backend.during_pass = driver.engine.interrupt
     driver.run()
     assert len(driver.backend.passes) == 5
+
+
+def test_a_short_step_is_not_interrupted() -> None:
+    driver = Driver(ENDLESS, n_batch=64)
+    driver.backend.during_pass = lambda: driver.clock.advance(0.01)
+    driver.submit(spec(1, "x" * 200, max_tokens=1))
+    driver.step()
+    driver.backend.during_pass = driver.engine.interrupt
+    driver.run()
+    assert len(driver.backend.passes) == 4
+
+
+def test_a_cache_that_is_full_unforeseen_costs_residents_then_the_youngest_then_the_last() -> None:
+    driver = Driver(ENDLESS)
+    driver.submit(spec(1, "r" * 50, max_tokens=1))
+    driver.run()
+    driver.submit(spec(2, "a", max_tokens=4), spec(3, "b", max_tokens=4))
+    driver.backend.n_full = 1
+    driver.step()
+    assert driver.engine.load().used_cells == 0
+    driver.backend.n_full = 1
+    driver.step()
+    assert (driver.engine.load().running, driver.engine.load().waiting) == (1, 1)
+    driver.backend.n_full = 1
+    driver.step()
+    driver.run()
+    assert broken(driver, B).code == "out_of_memory"
+    assert driver.tokens(C) == alone(spec(3, "b", max_tokens=4), ENDLESS)
 
 
 def test_warming_up_leaves_no_trace() -> None:
