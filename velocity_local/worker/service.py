@@ -4,7 +4,8 @@
               └→ lanes: render, tokenize ───↗
 
 Every command goes to the inbox. Those that need text work go to a lane as well, which answers
-them itself or puts the prepared request into the inbox.
+them itself or puts the prepared request into the inbox. There are three lanes, so that a slow
+template holds up only chats and a long text to count holds up no prompt.
 """
 
 import logging
@@ -90,6 +91,7 @@ class WorkerService:
         self._exit_code: int | None = None
         self._chat_lane = Lane("chat")
         self._text_lane = Lane("text")
+        self._side_lane = Lane("side")
 
     def warm_up(self) -> None:
         """Run the model once, so that the first request does not pay for it.
@@ -105,6 +107,7 @@ class WorkerService:
         self._chat_lane.put(self._compile_template)
         self._chat_lane.start()
         self._text_lane.start()
+        self._side_lane.start()
 
     def notice(self, item: Incoming) -> None:
         """On the reader's thread, after `item` went to the inbox: begin what need not wait."""
@@ -113,8 +116,10 @@ class WorkerService:
                 self._chat_lane.put(partial(self._answer, item))
             case Render():
                 self._chat_lane.put(partial(self._answer, item))
-            case Generate() | Embed() | Tokenize() | Detokenize():
+            case Generate():
                 self._text_lane.put(partial(self._answer, item))
+            case Embed() | Tokenize() | Detokenize():
+                self._side_lane.put(partial(self._answer, item))
             case Cancel(handle):
                 self._engine.interrupt(handle)
             case Shutdown():

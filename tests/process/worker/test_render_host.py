@@ -4,12 +4,13 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from velocity_local.core.errors import TemplateError
 from velocity_local.core.messages import Message
 from velocity_local.worker.chat.chatml import CHATML
-from velocity_local.worker.chat.render_jobs import RenderJob
+from velocity_local.worker.chat.render_jobs import LENGTH, Compile, RenderJob
 from velocity_local.worker.render_host import RenderHost
 
 pytestmark = pytest.mark.process
@@ -96,3 +97,16 @@ def test_a_renderer_ends_with_its_input() -> None:
         [sys.executable, "-c", program], stdin=subprocess.DEVNULL, capture_output=True, timeout=30
     )
     assert result.returncode == 0
+
+
+def test_a_renderer_that_loops_ends_though_its_host_is_gone() -> None:
+    program = "from velocity_local.worker.chat.renderer import main; main(orphan_limit_s=0.3)"
+    job = msgspec.msgpack.encode(Compile("{{ 9 ** (9 ** 9) }}", {}))
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        input=LENGTH.pack(len(job)) + job,
+        capture_output=True,
+        timeout=60,
+    )
+    assert result.returncode == 1
+    assert b"Timeout" in result.stderr

@@ -94,12 +94,13 @@ def _tool_call(call: ToolCall) -> dict[str, Any]:
     return {"id": call.id, "type": "function", "function": function}
 
 
-def _arguments(source: str) -> Any:
-    """The arguments as an object when they parse, else the text itself."""
+def _arguments(source: str) -> dict[str, Any] | str:
+    """The arguments as an object if they are one, else the text itself."""
     try:
-        return json.loads(source)
+        arguments = json.loads(source)
     except (ValueError, RecursionError):
         return source
+    return arguments if isinstance(arguments, dict) else source
 
 
 def tool_dicts(tools: tuple[Tool, ...]) -> list[dict[str, Any]] | None:
@@ -111,8 +112,8 @@ def _function(tool: Tool) -> dict[str, Any]:
     function: dict[str, Any] = {"name": tool.name}
     if tool.description is not None:
         function["description"] = tool.description
-    if tool.parameters is not None:
-        function["parameters"] = tool.parameters
+    # OpenAI: without parameters a function takes none. Templates look for the object.
+    function["parameters"] = tool.parameters or {"type": "object", "properties": {}}
     if tool.strict is not None:
         function["strict"] = tool.strict
     return function

@@ -72,7 +72,8 @@ class Renderer:
         return Text(text)
 
 
-def main() -> None:
+def main(*, orphan_limit_s: float = _ORPHAN_LIMIT_S) -> None:
+    """Serve until the input ends."""
     jobs, outcomes = _binary_stdio()
     _limit_memory()
     forbid()
@@ -81,7 +82,7 @@ def main() -> None:
     _send(outcomes, Text(""))
     while header := jobs.read(LENGTH.size):
         job = decoder.decode(jobs.read(LENGTH.unpack(header)[0]))
-        faulthandler.dump_traceback_later(_ORPHAN_LIMIT_S, exit=True)
+        faulthandler.dump_traceback_later(orphan_limit_s, exit=True)
         outcome = renderer.answer(job)
         faulthandler.cancel_dump_traceback_later()
         _send(outcomes, outcome)

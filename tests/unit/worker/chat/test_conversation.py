@@ -20,10 +20,11 @@ def test_arguments_are_objects_when_they_parse() -> None:
     assert turn["tool_calls"] == [{"id": "call_1", "type": "function", "function": function}]
 
 
-def test_arguments_that_do_not_parse_stay_text() -> None:
-    call = ToolCall("call_1", "add", '{"a":')
+@pytest.mark.parametrize("source", ['{"a":', "[1]", '"a"', "1" * 5000, "[" * 100_000])
+def test_arguments_that_are_no_object_stay_text(source: str) -> None:
+    call = ToolCall("call_1", "add", source)
     (turn,) = message_dicts((Message("assistant", tool_calls=(call,)),))
-    assert turn["tool_calls"][0]["function"]["arguments"] == '{"a":'
+    assert turn["tool_calls"][0]["function"]["arguments"] == source
 
 
 @pytest.mark.parametrize(
@@ -71,6 +72,12 @@ def test_tools_have_openai_shape() -> None:
     tools = tool_dicts((Tool("now", "the time", parameters),))
     function = {"name": "now", "description": "the time", "parameters": parameters}
     assert tools == [{"type": "function", "function": function}]
+
+
+def test_a_tool_without_parameters_takes_none() -> None:
+    tools = tool_dicts((Tool("now"),))
+    assert tools is not None
+    assert tools[0]["function"]["parameters"] == {"type": "object", "properties": {}}
 
 
 def test_no_tools_are_none() -> None:
