@@ -3,6 +3,8 @@
 import re
 from itertools import chain
 
+from velocity_local.core.errors import InvalidRequest
+
 CONTROL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 N_BYTES = 256
 BOS = END_OF_TEXT = N_BYTES
@@ -48,10 +50,18 @@ class ByteTokenizer:
         return [BOS, *tokens] if add_special else list(tokens)
 
     def piece(self, token: int) -> bytes:
+        self._check(token)
         return bytes((token,)) if token < N_BYTES else b""
 
     def piece_special(self, token: int) -> bytes:
+        self._check(token)
         return bytes((token,)) if token < N_BYTES else CONTROL[token - N_BYTES].encode()
 
     def is_end(self, token: int) -> bool:
         return token in {END_OF_TEXT, END_OF_TURN}
+
+    def _check(self, token: int) -> None:
+        if not 0 <= token < self.n_vocab:
+            raise InvalidRequest(
+                f"token {token} is outside the vocabulary; ids are from 0 to {self.n_vocab - 1}"
+            )
