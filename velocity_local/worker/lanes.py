@@ -1,11 +1,126 @@
-"""Threads that do a worker's side work in order, so that the engine's thread need not."""
+"""The threads that do a worker's text work, so that the engine's thread need not."""
 
+import logging
 import queue
 import threading
 from collections.abc import Callable
+from functools import partial
+from typing import assert_never
+
+from velocity_local.core.errors import ErrorInfo, InternalError, TemplateError, VelocityError
+from velocity_local.core.requests import ChatPrompt
+from velocity_local.wire.ipc.messages import (
+    AnyReport,
+    Detokenize,
+    Embed,
+    Generate,
+    Refused,
+    Render,
+    Tokenize,
+)
+from velocity_local.worker.embeddings import EmbeddingJob
+from velocity_local.worker.preparation import Preparation, Prepared
+from velocity_local.worker.render_host import RenderHost
+
+TextCommand = Generate | Embed | Tokenize | Detokenize | Render
+ForTheLoop = Prepared | EmbeddingJob | Refused
+
+_log = logging.getLogger(__name__)
 
 
-class Lane:
+class Lanes:
+    """Answers commands, or makes them ready for the engine's loop and delivers them there.
+
+    There are three, each in its own order: a slow template holds up only chats, and a long text
+    to count holds up no prompt.
+    """
+
+    def __init__(
+        self,
+        preparation: Preparation,
+        host: RenderHost,
+        *,
+        deliver: Callable[[ForTheLoop], None],
+        answer: Callable[[AnyReport], None],
+    ) -> None:
+        self._preparation = preparation
+        self._host = host
+        self._deliver = deliver
+        self._answer = answer
+        self._chats = _Lane("chats")
+        self._texts = _Lane("texts")
+        self._others = _Lane("others")
+
+    def start(self) -> None:
+        """Start the threads; the template is compiled before anybody needs it."""
+        self._chats.put(self._compile_template)
+        for lane in (self._chats, self._texts, self._others):
+            lane.start()
+
+    def take(self, command: TextCommand) -> None:
+        """Queue a command; any thread may."""
+        self._lane_of(command).put(partial(self._handle, command))
+
+    def _lane_of(self, command: TextCommand) -> "_Lane":
+        match command:
+            case Generate():
+                is_chat = isinstance(command.request.prompt, ChatPrompt)
+                return self._chats if is_chat else self._texts
+            case Render():
+                return self._chats
+            case Embed() | Tokenize() | Detokenize():
+                return self._others
+            case _:
+                assert_never(command)
+
+    def _compile_template(self) -> None:
+        try:
+            self._host.prepare()
+        except TemplateError as error:
+            _log.warning("chats with this model will be refused: %s", error.message)
+
+    def _handle(self, command: TextCommand) -> None:
+        try:
+            result = self._work(command)
+            if isinstance(result, Prepared | EmbeddingJob):
+                self._deliver(result)
+            else:
+                self._answer(result)
+        except VelocityError as error:
+            self._refuse(command.handle, error.info())
+        except Exception:  # noqa: BLE001 - supervisor
+            _log.exception("preparing request %d failed", command.handle)
+            self._refuse(command.handle, internal("preparing the request"))
+
+    def _work(self, command: TextCommand) -> Prepared | EmbeddingJob | AnyReport:
+        preparation = self._preparation
+        match command:
+            case Generate():
+                return preparation.generate(command)
+            case Embed():
+                return preparation.embed(command)
+            case Tokenize():
+                return preparation.tokenize(command)
+            case Detokenize():
+                return preparation.detokenize(command)
+            case Render():
+                return preparation.render(command)
+            case _:
+                assert_never(command)
+
+    def _refuse(self, handle: int, error: ErrorInfo) -> None:
+        """Tell the caller at once, and the loop that nothing will come of it."""
+        refused = Refused(handle, error)
+        self._answer(refused)
+        self._deliver(refused)
+
+
+def internal(doing: str) -> ErrorInfo:
+    """A fault of ours, as the caller sees it."""
+    return InternalError(f"a fault while {doing}; the worker's log tells more").info()
+
+
+class _Lane:
     """One thread; what is put is called one by one, and must not raise."""
 
     def __init__(self, name: str) -> None:

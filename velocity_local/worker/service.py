@@ -4,27 +4,19 @@
               └→ lanes: render, tokenize ───↗
 
 Every command goes to the inbox. Those that need text work go to a lane as well, which answers
-them itself or puts the prepared request into the inbox. There are three lanes, so that a slow
-template holds up only chats and a long text to count holds up no prompt.
+them itself or puts the prepared request into the inbox.
 """
 
 import logging
 import queue
-from functools import partial
 from typing import assert_never
 
 from velocity_local.core.clock import Clock
 from velocity_local.core.errors import (
-    ErrorInfo,
-    InternalError,
     ModelError,
-    TemplateError,
-    VelocityError,
 )
-from velocity_local.core.requests import ChatPrompt
 from velocity_local.wire.ipc.codec import FrameError
 from velocity_local.wire.ipc.messages import (
-    AnyReport,
     Cancel,
     Detokenize,
     Embed,
@@ -43,7 +35,8 @@ from velocity_local.worker.chat.pieces import PieceTable
 from velocity_local.worker.embeddings import EmbeddingJob, Embeddings
 from velocity_local.worker.engine.backend import Backend, BackendError
 from velocity_local.worker.engine.loop import Engine
-from velocity_local.worker.lanes import Lane
+from velocity_local.worker.engine.sequence import SequenceEvent
+from velocity_local.worker.lanes import Lanes, internal
 from velocity_local.worker.preparation import Preparation, Prepared
 from velocity_local.worker.prompts import Prompts
 from velocity_local.worker.render_host import RenderHost
@@ -56,13 +49,12 @@ EXIT_BROKEN = 4
 
 _log = logging.getLogger(__name__)
 
-TextCommand = Generate | Embed | Tokenize | Detokenize | Render
 InboxItem = Incoming | Prepared | EmbeddingJob | Refused
 Inbox = queue.SimpleQueue[InboxItem]
 
 
 class WorkerService:
-    """Apart from `notice`, which the reader calls, all methods are the loop's own thread's."""
+    """Apart from `notice`, which the reader calls, everything is the loop's own thread's."""
 
     def __init__(
         self,
@@ -75,23 +67,20 @@ class WorkerService:
         tokenizer = backend.tokenizer
         self._inbox = inbox
         self._writer = writer
-        self._host = host
         self._can_generate = backend.capabilities.can_generate
         self._engine = Engine(backend, clock=clock)
         self._embeddings = Embeddings(backend)
         self._streams = Streams(self._engine, tokenizer.is_end)
-        self._preparation = Preparation(
+        preparation = Preparation(
             Prompts(tokenizer, host),
             tokenizer,
             backend.capabilities,
             PieceTable(tokenizer.piece),
             backend.loaded.n_embd,
         )
+        self._lanes = Lanes(preparation, host, deliver=inbox.put, answer=writer.send)
         self._preparing: set[int] = set()
         self._exit_code: int | None = None
-        self._chat_lane = Lane("chat")
-        self._text_lane = Lane("text")
-        self._side_lane = Lane("side")
 
     def warm_up(self) -> None:
         """Run the model once, so that the first request does not pay for it.
@@ -103,23 +92,14 @@ class WorkerService:
             self._engine.warm_up()
 
     def start(self) -> None:
-        """Start the lanes; the template is compiled before anybody needs it."""
-        self._chat_lane.put(self._compile_template)
-        self._chat_lane.start()
-        self._text_lane.start()
-        self._side_lane.start()
+        """Let commands be prepared from now on."""
+        self._lanes.start()
 
     def notice(self, item: Incoming) -> None:
         """On the reader's thread, after `item` went to the inbox: begin what need not wait."""
         match item:
-            case Generate() if isinstance(item.request.prompt, ChatPrompt):
-                self._chat_lane.put(partial(self._answer, item))
-            case Render():
-                self._chat_lane.put(partial(self._answer, item))
-            case Generate():
-                self._text_lane.put(partial(self._answer, item))
-            case Embed() | Tokenize() | Detokenize():
-                self._side_lane.put(partial(self._answer, item))
+            case Generate() | Embed() | Tokenize() | Detokenize() | Render():
+                self._lanes.take(item)
             case Cancel(handle):
                 self._engine.interrupt(handle)
             case Shutdown():
@@ -200,21 +180,24 @@ class WorkerService:
             _log.exception("the engine failed")
             self._abandon(outbox)
         else:
-            for event in events:
-                try:
-                    self._streams.on(event, outbox)
-                except Exception:  # noqa: BLE001 - supervisor
-                    _log.exception("reading the output of %s failed", event.key)
-                    self._engine.finish(event.key)
-                    self._streams.fail(event.key, _internal("reading the output"), outbox)
+            self._show(events, outbox)
         if outbox:
             self._writer.send(Step(tuple(outbox), self._engine.load()))
+
+    def _show(self, events: list[SequenceEvent], outbox: Outbox) -> None:
+        for event in events:
+            try:
+                self._streams.on(event, outbox)
+            except Exception:  # noqa: BLE001 - supervisor
+                _log.exception("reading the output of %s failed", event.key)
+                self._engine.finish(event.key)
+                self._streams.fail(event.key, internal("reading the output"), outbox)
 
     def _abandon(self, outbox: Outbox) -> None:
         """Fail every running request; if the engine cannot even forget them, end the process."""
         for handle in self._streams.handles():
             self._engine.cancel(handle)
-        self._streams.fail_all(_internal("computing the answer"), outbox)
+        self._streams.fail_all(internal("computing the answer"), outbox)
         if self._engine.has_work:
             self._exit_code = EXIT_BROKEN
 
@@ -227,48 +210,3 @@ class WorkerService:
             return
         if embedded is not None:
             self._writer.send(embedded)
-
-    def _compile_template(self) -> None:
-        try:
-            self._host.prepare()
-        except TemplateError as error:
-            _log.warning("chats with this model will be refused: %s", error.message)
-
-    def _answer(self, command: TextCommand) -> None:
-        """On a lane: answer the command, or hand it prepared to the loop."""
-        try:
-            answer = self._work(command)
-            if isinstance(answer, Prepared | EmbeddingJob):
-                self._inbox.put(answer)
-            else:
-                self._writer.send(answer)
-        except VelocityError as error:
-            self._refuse(command.handle, error.info())
-        except Exception:  # noqa: BLE001 - supervisor
-            _log.exception("preparing request %d failed", command.handle)
-            self._refuse(command.handle, _internal("preparing the request"))
-
-    def _work(self, command: TextCommand) -> Prepared | EmbeddingJob | AnyReport:
-        preparation = self._preparation
-        match command:
-            case Generate():
-                return preparation.generate(command)
-            case Embed():
-                return preparation.embed(command)
-            case Tokenize():
-                return preparation.tokenize(command)
-            case Detokenize():
-                return preparation.detokenize(command)
-            case Render():
-                return preparation.render(command)
-            case _:
-                assert_never(command)
-
-    def _refuse(self, handle: int, error: ErrorInfo) -> None:
-        refused = Refused(handle, error)
-        self._writer.send(refused)
-        self._inbox.put(refused)
-
-
-def _internal(doing: str) -> ErrorInfo:
-    return InternalError(f"a fault while {doing}; the worker's log tells more").info()
