@@ -293,6 +293,22 @@ COMMANDS: tuple[Command, ...] = (
         _VERBS + "configuration:validate",
         (Argument(("file",), "a file instead of the user's", is_optional=True),),
     ),
+    Command(
+        "keys create",
+        "This program",
+        "make an API key; from then on every request needs one",
+        _VERBS + "keys:create",
+        (Argument(("name",), "what the key is for"), JSON),
+        details="An address that other machines can reach needs at least one key.",
+    ),
+    Command("keys list", "This program", "the API keys", _VERBS + "keys:list_", (JSON,)),
+    Command(
+        "keys revoke",
+        "This program",
+        "take an API key back",
+        _VERBS + "keys:revoke",
+        (Argument(("name",), "the key's name"),),
+    ),
     Command("version", "This program", "print the version", _VERBS + "about:version", (JSON,)),
     Command(
         "completion",

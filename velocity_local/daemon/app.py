@@ -12,7 +12,7 @@ from velocity_local.config.load import Loaded, load
 from velocity_local.config.logs import Log
 from velocity_local.config.redact import Redactor
 from velocity_local.config.runtime import InstanceLock, read_record
-from velocity_local.config.secrets import install_token, load_keys
+from velocity_local.config.secrets import ApiKeys, install_token, load_keys
 from velocity_local.core import killpoints
 from velocity_local.daemon.bind import check_bind
 from velocity_local.daemon.exits import Exit, StartError
@@ -53,8 +53,7 @@ def _run_alone(loaded: Loaded) -> int:
 
 def _run_logged(loaded: Loaded) -> int:
     token = install_token(loaded.paths.token_file)
-    keys_file = loaded.settings.server.api_key_file
-    keys = load_keys(loaded.paths.api_keys_file if keys_file is None else Path(keys_file))
+    keys = _api_keys(loaded)
     check_bind(loaded.settings.server, has_keys=bool(keys.keys))
     redactor = Redactor()
     redactor.register(token)
@@ -72,6 +71,14 @@ def _run_logged(loaded: Loaded) -> int:
     finally:
         log.close()
     return Exit.STOPPED
+
+
+def _api_keys(loaded: Loaded) -> ApiKeys:
+    """The keys of the file in the settings, which must be there, or of the user's own."""
+    named = loaded.settings.server.api_key_file
+    if named is None:
+        return load_keys(loaded.paths.api_keys_file)
+    return load_keys(Path(named), must_exist=True)
 
 
 def _who_runs(loaded: Loaded) -> str:
