@@ -1,6 +1,7 @@
 """Bounded reading of a hostile binary file, front to back. Knows nothing of GGUF's meaning."""
 
 import struct
+from collections.abc import Callable
 from typing import BinaryIO
 
 CHUNK_BYTES = 1024 * 1024
@@ -74,19 +75,38 @@ class Cursor:
 
     def skip_strings(self, count: int) -> None:
         """Move past `count` strings; most of a header's bytes are skipped here."""
-        unpack = _U64.unpack_from
-        while count:
-            window, at, end = self._window, self._at, len(self._window)
-            while count and at + 8 <= end:
-                after = at + 8 + unpack(window, at)[0]
-                if after > end:
-                    break
-                at = after
-                count -= 1
-            self._at = at
-            if count:
+        done = 0
+        while done < count:
+            done += self._walk(count - done, None)
+            if done < count:
                 self.string()
-                count -= 1
+                done += 1
+
+    def strings(self, count: int) -> list[bytes]:
+        """`count` strings."""
+        found: list[bytes] = []
+        while len(found) < count:
+            self._walk(count - len(found), found.append)
+            if len(found) < count:
+                found.append(self.string())
+        return found
+
+    def _walk(self, count: int, keep: Callable[[bytes], None] | None) -> int:
+        """Go over up to `count` strings that lie in the window as a whole; how many."""
+        window, at, end = self._window, self._at, len(self._window) - _U64.size
+        unpack = _U64.unpack_from
+        done = 0
+        while done < count and at <= end:
+            start = at + 8
+            after = start + unpack(window, at)[0]
+            if after > end + 8:
+                break
+            if keep is not None:
+                keep(window[start:after])
+            at = after
+            done += 1
+        self._at = at
+        return done
 
     def _claim(self, count: int) -> int:
         """Make `count` bytes available, move past them, and tell where they begin."""

@@ -6,6 +6,7 @@ trusted: the only exception is `GgufError`.
 """
 
 import struct
+from collections import Counter
 from collections.abc import Mapping
 from typing import BinaryIO, NamedTuple
 
@@ -15,6 +16,8 @@ from velocity_local.daemon.catalog.ggml_types import GGML_TYPES
 MAX_KEYS = 65_536
 MAX_TENSORS = 65_536
 MAX_ARRAY_ELEMENTS = 4_000_000
+MAX_VOCABULARY = 1_000_000
+TOKENS_KEY = "tokenizer.ggml.tokens"
 MAX_KEY_BYTES = 65_535
 MAX_NAME_BYTES = 63
 MAX_DIMENSIONS = 4
@@ -145,7 +148,10 @@ def _array(cursor: Cursor, key: str) -> Value | None:
     if kind == _STRING:
         if count * 8 > cursor.remaining:
             raise GgufError(offset, f"{count} strings do not fit into {cursor.remaining} bytes")
-        cursor.skip_strings(count)
+        if key == TOKENS_KEY:
+            _check_tokens(cursor, count, offset)
+        else:
+            cursor.skip_strings(count)
         return None
     if (layout := _NUMBERS.get(kind)) is None:
         raise GgufError(offset, f"array {key!r} has the unknown element type {kind}")
@@ -154,6 +160,16 @@ def _array(cursor: Cursor, key: str) -> Value | None:
         return None
     data = cursor.take(count * layout.size)
     return tuple(number for (number,) in layout.iter_unpack(data))
+
+
+def _check_tokens(cursor: Cursor, count: int, offset: int) -> None:
+    """Two tokens with one text end llama.cpp's process while it loads."""
+    if count > MAX_VOCABULARY:
+        raise GgufError(offset, f"a vocabulary of {count} tokens; at most {MAX_VOCABULARY}")
+    tokens = [token for token in cursor.strings(count) if token]
+    if len(set(tokens)) != len(tokens):
+        twice = next(token for token, times in Counter(tokens).items() if times > 1)
+        raise GgufError(offset, f"token {twice[:40]!r} is in the vocabulary twice")
 
 
 def _text(data: bytes, offset: int, what: str) -> str:

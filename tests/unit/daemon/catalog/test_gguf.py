@@ -40,6 +40,10 @@ def test_a_sound_file_is_read(version: int, alignment: int) -> None:
     assert header.data_offset % alignment == 0
 
 
+def test_empty_tokens_may_be_many() -> None:
+    assert read(gguf(LLAMA | {"tokenizer.ggml.tokens": ["", "a", ""]})).tensor_count == 3
+
+
 def test_facts_of_a_generating_model() -> None:
     assert facts(gguf()) == ModelFacts(
         architecture="llama",
@@ -146,6 +150,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
         raw(keys=1, body=string(b"a") + struct.pack("<IIQ", 9, 9, 1) + bytes(32)),
         "unknown element type",
     ),
+    "token twice": (gguf(LLAMA | {"tokenizer.ggml.tokens": ["a", "b", "a"]}), "b'a' is in the"),
     "alignment 0": (gguf(LLAMA | {"general.alignment": 0}), "power of two"),
     "alignment 3": (gguf(LLAMA | {"general.alignment": 3}), "power of two"),
     "alignment as text": (gguf(LLAMA | {"general.alignment": "32"}), "power of two"),
