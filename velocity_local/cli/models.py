@@ -106,7 +106,7 @@ def _loaded(model: ModelItem) -> dict[str, str]:
     return {
         "device": loaded.device,
         "engine": loaded.description,
-        "KV cache": f"{loaded.n_ctx} tokens, {size(loaded.n_ctx * loaded.kv_bytes_per_token)}",
+        "KV cache": f"{loaded.n_cells} tokens, {size(loaded.n_cells * loaded.kv_bytes_per_token)}",
         "threads": str(loaded.n_threads),
         "load time": milliseconds(loaded.load_ms),
         "memory": size(model.rss_bytes) if model.rss_bytes is not None else "",

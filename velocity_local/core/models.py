@@ -35,8 +35,8 @@ class ModelEntry(msgspec.Struct, frozen=True, omit_defaults=True):
 class LoadOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     """How a model is loaded; None means the engine decides.
 
-    `n_ctx` is the number of KV cells shared by all sequences, and with it the longest context
-    of any one sequence (never more than the model was trained for).
+    `n_ctx` is the number of KV cells shared by all sequences; one sequence may use as many, but
+    never more than the model was trained for.
     """
 
     n_ctx: int | None = None
@@ -51,10 +51,15 @@ class LoadOptions(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class LoadedModel(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the engine found once the model was loaded."""
+    """What the engine found once the model was loaded.
+
+    `n_cells` is the size of the KV cache in tokens, shared by all sequences; one of them may use
+    `n_ctx` at most.
+    """
 
     n_vocab: int
     n_ctx: int
+    n_cells: int
     n_ctx_train: int
     n_embd: int
     n_seq_max: int

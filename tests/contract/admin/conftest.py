@@ -22,7 +22,7 @@ from velocity_local.daemon.telemetry.nvidia import Found
 from velocity_local.daemon.telemetry.sampler import Sampler
 
 LOADED = LoadedModel(
-    n_vocab=512, n_ctx=2048, n_ctx_train=2048, n_embd=64, n_seq_max=4, n_threads=2,
+    n_vocab=512, n_ctx=2048, n_cells=2048, n_ctx_train=2048, n_embd=64, n_seq_max=4, n_threads=2,
     can_generate=True, can_embed=False, has_chat_template=True, pooling="none", device="CPU",
     description="tiny", load_ms=5.0, memory_bytes=4096, kv_bytes_per_token=64,
 )  # fmt: skip

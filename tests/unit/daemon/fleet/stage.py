@@ -45,6 +45,7 @@ PLENTY = 64 * 1024 * MIB
 LOADED = LoadedModel(
     n_vocab=10,
     n_ctx=100,
+    n_cells=100,
     n_ctx_train=100,
     n_embd=4,
     n_seq_max=8,

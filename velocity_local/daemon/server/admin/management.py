@@ -140,7 +140,7 @@ def _worker_item(status: ModelStatus) -> WorkerItem:
         waiting=status.waiting,
         pending=status.pending,
         used_cells=status.used_cells,
-        cells=0 if status.loaded is None else status.loaded.n_ctx,
+        cells=0 if status.loaded is None else status.loaded.n_cells,
         step_ms=status.step_ms,
         rss_bytes=status.rss_bytes,
         load_ms=status.load_ms,

@@ -182,6 +182,7 @@ def _loaded(
     return LoadedModel(
         n_vocab=capabilities.n_vocab,
         n_ctx=capabilities.n_ctx,
+        n_cells=capabilities.n_cells,
         n_ctx_train=capabilities.n_ctx,
         n_embd=script.n_embd,
         n_seq_max=capabilities.n_seq_max,

@@ -224,6 +224,7 @@ class LlamaCppBackend:
         return LoadedModel(
             n_vocab=capabilities.n_vocab,
             n_ctx=capabilities.n_ctx,
+            n_cells=capabilities.n_cells,
             n_ctx_train=self._facts.n_ctx_train,
             n_embd=self._facts.n_embd,
             n_seq_max=capabilities.n_seq_max,
