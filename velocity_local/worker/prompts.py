@@ -27,7 +27,7 @@ class Prompts:
     def __init__(self, tokenizer: Tokenizer, host: RenderHost) -> None:
         self._tokenizer = tokenizer
         self._host = host
-        self._has_template = tokenizer.chat_template is not None
+        self._has_template = bool(tokenizer.chat_template)
         self._template = tokenizer.chat_template or CHATML
         self.dialect = dialect_of(self._template)
         host.use(self._template, tokenizer.special_tokens)

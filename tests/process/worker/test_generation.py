@@ -99,7 +99,7 @@ TOOLED = Script(
     reply=Fixed(
         '<think>hm</think>Sure.<tool_call>{"name": "add", "arguments": {"a": 1}}</tool_call>'
     ),
-    chat_template="{# tools: <tool_call> #}{{ messages[-1].content }}",
+    chat_template="{# tools: <tool_call> with arguments #}{{ messages[-1].content }}",
 )
 
 

@@ -147,6 +147,14 @@ def test_every_well_formed_call_is_read_back(arguments: dict[str, object], name:
     assert (text, read_name, json.loads(read_arguments)) == ("", name, arguments)
 
 
-def test_the_template_tells_the_dialect() -> None:
-    assert dialect_of("... <tool_call> ...") is hermes
-    assert dialect_of("[TOOL_CALLS]") is None
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ('<tool_call>{"name": ..., "arguments": ...}</tool_call>', hermes),
+        ("<tool_call>name <arg_key>arguments</arg_key></tool_call>", None),
+        ("<tool_call><function=name>arguments</function></tool_call>", None),
+        ("[TOOL_CALLS] arguments", None),
+    ],
+)
+def test_the_template_tells_the_dialect(template: str, expected: object) -> None:
+    assert dialect_of(template) is expected

@@ -24,8 +24,13 @@ _HEAD = re.compile(
 )
 
 
+# Other dialects use the same tag around something that is not JSON.
+_FOREIGN = ("<function=", "<arg_key>")
+
+
 def recognises(template: str) -> bool:
-    return OPEN in template
+    is_foreign = any(mark in template for mark in _FOREIGN)
+    return OPEN in template and "arguments" in template and not is_foreign
 
 
 class Parser:
