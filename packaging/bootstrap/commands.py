@@ -72,7 +72,9 @@ def check(checkout: Checkout, rest: list[str]) -> int:
 
 def bench(checkout: Checkout, rest: list[str]) -> int:
     prepare(checkout, os.environ, dev=True)
-    return subprocess.call([str(checkout.python), "-m", "benchmarks.compare", *rest], cwd=checkout.root)
+    return subprocess.call(
+        [str(checkout.python), "-m", "benchmarks.compare", *rest], cwd=checkout.root
+    )
 
 
 def docs(checkout: Checkout, _: list[str]) -> int:

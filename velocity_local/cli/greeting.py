@@ -16,7 +16,7 @@ def greeting(base_url: str, model: str, *, windows: bool = os.name == "nt") -> l
         "curl:",
         f"  {_curl(api, model, windows=windows)}",
         "",
-        "openai client:",
+        "openai client (pip install openai):",
         f"  {_python(api, model, windows=windows)}",
     ]
 
