@@ -85,3 +85,12 @@ def test_cells_may_outnumber_the_context_of_one_sequence(open_backend: Open) -> 
 def test_every_cache_type_loads(kv_type: str, open_backend: Open) -> None:
     wide_enough = msgspec.structs.replace(OPTIONS, kv_type=kv_type)
     assert open_backend("demo", wide_enough).loaded.kv_bytes_per_token > 0
+
+
+@pytest.mark.parametrize(("name", "n_seq_max"), [("llama", 256), ("mamba", 8)])
+def test_no_more_sequences_than_the_library_or_the_memory_takes(
+    name: str, n_seq_max: int, open_backend: Open
+) -> None:
+    many = msgspec.structs.replace(OPTIONS, n_seq_max=1000)
+    backend = open_backend(name, many)
+    assert backend.capabilities.n_seq_max == backend.loaded.n_seq_max == n_seq_max

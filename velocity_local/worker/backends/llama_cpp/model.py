@@ -31,6 +31,10 @@ DEFAULT_CELLS = 8192
 # ggml-cpu.c: GGML_FA_TILE_Q, the rows that CPU flash attention takes at a time
 PREFILL_TILE = 64
 TINY_PARAMETERS = 32_000_000
+# llama.cpp's LLAMA_MAX_SEQ
+MAX_SEQUENCES = 256
+# Recurrent models hold a whole state for each sequence, used or not: up to some 100 MB
+MAX_RECURRENT_SEQUENCES = 8
 # Chains over a whole vocabulary take a millisecond or more each: worth a second thread
 MIN_HEAVY_ROWS = 2
 _POOLED: tuple[Pooling, ...] = ("mean", "cls", "last")
@@ -248,19 +252,21 @@ def _is_heavy(row: SampleRow) -> bool:
 
 def _context_options(facts: native.ModelFacts, options: LoadOptions) -> native.ContextOptions:
     n_cells = options.n_ctx or DEFAULT_CELLS
-    n_batch = max(min(options.n_batch, n_cells), options.n_seq_max, PREFILL_TILE)
+    has_states = facts.is_recurrent or facts.is_hybrid
+    n_seq_max = min(options.n_seq_max, MAX_RECURRENT_SEQUENCES if has_states else MAX_SEQUENCES)
+    n_batch = max(min(options.n_batch, n_cells), n_seq_max, PREFILL_TILE)
     return native.ContextOptions(
         n_cells=n_cells,
         n_batch=n_batch,
-        n_seq_max=options.n_seq_max,
-        n_outputs=options.n_seq_max,
+        n_seq_max=n_seq_max,
+        n_outputs=n_seq_max,
         n_threads=options.n_threads or _threads_for(facts),
         kv_type=options.kv_type,
         flash_attention=options.flash_attention,
         embeddings=False,
         # Windows for so many sequences add up to a whole cache: then take it whole, which
         # costs nothing more and can be cut and copied freely.
-        swa_full=facts.n_swa * options.n_seq_max + n_batch >= n_cells,
+        swa_full=facts.n_swa * n_seq_max + n_batch >= n_cells,
     )
 
 

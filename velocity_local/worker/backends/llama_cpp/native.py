@@ -6,6 +6,7 @@ call, with the library's own last words where it has any. Nothing here prints: s
 """
 
 import ctypes
+import os
 import sys
 from functools import cache
 from typing import Any, NamedTuple
@@ -73,7 +74,7 @@ def open_model(path: str, *, n_gpu_layers: int | None) -> int:
     params = lib.llama_model_default_params()
     if n_gpu_layers is not None:
         params.n_gpu_layers = n_gpu_layers
-    model = lib.llama_model_load_from_file(path.encode(), params)
+    model = lib.llama_model_load_from_file(os.fsencode(path), params)
     if not model:
         raise BackendError(f"cannot load {path}: {log.last_errors()}")
     return int(model)

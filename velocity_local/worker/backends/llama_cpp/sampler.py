@@ -49,7 +49,9 @@ class SamplerFactory:
         seed = _native_seed(params.seed)
         head, memory = self._head(params)
         if params.mirostat:
-            sampler: NativeSampler = NativeSampler(head, [*self._mirostat(params, seed)], draws=1)
+            sampler: NativeSampler = NativeSampler(
+                head, [*self._mirostat(params, seed)], draws=True
+            )
         elif params.temperature == 0:
             sampler = GreedySampler(head, n_vocab=self._n_vocab)
         elif params.xtc_probability > 0 and params.xtc_threshold <= 0.5:
@@ -63,7 +65,7 @@ class SamplerFactory:
             )
         else:
             tail = [*_filters(params), *_temperature(params), chains.distribution(seed)]
-            sampler = NativeSampler(head, tail, draws=1)
+            sampler = NativeSampler(head, tail, draws=True)
         cuts_early = params.top_k > 0 and params.mirostat == 0 and memory == 0
         sampler.is_heavy = not cuts_early and not sampler.is_bare
         for token in prompt[len(prompt) - min(memory, len(prompt)) :]:
@@ -136,7 +138,7 @@ class SamplerFactory:
 
 
 class NativeSampler:
-    """A whole chain in the library, ending in a sampler that draws `draws` times per token.
+    """A whole chain in the library, ending in a sampler that `draws` once per token, or never.
 
     It is heavy unless something early in the chain cuts the vocabulary down.
     """
@@ -150,6 +152,7 @@ class NativeSampler:
         self._chain = chains.Chain([*head, *tail])
         self._last = tail[-1]
         self._draws = draws
+        self._dummy: chains.Candidates | None = None
 
     def sample(self, context: int, row: int) -> int:
         """Sample from a row that has logits, and accept."""
@@ -161,8 +164,9 @@ class NativeSampler:
 
     def accept(self, token: int) -> None:
         self._chain.accept(token)
-        for _ in range(self._draws):
-            chains.apply_sampler(self._last, chains.Candidates(2))
+        if self._draws:
+            self._dummy = self._dummy or chains.Candidates(2)
+            chains.apply_sampler(self._last, self._dummy)
 
     def close(self) -> None:
         self._chain.free()
@@ -172,7 +176,7 @@ class GreedySampler(NativeSampler):
     """The most likely token. With nothing to change the logits, numpy finds it sooner."""
 
     def __init__(self, head: Sequence[SamplerHandle], *, n_vocab: int) -> None:
-        super().__init__(head, [chains.greedy()], draws=0)
+        super().__init__(head, [chains.greedy()], draws=False)
         self.is_bare = not head
         self._n_vocab = n_vocab
 
@@ -195,7 +199,7 @@ class XtcSampler(NativeSampler):
         seed: int,
         n_vocab: int,
     ) -> None:
-        super().__init__(tail[:-1], tail[-1:], draws=1)
+        super().__init__(tail[:-1], tail[-1:], draws=True)
         self._before = chains.Chain(head)
         self._xtc = chains.Chain([middle])
         self._probability = probability
