@@ -113,11 +113,11 @@ def cache_of(build: Build, environ: Mapping[str, str]) -> Path:
 
 def make_wheel(checkout: Checkout, build: Build, environ: Mapping[str, str], log: Path) -> None:
     """Compile. An interrupted build goes on where it stopped, since its folder is kept."""
-    work = checkout.venv / "engine-build" / build.key
+    work = checkout.venv / "engine-build" / build.key[:8]
     source = _unpack(_download(checkout, build, work, environ, log), work)
     guess_s = _GUESS_S / (os.cpu_count() or 1)
     command = [str(checkout.python), "-m", "pip", "wheel", "--no-deps", "--no-index", "-v"]
-    command += ["--no-build-isolation", "-C", f"build-dir={work / 'objects'}"]
+    command += ["--no-build-isolation", "-C", f"build-dir={work / 'obj'}"]
     finished = work / "wheel"
     shutil.rmtree(finished, ignore_errors=True)
     run_logged(
@@ -153,8 +153,8 @@ def _download(
 
 
 def _unpack(archive: Path, work: Path) -> Path:
-    source = work / "source"
-    done = work / "source.complete"
+    source = work / "src"
+    done = work / "src.complete"
     if not done.exists():
         shutil.rmtree(source, ignore_errors=True)
         with tarfile.open(archive) as tar:

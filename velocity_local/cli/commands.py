@@ -52,6 +52,8 @@ def _option(*names: str, help: str, metavar: str | None = None, **more: object) 
     return Argument(names, help, metavar, **more)  # type: ignore[arg-type] # each field by its name
 
 
+QUIET = _option("-q", "--quiet", help="print data and errors only")
+"""Every command takes it."""
 JSON = _option("--json", help="print one JSON document with a versioned shape")
 HOST = _option("--host", help="address of a daemon elsewhere, or VELOCITY_HOST", metavar="URL")
 _MODEL = Argument(("model",), "model id, as `list` shows it", completes="models")
@@ -184,7 +186,7 @@ COMMANDS: tuple[Command, ...] = (
             _MODEL,
             Argument(("prompt",), "the prompt; piped input is added below it", is_optional=True),
             *_SAMPLING,
-            _option("--verbose", help="then tell tokens and timings"),
+            _option("-v", "--verbose", help="then tell tokens and timings"),
             HOST,
             JSON,
         ),
@@ -200,7 +202,7 @@ COMMANDS: tuple[Command, ...] = (
                 ("model",), "model id; the first loaded one", is_optional=True, completes="models"
             ),
             *_SAMPLING,
-            _option("--verbose", help="tell tokens and timings after each answer"),
+            _option("-v", "--verbose", help="tell tokens and timings after each answer"),
             HOST,
         ),
         details="Ctrl-C stops the answer, Ctrl-D leaves; /help lists what else can be typed.",

@@ -6,7 +6,7 @@ Model ids are asked of the daemon when Tab is pressed, with `list --ids`.
 from collections.abc import Callable
 
 from velocity_local.cli.call import Call
-from velocity_local.cli.commands import COMMANDS, Argument, Command, families
+from velocity_local.cli.commands import COMMANDS, QUIET, Argument, Command, families
 from velocity_local.cli.exits import Exit
 from velocity_local.cli.parser import PROGRAM
 from velocity_local.config import keys
@@ -73,7 +73,7 @@ def _fish_command(command: Command) -> list[str]:
     if second:
         lines.append(_fish(seen, f"-a {second} -d '{_quoted(command.summary)}'"))
         seen = f"{seen}; and __fish_seen_subcommand_from {second}"
-    for argument in command.arguments:
+    for argument in (*command.arguments, QUIET):
         if argument.is_option:
             flags = " ".join(
                 f"-l {name[2:]}" if name.startswith("--") else f"-s {name[1:]}"
@@ -101,7 +101,7 @@ def _first_words() -> list[str]:
 
 
 def _words(command: Command) -> list[str]:
-    found = ["--help"]
+    found = ["--help", *QUIET.names]
     for argument in command.arguments:
         found += argument.names if argument.is_option else ()
         found += _values(argument)

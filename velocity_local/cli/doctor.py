@@ -34,7 +34,7 @@ class DaemonState(msgspec.Struct, frozen=True):
 def doctor(call: Call) -> int:
     """Look, then advise. What cannot be looked at is told, and does not end the command."""
     found = machine.look(call.environ)
-    build = machine.engine_build(Path(sys.prefix))
+    build = _impersonal(machine.engine_build(Path(sys.prefix)))
     settings, config_problem = _settings(call)
     findings = Findings(found, build, settings.engine, machine.instruction_flags())
     advice = advise(findings)
@@ -48,6 +48,14 @@ def doctor(call: Call) -> int:
     else:
         _print(call, findings, daemon, advice)
     return Exit.OK
+
+
+def _impersonal(build: EngineBuild | None) -> EngineBuild | None:
+    """Options may name the user's own folders."""
+    if build is None:
+        return None
+    arguments = build.cmake_args.replace(str(Path.home()), "~")
+    return msgspec.structs.replace(build, cmake_args=arguments)
 
 
 def _settings(call: Call) -> tuple[Settings, bool]:

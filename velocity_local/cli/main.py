@@ -58,6 +58,7 @@ def explain(error: Exception) -> CliError:
 
 def _dispatch(arguments: Sequence[str], environ: Mapping[str, str], out: Output) -> int:
     command, given = parse(arguments)
+    out.is_quiet = given.quiet
     module, _, function = command.target.partition(":")
     verb: Verb = getattr(importlib.import_module(module), function)
     return verb(Call(given, environ, out))

@@ -22,6 +22,7 @@ class Output:
         self._colour_out = colour and self.out_is_terminal
         self._colour_err = colour and self.err_is_terminal
         self._moving = False
+        self.is_quiet = False
 
     def line(self, text: str = "") -> None:
         """A line of data."""
@@ -62,8 +63,10 @@ class Output:
             self._out.flush()
 
     def note(self, text: str) -> None:
-        """Something to know that is not the data."""
+        """Something to know that is not the data; left out when asked to be quiet."""
         self.end_progress()
+        if self.is_quiet:
+            return
         print(text, file=self._err, flush=True)
 
     def error(self, message: str, next_step: str = "") -> None:
@@ -76,7 +79,7 @@ class Output:
 
     def progress(self, text: str) -> None:
         """Replace the moving line on a terminal; elsewhere nothing moves."""
-        if self.err_is_terminal:
+        if self.err_is_terminal and not self.is_quiet:
             self._err.write(f"{_ERASE_LINE}{text}")
             self._err.flush()
             self._moving = True

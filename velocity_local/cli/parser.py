@@ -5,7 +5,7 @@ import difflib
 from collections.abc import Sequence
 from typing import NoReturn
 
-from velocity_local.cli.commands import COMMANDS, GROUPS, Argument, Command, families
+from velocity_local.cli.commands import COMMANDS, GROUPS, QUIET, Argument, Command, families
 from velocity_local.cli.exits import CliError, Exit
 
 PROGRAM = "velocity-local"
@@ -60,7 +60,7 @@ def build(command: Command) -> argparse.ArgumentParser:
         epilog=command.details or None,
         allow_abbrev=False,
     )
-    for argument in command.arguments:
+    for argument in (*command.arguments, QUIET):
         _add(parser, argument)
     return parser
 

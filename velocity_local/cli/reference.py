@@ -11,7 +11,7 @@ Made by `make docs` from the table in `velocity_local/cli/commands.py`.
 Data goes to standard output, everything else to standard error. `--json` prints one document whose
 `schema` field names its shape and version. Colour and moving lines appear only on a terminal, and
 not when `NO_COLOR` is set. `--host URL` or `VELOCITY_HOST` speaks to a daemon elsewhere, with
-`VELOCITY_API_KEY` as the key.
+`VELOCITY_API_KEY` as the key. `--quiet` leaves notes and progress out. Every command has `--help`.
 
 | exit status | meaning |
 |---|---|
