@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from velocity_local.core.clock import ManualClock
+from velocity_local.core.errors import ErrorInfo
 from velocity_local.core.models import LoadOptions
 from velocity_local.core.sampling import SamplingParams
 from velocity_local.worker.backends.fake.model import FakeBackend
@@ -20,6 +21,8 @@ from velocity_local.worker.engine.sequence import (
 )
 
 PLAIN = SamplingParams()
+ENDLESS = Script(reply=Babble(mean_tokens=10**9))
+A, B, C = SequenceKey(1, 0), SequenceKey(2, 0), SequenceKey(3, 0)
 
 
 class RecordingBackend(FakeBackend):
@@ -128,3 +131,19 @@ def alone(spec: SequenceSpec, script: Script | None = None, *, n_ctx: int = 512)
     driver.submit(spec)
     driver.run()
     return driver.tokens(spec.key)
+
+
+def kinds(driver: Driver, key: SequenceKey) -> list[type]:
+    return [type(event) for event in driver.events[key]]
+
+
+def broken(driver: Driver, key: SequenceKey) -> ErrorInfo:
+    end = driver.end(key)
+    assert isinstance(end, Broken)
+    return end.error
+
+
+def ended(driver: Driver, key: SequenceKey) -> Ended:
+    end = driver.end(key)
+    assert isinstance(end, Ended)
+    return end
