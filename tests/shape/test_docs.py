@@ -13,7 +13,7 @@ from velocity_local.cli.parser import HelpRequested, parse
 from velocity_local.config import keys
 
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-COMMAND = re.compile(r"^\s*(?:\$ )?(?:[^|#]*\| )?velocity-local ([a-z].*)$", re.MULTILINE)
+COMMAND = re.compile(r"^\s*(?:\$ )?(?:[^|#\n]*\| )?velocity-local ([a-z].*)$", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
 SETTING = re.compile(rf"`((?:{'|'.join(keys.SECTIONS)})\.[a-z_]+)`")
 NAMED = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
