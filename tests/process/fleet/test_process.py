@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.process.fleet.yard import is_alive, until
+from velocity_local.daemon.fleet.exits import Exit
 from velocity_local.daemon.fleet.process import Stop, WorkerProcess
 from velocity_local.daemon.fleet.worker_log import WorkerLog
 from velocity_local.wire.ipc.codec import MAX_FRAME_BYTES
@@ -45,8 +46,8 @@ class Witness:
     def on_garbage(self, worker_id: int, reason: str) -> None:
         self.garbage.append(reason)
 
-    def on_exit(self, worker_id: int, description: str) -> None:
-        self.exits.append(description)
+    def on_exit(self, worker_id: int, end: Exit) -> None:
+        self.exits.append(end.description)
 
 
 class Case:

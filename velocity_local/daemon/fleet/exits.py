@@ -1,7 +1,11 @@
-"""How a process ended, in words."""
+"""How a process ended: in words, and whether it did so of its own accord."""
 
 import signal
+import sys
+from typing import NamedTuple
 
+# SIGINT, SIGKILL, SIGTERM; on Windows the codes that `TerminateProcess` is usually given.
+_FROM_OUTSIDE = {1, 15} if sys.platform == "win32" else {-2, -9, -15}
 _WINDOWS_FAULTS = {
     0xC0000005: "access violation",
     0xC000001D: "illegal instruction",
@@ -19,10 +23,21 @@ _HINTS = {
 }
 
 
-def describe_exit(code: int | None, last_words: str = "") -> str:
-    """One line: signal or exit code, what it usually means, and the last line of the log."""
+class Exit(NamedTuple):
+    """`is_from_outside`: somebody ended it, be it the system for want of memory. Nothing that a
+    process does by itself ends it like that.
+    """
+
+    description: str
+    is_from_outside: bool = False
+
+
+def read_exit(code: int | None, last_words: str = "") -> Exit:
+    """Signal or exit code, what it usually means, and the last line of the log if it may tell."""
+    if code in _FROM_OUTSIDE:
+        return Exit(_cause(code), is_from_outside=True)
     said = f"; it said last: {last_words[:300]}" if last_words else ""
-    return _cause(code) + said
+    return Exit(_cause(code) + said)
 
 
 def _cause(code: int | None) -> str:

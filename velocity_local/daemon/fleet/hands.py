@@ -9,6 +9,7 @@ import psutil
 
 from velocity_local.config.logfile import worker_log
 from velocity_local.daemon.fleet.effects import Timer
+from velocity_local.daemon.fleet.exits import Exit
 from velocity_local.daemon.fleet.process import Listener, Stop, WorkerProcess
 from velocity_local.daemon.fleet.worker_log import WorkerLog
 from velocity_local.wire.ipc.messages import AnyReport, Command
@@ -90,9 +91,9 @@ class Hands:
     def on_garbage(self, worker_id: int, reason: str) -> None:
         self._told.on_garbage(worker_id, reason)
 
-    def on_exit(self, worker_id: int, description: str) -> None:
+    def on_exit(self, worker_id: int, end: Exit) -> None:
         del self._processes[worker_id]
-        self._told.on_exit(worker_id, description)
+        self._told.on_exit(worker_id, end)
         if not self._processes:
             self._all_gone.set()
 

@@ -13,6 +13,7 @@ from velocity_local.core.errors import ErrorInfo
 from velocity_local.core.models import LoadOptions, ModelEntry
 from velocity_local.daemon.fleet import failures
 from velocity_local.daemon.fleet.effects import Effects, Timer, TimerKind
+from velocity_local.daemon.fleet.exits import Exit
 from velocity_local.daemon.fleet.house import House, State
 from velocity_local.daemon.fleet.minder import Minder
 from velocity_local.daemon.fleet.planner import Resident
@@ -204,7 +205,7 @@ class Keeper:
         assert self._worker is not None
         self._worker.condemn(f"it sent garbage: {reason}", how=Stop.KILL)
 
-    def on_exit(self, description: str) -> None:
+    def on_exit(self, end: Exit) -> None:
         worker, self._worker = self._worker, None
         assert worker is not None
         worker.on_exit()
@@ -212,7 +213,7 @@ class Keeper:
         if worker.is_dismissed:
             self._on_gone()
         else:
-            self._on_death(worker.fault or description)
+            self._on_death(end if worker.fault is None else Exit(worker.fault))
 
     def on_timer(self, timer: Timer) -> None:
         match timer.kind:
@@ -354,11 +355,11 @@ class Keeper:
             self._want()
         self._house.on_room_changed()
 
-    def _on_death(self, reason: str) -> None:
-        now_s = self._clock.monotonic_s()
+    def _on_death(self, end: Exit) -> None:
+        now_s, reason = self._clock.monotonic_s(), end.description
         self._last_error = reason
         self._resume_count += self._roster.sent_count
-        was_useful = self._roster.take_back(now_s, reason)
+        was_useful = self._roster.take_back(now_s, end)
         if self._state is State.UNLOADING:
             self._roster.fail_all(failures.unloaded(self.entry.id))
             self._on_gone()

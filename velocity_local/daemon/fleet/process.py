@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from velocity_local.daemon.fleet.exits import describe_exit
+from velocity_local.daemon.fleet.exits import Exit, read_exit
 from velocity_local.daemon.fleet.worker_log import WorkerLog
 from velocity_local.wire.ipc.codec import FrameError, FrameSplitter, decode_report, encode
 from velocity_local.wire.ipc.messages import AnyReport, Command
@@ -42,7 +42,7 @@ class Listener(Protocol):
         """What it sent is no report; nothing further of it will be."""
         ...
 
-    def on_exit(self, worker_id: int, description: str) -> None:
+    def on_exit(self, worker_id: int, end: Exit) -> None:
         """It is gone, or never came to be. Called once, after its last report."""
         ...
 
@@ -77,7 +77,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
                 **_isolation(),
             )
         except OSError as error:
-            self._end(f"its process could not be started: {error.strerror or error}")
+            self._end(Exit(f"its process could not be started: {error.strerror or error}"))
 
     def send(self, command: Command) -> None:
         """Hand over a command; the pipe takes it when it can. Nothing happens once it is gone."""
@@ -140,16 +140,16 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         self._listener.on_garbage(self._worker_id, reason)
 
     def _end_by_exit(self) -> None:
-        self._end(describe_exit(self._returncode(), self._log.last_words()))
+        self._end(read_exit(self._returncode(), self._log.last_words()))
 
-    def _end(self, description: str) -> None:
+    def _end(self, end: Exit) -> None:
         if self._is_gone:
             return
         self._is_gone = True
-        self._log.note(description)
+        self._log.note(end.description)
         if self._transport is not None:
             self._transport.close()
-        self._listener.on_exit(self._worker_id, description)
+        self._listener.on_exit(self._worker_id, end)
 
     def _returncode(self) -> int | None:
         return None if self._transport is None else self._transport.get_returncode()

@@ -1,17 +1,22 @@
 """Finds the request that kills workers, and spares those that merely ran beside it.
 
-Every request a dying worker held gets a strike, unless it had moved on since its last one: who
-kills by its content does so at the same place again. After the first death all go on together,
-since most deaths are nobody's fault. From two strikes on, requests are tried one at a time: each
-gets the next worker to itself until it has moved past the place, or is over. The one that is
-alone when a worker dies again is refused, and so is its content for a while.
+Every request that a dying worker held gets strikes, unless it had moved on since its last ones:
+what kills by its content does so at the same place again. After the first death all go on
+together, since most deaths are nobody's fault. Suspects are then tried one at a time: each gets
+the next worker to itself until it has moved past the place, or is over. The one that is alone
+when a worker dies once more is refused, and so is its content for a while.
+
+A process that is ended from outside was hardly ended by a prompt, so that counts half: with a
+worker to itself, two crashes or four such ends are the end of a request.
 """
 
 from collections.abc import Iterable, Sequence
 
 from velocity_local.daemon.fleet.tickets import Ticket, WaitForLoad
 
-SUSPECT_STRIKES = 2
+CRASH_STRIKES, OUTSIDE_STRIKES = 2, 1
+SUSPECT_STRIKES = 4
+GUILTY_STRIKES = 6
 # Deltas that were lost with the worker may hold a few tokens.
 MOVED_ON_TOKENS = 4
 MAX_REMEMBERED = 1024
@@ -25,17 +30,22 @@ class Quarantine:
         self._on_trial: Ticket | None = None
         self._refused: dict[bytes, float] = {}
 
-    def convict(self, held: Sequence[Ticket], now_s: float) -> Ticket | None:
+    def convict(
+        self, held: Sequence[Ticket], now_s: float, *, is_from_outside: bool
+    ) -> Ticket | None:
         """A worker died holding these: the one that is to blame, if that is clear by now."""
-        suspect, self._on_trial = self._on_trial, None
-        if suspect is None:
-            for ticket in held:
-                ticket.strikes = 1 if ticket.fresh_tokens >= MOVED_ON_TOKENS else ticket.strikes + 1
-            if len(held) == 1 and held[0].strikes >= SUSPECT_STRIKES:
-                suspect = held[0]
-        if suspect is not None:
-            self._remember(suspect.content_key(), now_s)
-        return suspect
+        strikes = OUTSIDE_STRIKES if is_from_outside else CRASH_STRIKES
+        on_trial, self._on_trial = self._on_trial, None
+        accused = held if on_trial is None else [on_trial]
+        for ticket in accused:
+            has_moved_on = ticket.fresh_tokens >= MOVED_ON_TOKENS
+            ticket.strikes = strikes if has_moved_on else ticket.strikes + strikes
+        is_alone = on_trial is None and len(held) == 1
+        enough = SUSPECT_STRIKES if is_alone else GUILTY_STRIKES
+        if len(accused) != 1 or accused[0].strikes < enough:
+            return None
+        self._remember(accused[0].content_key(), now_s)
+        return accused[0]
 
     def next_to_send(self, unsent: Iterable[Ticket]) -> list[Ticket]:
         """Those that may go to the worker now, in order."""

@@ -15,6 +15,7 @@ from velocity_local.core.requests import (
     TokenizeRequest,
 )
 from velocity_local.daemon.fleet.effects import Answer
+from velocity_local.daemon.fleet.exits import Exit
 from velocity_local.daemon.fleet.failures import poisonous
 from velocity_local.daemon.fleet.quarantine import MOVED_ON_TOKENS, Quarantine
 from velocity_local.daemon.fleet.tickets import Ticket, WaitForLoad
@@ -123,7 +124,7 @@ class Roster:
             self.remove(ticket)
             ticket.sink.answer(loaded)
 
-    def take_back(self, now_s: float, reason: str) -> bool:
+    def take_back(self, now_s: float, end: Exit) -> bool:
         """The worker died: take back what it held, and refuse the one that killed it.
 
         True if the worker had been of use: some request came further with it, or was answered.
@@ -131,10 +132,13 @@ class Roster:
         held = list(self._all(lambda ticket: ticket.is_sent))
         for ticket in held:
             ticket.mark_unsent()
-        guilty = self._quarantine.convict(held, now_s)
+        was_useful = self._was_useful or (
+            end.is_from_outside and any(ticket.fresh_tokens for ticket in held)
+        )
+        self._was_useful = False
+        guilty = self._quarantine.convict(held, now_s, is_from_outside=end.is_from_outside)
         if guilty is not None:
-            self.fail(guilty, poisonous(reason))
-        was_useful, self._was_useful = self._was_useful, False
+            self.fail(guilty, poisonous(end.description))
         return was_useful
 
     def fail(self, ticket: Ticket, error: ErrorInfo) -> None:

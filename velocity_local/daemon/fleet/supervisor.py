@@ -11,6 +11,7 @@ from velocity_local.core.clock import Clock
 from velocity_local.core.errors import CapacityError, ErrorInfo, OutOfMemory
 from velocity_local.core.models import LoadOptions, ModelEntry
 from velocity_local.daemon.fleet.effects import Effects, Sink, Timer
+from velocity_local.daemon.fleet.exits import Exit
 from velocity_local.daemon.fleet.house import State
 from velocity_local.daemon.fleet.keeper import Keeper
 from velocity_local.daemon.fleet.ledger import Ledger
@@ -118,8 +119,8 @@ class Supervisor:
     def on_garbage(self, worker_id: int, reason: str) -> None:
         self._by_worker[worker_id].on_garbage(reason)
 
-    def on_exit(self, worker_id: int, description: str) -> None:
-        self._by_worker.pop(worker_id).on_exit(description)
+    def on_exit(self, worker_id: int, end: Exit) -> None:
+        self._by_worker.pop(worker_id).on_exit(end)
         self._pump()
 
     def on_timer(self, timer: Timer) -> None:

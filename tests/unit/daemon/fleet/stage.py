@@ -22,6 +22,7 @@ from velocity_local.core.events import (
 from velocity_local.core.models import LoadedModel, LoadOptions, ModelEntry
 from velocity_local.core.requests import GenerationRequest, TextPrompt
 from velocity_local.daemon.fleet.effects import Answer, Timer, TimerKind
+from velocity_local.daemon.fleet.exits import Exit
 from velocity_local.daemon.fleet.process import Stop
 from velocity_local.daemon.fleet.status import ModelStatus
 from velocity_local.daemon.fleet.supervisor import Supervisor
@@ -210,8 +211,10 @@ class Stage:
     def step(self, *events: tuple[str, Event], load: EngineLoad = IDLE) -> None:
         self.report(Step(tuple((self.callers[name].handle, event) for name, event in events), load))
 
-    def die(self, reason: str = "SIGKILL", *, worker: int | None = None) -> None:
-        self.supervisor.on_exit(self.worker if worker is None else worker, reason)
+    def die(self, reason: str = "SIGABRT", *, worker: int | None = None) -> None:
+        """The worker ends; by its own fault, unless the reason is SIGKILL."""
+        end = Exit(reason, is_from_outside=reason == "SIGKILL")
+        self.supervisor.on_exit(self.worker if worker is None else worker, end)
 
     def fire(self, kind: TimerKind) -> float:
         """Let the time pass until the timer of that kind goes off; its delay."""

@@ -13,7 +13,7 @@ from velocity_local.core.events import Delta, Event, Finished, Started, ToolCall
 from velocity_local.core.events import EngineTimings as Timings
 from velocity_local.core.models import LoadOptions
 from velocity_local.daemon.fleet.environment import worker_environment
-from velocity_local.daemon.fleet.exits import describe_exit
+from velocity_local.daemon.fleet.exits import read_exit
 from velocity_local.daemon.fleet.ledger import OVERHEAD_BYTES, Ledger, estimate_bytes
 from velocity_local.daemon.fleet.stream import joined
 from velocity_local.daemon.fleet.worker_log import KEPT_LINES, WorkerLog
@@ -33,11 +33,13 @@ from velocity_local.daemon.fleet.worker_log import KEPT_LINES, WorkerLog
     ],
 )
 def test_exits_are_described(code: int | None, expected: str) -> None:
-    assert expected in describe_exit(code)
+    assert expected in read_exit(code).description
 
 
 def test_the_last_words_are_told() -> None:
-    assert describe_exit(-6, "GGML_ASSERT(x) failed").endswith("last: GGML_ASSERT(x) failed")
+    assert read_exit(-6, "GGML_ASSERT(x) failed").description.endswith(
+        "it said last: GGML_ASSERT(x) failed"
+    )
 
 
 def test_a_worker_sees_only_what_it_needs() -> None:

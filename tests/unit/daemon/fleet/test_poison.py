@@ -97,3 +97,37 @@ def test_loading_by_hand_lets_a_refused_prompt_try_again() -> None:
     stage.load()
     stage.restart()
     assert stage.ask("evil").failure is None
+
+
+def test_one_that_is_there_at_two_ends_from_outside_is_not_refused() -> None:
+    stage = Stage()
+    a = stage.ask("a")
+    stage.up()
+    for _ in range(2):
+        stage.die("SIGKILL")
+        stage.restart()
+    assert (a.failure, stage.sent()) == (None, ["load", "a"])
+
+
+def test_one_that_is_there_at_four_ends_from_outside_is_refused() -> None:
+    stage = Stage()
+    a = stage.ask("a")
+    stage.up()
+    for _ in range(3):
+        stage.die("SIGKILL")
+        stage.restart()
+    stage.die("SIGKILL")
+    assert a.failure == "poison_request"
+
+
+def test_kills_during_a_trial_are_not_held_against_the_one_on_trial_at_once() -> None:
+    stage = serving("a", "b")
+    for _ in range(2):
+        stage.die("SIGSEGV")
+        stage.restart()
+    assert stage.sent() == ["load", "a"]
+    stage.die("SIGKILL")
+    stage.restart()
+    assert stage.sent() == ["load", "a"]
+    stage.say("a", "four")
+    assert stage.sent() == ["load", "a", "b"]

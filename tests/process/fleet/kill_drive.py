@@ -1,0 +1,178 @@
+"""Kills workers many times under load and counts what that costs; prints one JSON object.
+
+    python -m tests.process.fleet.kill_drive --kills 100
+    python -m tests.process.fleet.kill_drive --kills 50 --demo
+
+Each round runs streams and as many requests again that wait behind them, and kills the worker
+until all are done. Scripted models say the same whatever happens, so every byte is compared;
+the demo is asked at temperature 0 and its texts are compared with a run without kills.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from tests.process.fleet.yard import (
+    SETTINGS,
+    Heard,
+    demo_fleet,
+    generation,
+    listen,
+    scripted_fleet,
+    status_of,
+    until,
+)
+from velocity_local.core.messages import Message
+from velocity_local.core.requests import ChatPrompt, GenerationRequest
+from velocity_local.core.sampling import SamplingParams
+from velocity_local.daemon.fleet.client import Fleet
+from velocity_local.worker.backends.fake.script import Babble, Script
+
+BABBLE = Script(reply=Babble(mean_tokens=80), step_delay_s=0.003)
+PATIENT = msgspec.structs.replace(SETTINGS, max_starts=1_000_000)
+TOPICS = ("a fox", "a whale", "a boat", "a garden", "a lamp", "a bird", "a river", "a friend")
+
+
+@dataclass
+class Tally:
+    kills: int = 0
+    streams: int = 0
+    resumes: int = 0
+    bytes_compared: int = 0
+    unequal: int = 0
+    failed: int = 0
+    ready_again_s: list[float] = field(default_factory=list)
+
+    def report(self) -> dict[str, float | int]:
+        waits = sorted(self.ready_again_s)
+        return {
+            "kills": self.kills,
+            "streams": self.streams,
+            "resumes": self.resumes,
+            "bytes_compared": self.bytes_compared,
+            "unequal_texts": self.unequal,
+            "failed_streams": self.failed,
+            "ready_again_p50_s": round(waits[len(waits) // 2], 3),
+            "ready_again_p99_s": round(waits[min(len(waits) - 1, len(waits) * 99 // 100)], 3),
+        }
+
+
+class Drive:
+    """`model` is the one that is asked; `fleet` its processes."""
+
+    def __init__(self, fleet: Fleet, *, model: str, streams: int, seed: int) -> None:
+        self._fleet = fleet
+        self._model = model
+        self._streams = streams
+        self._random = random.Random(seed)
+        self._expected: dict[str, str] = {}
+        self.tally = Tally()
+
+    async def round(self, number: int, most_kills: int) -> None:
+        """All requests of a round, undisturbed the first time, then with kills."""
+        requests = [self._request(number, place) for place in range(2 * self._streams)]
+        for request in requests:
+            if request.id not in self._expected:
+                self._expected[request.id] = (await listen(self._fleet, request)).text
+        heard = [Heard() for _ in requests]
+        async with asyncio.TaskGroup() as group:
+            for request, one in zip(requests, heard, strict=True):
+                group.create_task(listen(self._fleet, request, one))
+            await self._kill(heard, most_kills)
+        for request, one in zip(requests, heard, strict=True):
+            self._count(one, self._expected[request.id])
+
+    async def _kill(self, heard: list[Heard], most_kills: int) -> None:
+        """At random points, until that was often enough or all are done."""
+        for _ in range(most_kills):
+            target = sum(one.count for one in heard) + self._random.randint(1, 60)
+            await until(
+                lambda target=target: (  # type: ignore[misc]  # a default binds the loop's value
+                    sum(one.count for one in heard) >= target or all(one.is_over for one in heard)
+                )
+            )
+            if all(one.is_over for one in heard):
+                return
+            await until(lambda: status_of(self._fleet, self._model).state == "ready")
+            killed_s = time.perf_counter()
+            _kill_worker(self._fleet, self._model)
+            restarts = status_of(self._fleet, self._model).restarts
+            await until(lambda restarts=restarts: self._is_back(restarts))  # type: ignore[misc]  # as above
+            self.tally.kills += 1
+            self.tally.ready_again_s.append(time.perf_counter() - killed_s)
+
+    def _is_back(self, restarts: int) -> bool:
+        status = status_of(self._fleet, self._model)
+        return status.restarts > restarts and status.state == "ready"
+
+    def _count(self, heard: Heard, expected: str) -> None:
+        tally = self.tally
+        tally.streams += 1
+        tally.resumes += heard.resumes
+        tally.bytes_compared += len(expected.encode())
+        tally.unequal += heard.text != expected
+        tally.failed += not hasattr(heard.events[-1], "reason")
+
+    def _request(self, number: int, place: int) -> GenerationRequest:
+        if self._model == "m":
+            return generation(f"round {number} place {place}")
+        topic = TOPICS[(number + place) % len(TOPICS)]
+        return GenerationRequest(
+            id=topic,
+            model=self._model,
+            prompt=ChatPrompt((Message("user", f"Tell me a story about {topic}."),)),
+            sampling=SamplingParams(temperature=0.0, ignore_eos=True),
+            max_tokens=200,
+            parse_output=True,
+        )
+
+
+def _kill_worker(fleet: Fleet, model: str) -> None:
+    pid = status_of(fleet, model).pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+
+
+def _fleet(folder: Path, *, demo: bool) -> AbstractAsyncContextManager[Fleet]:
+    if demo:
+        return demo_fleet(folder, settings=PATIENT)
+    return scripted_fleet(folder, {"m": BABBLE}, settings=PATIENT)
+
+
+async def drive(kills: int, *, streams: int, seed: int, demo: bool) -> Tally:
+    model = "demo" if demo else "m"
+    with tempfile.TemporaryDirectory() as folder:
+        async with _fleet(Path(folder), demo=demo) as fleet:
+            driver = Drive(fleet, model=model, streams=streams, seed=seed)
+            number = 0
+            while driver.tally.kills < kills:
+                await driver.round(number, kills - driver.tally.kills)
+                number += 1
+            return driver.tally
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--streams", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--demo", action="store_true")
+    given = parser.parse_args()
+    tally = asyncio.run(drive(given.kills, streams=given.streams, seed=given.seed, demo=given.demo))
+    sys.stdout.write(json.dumps(tally.report()) + "\n")
+    return 1 if tally.failed or (tally.unequal and not given.demo) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
