@@ -11,6 +11,7 @@ from torch import Tensor
 
 from recipe import render
 from recipe.text import dialogues
+from recipe.tokenizer import token_id
 from recipe.weights import target_weights
 
 POOL = 6_000
@@ -60,7 +61,7 @@ def padded(length: int) -> int:
 
 def batch_of(rows: list[list[int]], tokenizer: Tokenizer) -> Batch:
     """Pads rows on the right; padding has no weight."""
-    start, end = tokenizer.token_to_id("<|im_start|>"), tokenizer.token_to_id("<|im_end|>")
+    start, end = token_id(tokenizer, "<|im_start|>"), token_id(tokenizer, "<|im_end|>")
     assistant = tokenizer.encode("assistant").ids[0]
     width = 1 + padded(max(map(len, rows)) - 1)
     tokens = torch.zeros(len(rows), width, dtype=torch.long)

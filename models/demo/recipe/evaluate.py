@@ -97,7 +97,7 @@ def main() -> None:
     }
     failed = [json.dumps(row, ensure_ascii=False) for row in asked if not row["passed"]]
     (options.work / "failed.jsonl").write_text("\n".join(failed) + "\n")
-    (options.work / "evaluation.json").write_text(json.dumps(result, indent=2) + "\n")
+    (options.out / "evaluation.json").write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))
 
 

@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 
 from recipe import render, tokenizer
 from recipe.model import Shape
+from recipe.tokenizer import token_id
 
 NAME = "velocity-demo"
 DESCRIPTION = (
@@ -80,10 +81,10 @@ def _add_tokenizer(writer: gguf.GGUFWriter, words: Tokenizer) -> None:
     writer.add_token_list([words.id_to_token(i) or "" for i in range(words.get_vocab_size())])
     writer.add_token_types(token_types(words))
     writer.add_token_merges(joined)
-    writer.add_bos_token_id(words.token_to_id("<|endoftext|>"))
-    writer.add_eos_token_id(words.token_to_id("<|im_end|>"))
-    writer.add_eot_token_id(words.token_to_id("<|im_end|>"))
-    writer.add_pad_token_id(words.token_to_id("<|endoftext|>"))
+    writer.add_bos_token_id(token_id(words, "<|endoftext|>"))
+    writer.add_eos_token_id(token_id(words, "<|im_end|>"))
+    writer.add_eot_token_id(token_id(words, "<|im_end|>"))
+    writer.add_pad_token_id(token_id(words, "<|endoftext|>"))
     writer.add_bool(gguf.Keys.Tokenizer.ADD_BOS, val=False)
     writer.add_chat_template(render.source())
 
@@ -144,9 +145,9 @@ def configuration(words: Tokenizer, shape: Shape) -> dict[str, object]:
         "mlp_bias": False,
         "tie_word_embeddings": True,
         "torch_dtype": "float16",
-        "bos_token_id": words.token_to_id("<|endoftext|>"),
-        "eos_token_id": words.token_to_id("<|im_end|>"),
-        "pad_token_id": words.token_to_id("<|endoftext|>"),
+        "bos_token_id": token_id(words, "<|endoftext|>"),
+        "eos_token_id": token_id(words, "<|im_end|>"),
+        "pad_token_id": token_id(words, "<|endoftext|>"),
     }
 
 
@@ -172,7 +173,7 @@ def write_folder(
     half = {name: weight.half().contiguous() for name, weight in weights.items()}
     save_file(half, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "model.safetensors").chmod(0o644)
-    end, pad = words.token_to_id("<|im_end|>"), words.token_to_id("<|endoftext|>")
+    end, pad = token_id(words, "<|im_end|>"), token_id(words, "<|endoftext|>")
     documents = {
         "config.json": configuration(words, shape),
         "tokenizer_config.json": tokenizer_configuration(shape),

@@ -41,7 +41,7 @@ class Attention(nn.Module):
         self.o_proj = nn.Linear(wide, width, bias=False)
 
     def _heads(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
+        return x.reshape(*x.shape[:2], -1, self.head_dim).transpose(1, 2)
 
     def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
         q, k, v = (self._heads(project(x)) for project in (self.q_proj, self.k_proj, self.v_proj))

@@ -69,6 +69,13 @@ def load(path: Path) -> Tokenizer:
     return Tokenizer.from_file(str(path))
 
 
+def token_id(words: Tokenizer, text: str) -> int:
+    """The number of a token that must be there."""
+    found = words.token_to_id(text)
+    assert found is not None, text
+    return found
+
+
 def main() -> None:
     """Trains the tokenizer and writes it where training and export read it."""
     parser = argparse.ArgumentParser(description=__doc__)

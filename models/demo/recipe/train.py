@@ -7,6 +7,8 @@ import resource
 import subprocess
 import sys
 import time
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,25 +23,27 @@ from recipe.model import Llama, Shape
 SEED = 1
 CHECKPOINT_S = 120.0
 CLIP = 1.0
+REPORT_STEPS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much to train and how fast to learn."""
+    """How much to train and how fast to learn: fast at first, then a cosine down from less."""
 
     n_tokens: int
     batch_tokens: int = 4_096
-    peak: float = 6e-3
-    warm_up: float = 0.02
-    floor: float = 0.02
+    warm_up_tokens: int = 240_000
+    first_tokens: int = 3_500_000
+    first: float = 6e-3
+    peak: float = 2e-3
+    floor: float = 4e-5
 
     def rate(self, seen: int) -> float:
-        """Linear warm-up, then a cosine down to the floor, as a share of the peak."""
-        done = min(1.0, seen / self.n_tokens)
-        if done < self.warm_up:
-            return max(done / self.warm_up, 0.01)
-        cosine = 0.5 * (1 + math.cos(math.pi * (done - self.warm_up) / (1 - self.warm_up)))
-        return self.floor + (1 - self.floor) * cosine
+        """The learning rate after this many tokens."""
+        if seen < self.first_tokens:
+            return self.first * min(1.0, (seen + 1) / self.warm_up_tokens)
+        done = min(1.0, (seen - self.first_tokens) / max(1, self.n_tokens - self.first_tokens))
+        return self.floor + (self.peak - self.floor) * 0.5 * (1 + math.cos(math.pi * done))
 
 
 @dataclass(slots=True)
@@ -61,9 +65,9 @@ class Optimizers:
         rest = [p for name, p in named if p.dim() != 2 or "embed" in name]
         self.all: list[torch.optim.Optimizer] = [
             torch.optim.Muon(
-                inside, lr=plan.peak, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"
+                inside, lr=plan.first, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"
             ),
-            torch.optim.AdamW(rest, lr=plan.peak, betas=(0.9, 0.95), weight_decay=0.0, fused=True),
+            torch.optim.AdamW(rest, lr=plan.first, betas=(0.9, 0.95), weight_decay=0.0, fused=True),
         ]
 
     def step(self, rate: float) -> None:
@@ -132,7 +136,8 @@ def average_gradients(network: nn.Module) -> None:
     gradients = [p.grad for p in network.parameters() if p.grad is not None]
     flat = torch.cat([gradient.flatten() for gradient in gradients])
     distributed.all_reduce(flat)
-    for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+    sizes = [gradient.numel() for gradient in gradients]
+    for gradient, part in zip(gradients, torch.split(flat, sizes), strict=True):
         gradient.copy_(part.view_as(gradient))
 
 
@@ -141,10 +146,49 @@ def learn(network: nn.Module, drawn: list[batches.Batch], rank: int) -> float:
     weight = float(sum(batch.weights.sum() for batch in drawn))
     own = drawn[rank]
     loss = loss_of(network, own) / weight
-    loss.backward()
+    torch.autograd.backward(loss)
     average_gradients(network)
     nn.utils.clip_grad_norm_(network.parameters(), CLIP)
     return loss.item() * weight / float(own.weights.sum())
+
+
+@dataclass(slots=True)
+class Trainer:
+    """One process's share of the training; rank 0 also reports and saves."""
+
+    network: nn.Module
+    optimizers: Optimizers
+    plan: Plan
+    progress: Progress
+    rank: int
+    n_ranks: int
+
+    def step(self, data: Iterator[batches.Batch]) -> float:
+        """One update from one batch for every rank; returns the loss of the own one."""
+        began = time.monotonic()
+        drawn = [next(data) for _ in range(self.n_ranks)]
+        loss = learn(self.network, drawn, self.rank)
+        self.optimizers.step(self.plan.rate(self.progress.seen))
+        self.progress.step += 1
+        self.progress.drawn += self.n_ranks
+        self.progress.seen += sum(batch.n_tokens for batch in drawn)
+        self.progress.busy_s += time.monotonic() - began
+        return loss
+
+    def run(self, data: Iterator[batches.Batch], path: Path) -> None:
+        """Trains to the end of the plan."""
+        saved = time.monotonic()
+        losses: deque[float] = deque(maxlen=REPORT_STEPS)
+        while self.progress.seen < self.plan.n_tokens:
+            losses.append(self.step(data))
+            if self.rank:
+                continue
+            if self.progress.step % REPORT_STEPS == 0:
+                rate = self.plan.rate(self.progress.seen)
+                report(self.progress, sum(losses) / len(losses), rate)
+            if time.monotonic() - saved > CHECKPOINT_S:
+                save(path, self.network, self.optimizers, self.progress)
+                saved = time.monotonic()
 
 
 def train(words: Tokenizer, plan: Plan, path: Path, *, rank: int, n_ranks: int) -> None:
@@ -154,22 +198,7 @@ def train(words: Tokenizer, plan: Plan, path: Path, *, rank: int, n_ranks: int) 
     optimizers = Optimizers(network, plan)
     progress = restore(path, network, optimizers)
     data = batches.stream(words, seed=SEED, n_tokens=plan.batch_tokens, skip=progress.drawn)
-    saved = time.monotonic()
-    while progress.seen < plan.n_tokens:
-        began = time.monotonic()
-        drawn = [next(data) for _ in range(n_ranks)]
-        loss = learn(network, drawn, rank)
-        rate = plan.peak * plan.rate(progress.seen)
-        optimizers.step(rate)
-        progress.step += 1
-        progress.drawn += n_ranks
-        progress.seen += sum(batch.n_tokens for batch in drawn)
-        progress.busy_s += time.monotonic() - began
-        if rank == 0 and progress.step % 20 == 0:
-            report(progress, loss, rate)
-        if rank == 0 and time.monotonic() - saved > CHECKPOINT_S:
-            save(path, network, optimizers, progress)
-            saved = time.monotonic()
+    Trainer(network, optimizers, plan, progress, rank, n_ranks).run(data, path)
     if rank == 0:
         save(path, network, optimizers, progress)
         report_end(progress)
