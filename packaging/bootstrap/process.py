@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import subprocess
 import threading
 from collections import deque
@@ -14,7 +15,10 @@ from typing import Protocol, TextIO
 
 from machine import SetupError
 
-_TAIL_LINES = 25
+_TAIL_LINES = 15
+_WIDTH = 240
+_FAULT_LINES = 6
+_FAULT = re.compile(r"CMake Error|\berror:|fatal error|FAILED:|Killed|No space left", re.IGNORECASE)
 
 
 class Listener(Protocol):
@@ -33,8 +37,13 @@ def run_logged(
     listener: Listener | None = None,
     hint: str = "",
 ) -> None:
-    """Run `command`, appending its output to `log`; SetupError shows the log's tail on failure."""
+    """Run `command`, appending its output to `log`.
+
+    Raises:
+        SetupError: if it fails, with the first lines that tell of a fault, and the last ones.
+    """
     tail: deque[str] = deque(maxlen=_TAIL_LINES)
+    faults: list[str] = []
     with (
         log.open("a", encoding="utf-8", errors="replace") as sink,
         _start(command, environ) as child,
@@ -42,9 +51,12 @@ def run_logged(
         sink.write(f"$ {' '.join(command)}\n")
         for line in _lines(child, listener):
             sink.write(line)
-            tail.append(line.rstrip()[:240])
+            tail.append(line.rstrip()[:_WIDTH])
+            if len(faults) < _FAULT_LINES and _FAULT.search(line):
+                faults.append(line.rstrip()[:_WIDTH])
     if child.returncode != 0:
-        shown = "\n".join(f"    {line}" for line in tail)
+        new_faults = [line for line in faults if line not in tail]
+        shown = "\n".join(f"    {line}" for line in (*new_faults, *tail) if line)
         raise SetupError(f"{shown}\nThis failed; the whole log is {log}\n{hint}".rstrip())
 
 

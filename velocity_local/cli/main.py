@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from velocity_local.cli.call import Call
 from velocity_local.cli.exits import CliError, Exit
-from velocity_local.cli.output import Output, standard
+from velocity_local.cli.output import Output, OutputLost, standard
 from velocity_local.cli.parser import HelpRequested, parse
 from velocity_local.client.errors import ApiError, ClientError, Unreachable
 from velocity_local.config.errors import ConfigError
@@ -26,21 +26,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(arguments: Sequence[str], environ: Mapping[str, str], out: Output) -> int:
     """As `main`, with everything it depends on passed in."""
     try:
-        return _dispatch(arguments, environ, out)
-    except HelpRequested as request:
-        out.line(request.text.rstrip("\n"))
-        return Exit.OK
-    except (CliError, ClientError, ConfigError) as error:
-        failure = explain(error)
-        out.error(failure.message, failure.next_step)
-        return failure.code
+        return _run(arguments, environ, out)
     except KeyboardInterrupt:
         out.note("")
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        # The reader of a pipe has gone, as with `| head`; nothing more can be written there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go_of_output()
         return Exit.OK
+    except OutputLost as error:
+        _let_go_of_output()
+        out.error(error.message)
+        return error.code
+
+
+def _run(arguments: Sequence[str], environ: Mapping[str, str], out: Output) -> int:
+    try:
+        return _dispatch(arguments, environ, out)
+    except HelpRequested as request:
+        out.line(request.text.rstrip("\n"))
+        return Exit.OK
+    except OutputLost:
+        raise
+    except (CliError, ClientError, ConfigError) as error:
+        failure = explain(error)
+        out.error(failure.message, failure.next_step)
+        return failure.code
+
+
+def _let_go_of_output() -> None:
+    """Nothing more can be written: the reader has gone, as with `| head`, or the disk is full.
+    Without this Python would try once more at its end, and complain.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def explain(error: Exception) -> CliError:

@@ -6,9 +6,15 @@ from typing import TextIO
 
 import msgspec
 
+from velocity_local.cli.exits import CliError
+
 _DIM, _RED, _BOLD, _PLAIN = "\x1b[2m", "\x1b[31m", "\x1b[1m", "\x1b[0m"
 _ERASE_LINE = "\r\x1b[2K"
 _GAP = "  "
+
+
+class OutputLost(CliError):
+    """What was printed could not be written."""
 
 
 class Output:
@@ -26,7 +32,7 @@ class Output:
 
     def line(self, text: str = "") -> None:
         """A line of data."""
-        print(text, file=self._out, flush=True)
+        self._write(text + "\n")
 
     def json(self, schema: str, **fields: object) -> None:
         """One JSON document; `schema` names its shape and version, as in "ps/1"."""
@@ -53,14 +59,12 @@ class Output:
 
     def text(self, piece: str) -> None:
         """A piece of a model's text, as it comes. A terminal never sees its control codes."""
-        self._out.write(printable(piece) if self.out_is_terminal else piece)
-        self._out.flush()
+        self._write(printable(piece) if self.out_is_terminal else piece)
 
     def aside(self, piece: str) -> None:
         """A piece of a model's reasoning: shown dimmed to a person, left out of data."""
         if self.out_is_terminal:
-            self._out.write(self._styled(printable(piece), _DIM))
-            self._out.flush()
+            self._write(self._styled(printable(piece), _DIM))
 
     def note(self, text: str) -> None:
         """Something to know that is not the data; left out when asked to be quiet."""
@@ -93,6 +97,15 @@ class Output:
     def ask(self, prompt: str) -> str:
         """A line typed by a person; raises EOFError at the end of input."""
         return input(prompt)
+
+    def _write(self, text: str) -> None:
+        try:
+            self._out.write(text)
+            self._out.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputLost(f"cannot write the output: {error.strerror}") from error
 
     def _styled(self, text: str, style: str) -> str:
         return f"{style}{text}{_PLAIN}" if self._colour_out else text

@@ -46,6 +46,12 @@ def test_a_failure_shows_the_tail_and_names_the_log(tmp_path: Path) -> None:
     assert told.endswith("do this instead")
 
 
+def test_a_fault_far_above_the_end_is_shown(tmp_path: Path) -> None:
+    code = "print('a.c:1: error: no such header')\nfor n in range(99): print(n)\nexit(1)"
+    with pytest.raises(SetupError, match="no such header"):
+        run_logged(python(code), log=tmp_path / "log")
+
+
 def test_bytes_that_are_no_text_do_not_stop_it(tmp_path: Path) -> None:
     ear = Ear()
     code = r"import sys; sys.stdout.buffer.write(b'\xff\xfe\n')"

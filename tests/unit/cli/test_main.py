@@ -1,11 +1,17 @@
+import errno
+import io
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
 
 from tests.unit.cli.terminal import cli
-from velocity_local.cli import about
+from velocity_local.cli import about, main
 from velocity_local.cli.call import Call
 from velocity_local.cli.exits import CliError, Exit
+from velocity_local.cli.output import Output
 from velocity_local.client.errors import ApiError, ProtocolError, Unreachable
 from velocity_local.config.errors import ConfigError
 
@@ -49,8 +55,28 @@ def test_the_version_is_data() -> None:
     assert ran.out.startswith("velocity-local 0.")
 
 
-def test_a_reader_that_has_gone_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(about, "version", ending(BrokenPipeError()))
-    monkeypatch.setattr("os.dup2", lambda *_: None)
-    monkeypatch.setattr("sys.stdout.fileno", lambda: 1, raising=False)
-    assert cli("version").status == 0
+COMMAND = [sys.executable, "-m", "velocity_local.cli.main"]
+
+
+def test_a_reader_that_has_gone_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [*COMMAND, "--help"], stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+class Full(io.StringIO):
+    """A disk without room."""
+
+    def write(self, _: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(main, "_let_go_of_output", lambda: None)
+    err = io.StringIO()
+    assert main.run(["version"], {}, Output(Full(), err)) == 1
+    assert err.getvalue() == "error: cannot write the output: No space left on device\n"
