@@ -54,8 +54,8 @@ class Raw:
 
 
 @asynccontextmanager
-async def connected(port: int) -> AsyncIterator[Raw]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def connected(port: int, host: str = "127.0.0.1") -> AsyncIterator[Raw]:
+    reader, writer = await asyncio.open_connection(host, port)
     try:
         yield Raw(reader, writer)
     finally:

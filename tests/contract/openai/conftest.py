@@ -2,13 +2,21 @@
 its place by overriding `base_url`.
 """
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import openai
 import pytest
 
 from tests.support.scripted import DEMO, NESTED, Stage
 from tests.support.sockets import listening
+from velocity_local.daemon.server.listener import new_event_loop
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return {"product loop": new_event_loop}
 
 
 @pytest.fixture

@@ -67,11 +67,11 @@ class Listener:
         """
         self._config.load()
         self._state = ConnectionState()
-        self._refresh_date()
         accept = partial(Connection, self._config, self._state, limits=self._limits)
         host = "127.0.0.1" if self._settings.host in _LOOPBACK_V4 else self._settings.host
         server = await self._bind(accept, host, self._settings.port)
         self._servers.append(server)
+        self._refresh_date()
         port = int(server.sockets[0].getsockname()[1])
         if host == "127.0.0.1":
             await self._bind_loopback_v6(accept, port)

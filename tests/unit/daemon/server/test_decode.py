@@ -133,7 +133,7 @@ values = st.recursive(
 )
 
 
-@settings(derandomize=True, max_examples=200, database=None)
+@settings(derandomize=True, max_examples=200, database=None, deadline=None)
 @given(values)
 def test_the_depth_found_is_the_depth_there_is(value: object) -> None:
     body = msgspec.json.encode([value] * 3)
@@ -143,7 +143,7 @@ def test_the_depth_found_is_the_depth_there_is(value: object) -> None:
         check_shape(body, depth - 1)
 
 
-@settings(derandomize=True, max_examples=300, database=None)
+@settings(derandomize=True, max_examples=300, database=None, deadline=None)
 @given(st.binary(max_size=60))
 def test_no_bytes_end_in_anything_but_a_request_error(noise: bytes) -> None:
     for body in (noise, b'{"text": "' + noise + b'"}', b'{"anything": ' + noise + b"}"):

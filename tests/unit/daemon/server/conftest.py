@@ -1,0 +1,20 @@
+"""Sockets behave alike on the product's own loop and on asyncio's, which Windows has."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from velocity_local.daemon.server.listener import new_event_loop
+
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+ON_BOTH_LOOPS = frozenset({"test_protocol", "test_listener"})
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, LoopFactory]:
+    if item.path.stem in ON_BOTH_LOOPS:
+        return {"product loop": new_event_loop, "asyncio loop": asyncio.new_event_loop}
+    return {"product loop": new_event_loop}
