@@ -30,11 +30,17 @@ class Pace:
         self.mixed_rows = n_batch
 
     def observe(self, n_rows: int, step_ms: float) -> None:
-        """Learn from a step; those of less than a tile say nothing about prefill."""
+        """Learn from a step; those of less than a tile say nothing about prefill.
+
+        A faster step is believed at once, a slower one by half: another process may have been
+        in the way.
+        """
         if n_rows < self._tile:
             return
         tile_ms = step_ms * self._tile / n_rows
-        self._tile_ms = (self._tile_ms + tile_ms) / 2 if self._tile_ms else tile_ms
+        if 0 < self._tile_ms < tile_ms:
+            tile_ms = (self._tile_ms + tile_ms) / 2
+        self._tile_ms = tile_ms
         self.mixed_rows = self._rows_within(self._stall_target_ms)
         self.alone_rows = self._halved_to_fit()
 

@@ -43,3 +43,12 @@ def test_the_pace_follows_a_growing_context() -> None:
     for _ in range(8):
         pace.observe(512, 2800.0)
     assert pace.mixed_rows == 64
+
+
+def test_one_slow_step_counts_by_half_and_a_fast_one_in_full() -> None:
+    pace = Pace(n_batch=512, tile=64, stall_target_ms=250)
+    pace.observe(64, 100.0)
+    pace.observe(64, 300.0)
+    assert pace.expected_ms(64) == 200.0
+    pace.observe(64, 90.0)
+    assert pace.expected_ms(64) == 90.0
