@@ -71,7 +71,7 @@ class Chaos:
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
-        self.stage = Stage(max_loaded_models=2, max_starts=4)
+        self.stage = Stage(max_loaded_models=2, max_starts=12)
         self.workers: dict[int, FakeWorker] = {}
         self.seen_spawns = 0
         self.seen_sends = 0
@@ -91,7 +91,7 @@ class Chaos:
             self.stage.ask(f"r{number}", model=self.random.choice(MODELS))
         elif pick < 0.25:
             self._cancel()
-        elif pick < 0.28:
+        elif pick < 0.26:
             model = self.random.choice(MODELS)
             self.stage.supervisor.unload(model, lambda: self.unloads.append(model))
         elif pick < 0.4 and self.stage.effects.timers:
@@ -182,6 +182,7 @@ class Chaos:
                 break
             for worker in list(self.workers.values()):
                 self._go_on(worker)
+                self._follow()
             if self.stage.effects.timers and self.random.random() < 0.2:
                 self._fire()
             self._follow()
