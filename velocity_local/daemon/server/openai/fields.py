@@ -11,11 +11,12 @@ from velocity_local.wire.http.openai import TextFormat
 
 
 class Effect(enum.Enum):
-    """The four honest things to do with a field."""
+    """The honest things to do with a field."""
 
     HONOURED = "honoured"
     IN_PART = "honoured in part, other values refused"
     NO_EFFECT = "accepted, has no effect here"
+    REPORTED = "accepted, reported in a header"
     REFUSED = "refused"
 
 
@@ -115,8 +116,7 @@ CHAT = (
     _honoured("top_logprobs", "0 to 20; needs logprobs: true"),
     _honoured(
         "tools",
-        "functions; custom tools are refused; `strict: true` is not enforced yet, and the header "
-        "x-velocity-warning says so",
+        "up to 128 functions",
     ),
     _only("tool_choice", ("none", "auto"), "forcing a call is not built yet"),
     _only("parallel_tool_calls", (True,), "the model decides how many calls it makes"),
@@ -160,8 +160,43 @@ EMBEDDINGS = (
     _unused("user", "there is one user"),
 )
 
+INSIDE = (
+    _only(
+        "messages[].role",
+        ("system", "developer", "user", "assistant", "tool"),
+        "function is deprecated by OpenAI; use tool",
+    ),
+    _honoured("messages[].content", "a text, or parts that are joined by line breaks"),
+    _only(
+        "messages[].content[].type",
+        ("text", "refusal"),
+        "image_url, input_audio and file need a model that takes them; refusal is the assistant's",
+    ),
+    _unused("messages[].content[].prompt_cache_breakpoint", "equal prefixes are always found"),
+    _honoured("messages[].name", "handed to the template"),
+    _honoured("messages[].refusal", "what the assistant said, if content is null"),
+    _honoured("messages[].reasoning_content", "what the assistant thought; not in OpenAI's API"),
+    _honoured("messages[].tool_calls", "functions; custom calls are refused"),
+    _honoured("messages[].tool_call_id"),
+    _refused("messages[].audio", "text is what comes out"),
+    _refused("messages[].function_call", "deprecated by OpenAI; use tool_calls"),
+    _unused("messages[].annotations", "come back with answers of OpenAI's; not for the model"),
+    _honoured("tools[].function.name", "letters, digits, _ and -, up to 64"),
+    _honoured("tools[].function.description"),
+    _honoured("tools[].function.parameters"),
+    Field(
+        "tools[].function.strict",
+        Effect.REPORTED,
+        "true is not enforced yet: the header x-velocity-warning says so",
+    ),
+    _refused("tools[].custom", "use functions"),
+    _honoured("stream_options.include_usage"),
+    _honoured("stream_options.include_obfuscation", "off unless asked for"),
+)
+
 TABLES = {
     "POST /v1/chat/completions": CHAT,
     "POST /v1/completions": COMPLETIONS,
     "POST /v1/embeddings": EMBEDDINGS,
+    "Inside messages, tools and options": INSIDE,
 }

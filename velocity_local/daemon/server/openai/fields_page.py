@@ -17,9 +17,9 @@ Generated from `velocity_local/daemon/server/openai/fields.py`, which also enfor
 holds it against the official client's types and exercises every row.
 
 No field is ignored in silence. A field is honoured; or it has no effect by its nature and says so
-here; or it is refused with status 400, code `unsupported_parameter` and its name in `param`. A
-field that is in no table is refused too, with code `unknown_parameter`. null always means the
-default.
+here; or it is taken and a header says what is not done; or it is refused with status 400, code
+`unsupported_parameter` and its name in `param`. A field that is in no table is refused too, with
+code `unknown_parameter`. null always means the default.
 """
 
 
@@ -32,6 +32,7 @@ def _section(endpoint: str, fields: tuple[Field, ...]) -> str:
     counts = ", ".join(
         f"{sum(field.effect is effect for field in fields)} {effect.name.lower().replace('_', ' ')}"
         for effect in Effect
+        if any(field.effect is effect for field in fields)
     )
     rows = "\n".join(_row(field) for field in fields)
     return (
