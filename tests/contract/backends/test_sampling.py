@@ -82,8 +82,9 @@ def test_mirostat_goes_on_after_a_resume_with_a_fresh_target(name: str, open_bac
         {"top_p": 0.0},
         {"min_p": 1.0},
         {"temperature": 0.0, "xtc_probability": 1.0, "xtc_threshold": 0.0, "dynatemp_range": 5.0},
+        {"temperature": 0.0, "mirostat": 1},
     ],
-    ids=["temperature 0", "top_k 1", "top_p 0", "min_p 1", "temperature 0 beats all"],
+    ids=["temperature 0", "top_k 1", "top_p 0", "min_p 1", "and no XTC", "and no mirostat"],
 )
 def test_the_narrowest_setting_is_greedy(
     name: str, narrow: dict[str, float], open_backend: Open

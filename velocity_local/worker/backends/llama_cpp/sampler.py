@@ -3,13 +3,13 @@
     logit bias, penalties, DRY, top-n-sigma, top-k, typical, top-p, min-p, XTC, temperature, dist
 
 A neutral parameter adds no sampler. Temperature 0 selects the most likely token, after bias,
-penalties and DRY. Mirostat replaces everything from top-n-sigma on (llama.cpp,
-common/sampling.cpp).
+penalties and DRY. Mirostat replaces everything from top-n-sigma on but the temperature; in
+llama.cpp (common/sampling.cpp) it also drops penalties and DRY, which here go on if asked for.
 
 Replaying a token leaves a chain as if it had sampled that token itself: `dist` draws once per
 token, whatever the candidates (llama-sampler.cpp), and XTC, which would draw only for two or
 more candidates, gets its coin from the seed and the token's position instead. Mirostat's `mu`
-depends on the probabilities of what was sampled and cannot be replayed; it starts anew.
+depends on the probabilities of what was sampled and cannot be replayed: its state starts anew.
 """
 
 import secrets
@@ -48,12 +48,10 @@ class SamplerFactory:
         """
         seed = _native_seed(params.seed)
         head, memory = self._head(params)
-        if params.mirostat:
-            sampler: NativeSampler = NativeSampler(
-                head, [*self._mirostat(params, seed)], draws=True
-            )
-        elif params.temperature == 0:
-            sampler = GreedySampler(head, n_vocab=self._n_vocab)
+        if params.temperature == 0:
+            sampler: NativeSampler = GreedySampler(head, n_vocab=self._n_vocab)
+        elif params.mirostat:
+            sampler = NativeSampler(head, self._mirostat(params, seed), draws=False)
         elif params.xtc_probability > 0 and params.xtc_threshold <= 0.5:
             sampler = XtcSampler(
                 [*head, *_filters(params)],
@@ -138,7 +136,7 @@ class SamplerFactory:
 
 
 class NativeSampler:
-    """A whole chain in the library, ending in a sampler that `draws` once per token, or never.
+    """A whole chain in the library. Its last sampler `draws` once per token, to be replayed.
 
     It is heavy unless something early in the chain cuts the vocabulary down.
     """
@@ -147,7 +145,7 @@ class NativeSampler:
     is_bare = False
 
     def __init__(
-        self, head: Sequence[SamplerHandle], tail: Sequence[SamplerHandle], *, draws: int
+        self, head: Sequence[SamplerHandle], tail: Sequence[SamplerHandle], *, draws: bool
     ) -> None:
         self._chain = chains.Chain([*head, *tail])
         self._last = tail[-1]
