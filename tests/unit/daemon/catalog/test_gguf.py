@@ -4,13 +4,13 @@ import contextlib
 import io
 import random
 import struct
-from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.gguf import LLAMA, Tensor, gguf, key_value, string, typed
+from tests.unit.daemon.catalog.damage import mutate
 from velocity_local.daemon.catalog.cursor import CHUNK_BYTES, GgufError
 from velocity_local.daemon.catalog.facts import ModelFacts, read_facts
 from velocity_local.daemon.catalog.ggml_types import GGML_TYPES
@@ -223,25 +223,6 @@ def test_a_file_that_cannot_be_read_is_refused() -> None:
 
     with pytest.raises(GgufError, match="Input/output error"):
         read_header(Failing(), 1000)
-
-
-def mutate(random_: random.Random, data: bytes) -> bytes:
-    """One to eight changes: bits, bytes, lengths, cuts, copies."""
-    out = bytearray(data)
-    for _ in range(random_.randint(1, 8)):
-        at = random_.randrange(len(out))
-        changes: tuple[Callable[[], bytes], ...] = (
-            lambda at=at: bytes([out[at] ^ (1 << random_.randrange(8))]),  # type: ignore[misc]  # default binds the loop's value
-            lambda: bytes([random_.randrange(256)]),
-            lambda: struct.pack("<Q", random_.choice([0, 2**31, 2**32, 2**63, 2**64 - 1])),
-            lambda: random_.randbytes(4),
-            lambda: b"",
-        )
-        piece = random_.choice(changes)()
-        out[at : at + max(1, len(piece))] = piece
-        if not out:
-            return b""
-    return bytes(out)
 
 
 def test_mutated_files_give_a_header_or_the_one_error() -> None:
