@@ -9,13 +9,14 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from velocity_local.config import keys
+from velocity_local.config import hub, keys
 from velocity_local.config.errors import ConfigError
+from velocity_local.config.hub import HubAccess
 from velocity_local.config.paths import Paths, locate
 from velocity_local.config.settings import Settings
 
@@ -35,6 +36,7 @@ class Loaded:
     origins: Mapping[str, Origin]
     paths: Paths
     kill_point: str | None = None
+    hub: HubAccess = field(default_factory=HubAccess)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,13 @@ def load(
     given: dict[str, Any] = {name: keys.SECTIONS[name](**sections[name]) for name in sections}
     settings = Settings(**given)
     paths = replace(locate(variables, settings.paths), config_file=source.absolute())
-    return Loaded(settings, MappingProxyType(origins), paths, variables.get(KILL_POINT_VARIABLE))
+    return Loaded(
+        settings,
+        MappingProxyType(origins),
+        paths,
+        variables.get(KILL_POINT_VARIABLE),
+        hub.locate(variables),
+    )
 
 
 def from_file(path: Path) -> Iterator[Entry]:

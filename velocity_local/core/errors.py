@@ -24,6 +24,8 @@
     │   ├── ModelFailed           does not start; the reason is told
     │   ├── ModelUnloaded         was unloaded while the request ran
     │   └── OutOfMemory 507       does not fit this machine
+    ├── HubError 502              the model hub refuses, or sends what it must not
+    ├── DiskFull 507              there is no room for what is to be kept
     ├── WorkerCrashed 503         its process died and resuming did not work
     └── InternalError 500         a fault of ours
 
@@ -175,6 +177,16 @@ class OutOfMemory(ModelError):
     status = 507
 
 
+class HubError(VelocityError):
+    code = "hub_error"
+    status = 502
+
+
+class DiskFull(VelocityError):
+    code = "disk_full"
+    status = 507
+
+
 class WorkerCrashed(VelocityError):
     code = "worker_crashed"
     status = 503
@@ -209,6 +221,8 @@ _CLASSES: tuple[type[VelocityError], ...] = (
     ModelFailed,
     ModelUnloaded,
     OutOfMemory,
+    HubError,
+    DiskFull,
     WorkerCrashed,
     InternalError,
 )

@@ -7,6 +7,7 @@ from velocity_local.core.clock import Clock
 from velocity_local.core.ids import IdSource
 from velocity_local.core.release import RELEASE
 from velocity_local.daemon.bind import reachable_host
+from velocity_local.daemon.catalog.downloads.jobs import Downloads
 from velocity_local.daemon.catalog.local import LocalCatalog
 from velocity_local.daemon.fleet.client import Fleet
 from velocity_local.daemon.gateway.pipeline import Gateway
@@ -34,6 +35,7 @@ class Front:
         metrics: Metrics,
         history: History,
         catalog: LocalCatalog,
+        downloads: Downloads,
         fleet: Fleet,
         clock: Clock,
         lost_log_records: Callable[[], int],
@@ -53,6 +55,7 @@ class Front:
             shutdown=shut_down,
         )
         sampler = Sampler(loaded.paths.data_dir)
+        services = Services(self._management, history, sampler, loaded, downloads)
         app = create_app(
             gateway,
             metrics,
@@ -61,7 +64,7 @@ class Front:
             clock=clock,
             ids=IdSource(clock),
             extra_routes=ROUTES,
-            extra_state={STATE_KEY: Services(self._management, history, sampler, loaded)},
+            extra_state={STATE_KEY: services},
         )
         self._listener = Listener(app, self._server, loaded.settings.limits)
 

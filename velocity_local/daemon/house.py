@@ -22,6 +22,8 @@ from velocity_local.config.runtime import DaemonRecord, write_record
 from velocity_local.config.secrets import ApiKeys
 from velocity_local.core.clock import SystemClock
 from velocity_local.core.release import RELEASE
+from velocity_local.daemon.catalog.downloads.jobs import Downloads
+from velocity_local.daemon.catalog.hub import Hub
 from velocity_local.daemon.catalog.local import LocalCatalog
 from velocity_local.daemon.exits import Exit, StartError
 from velocity_local.daemon.fleet.client import Fleet, load_options
@@ -64,6 +66,12 @@ class House:
         self._catalog = LocalCatalog(
             loaded.paths.models_dir, demo=data_root() / DEMO_FILE, clock=clock
         )
+        self._downloads = Downloads(
+            loaded.paths.models_dir,
+            hub=Hub(loaded.hub),
+            clock=clock,
+            refresh=self._catalog.refreshed,
+        )
         self._metrics = Metrics(
             release=RELEASE, is_known_model=self._catalog.knows, status=self._status
         )
@@ -102,6 +110,7 @@ class House:
             await self._fleet.start()
             await self._serve()
         finally:
+            await self._downloads.close()
             await self._fleet.stop(drain_s=0.0)
             await self._gateway.close()
             await self._history.close()
@@ -116,6 +125,7 @@ class House:
             metrics=self._metrics,
             history=self._history,
             catalog=self._catalog,
+            downloads=self._downloads,
             fleet=self._fleet,
             clock=self._clock,
             lost_log_records=lambda: self._log.lost_records,

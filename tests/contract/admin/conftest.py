@@ -1,18 +1,22 @@
 """A real server with a real history behind the management API; only the models are scripted."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.support.hub import LocalHub, local_hub
 from tests.support.scripted import DEMO, NESTED, TOKEN, Stage
 from tests.support.sockets import listening
+from velocity_local.config.hub import HubAccess
 from velocity_local.config.load import load
 from velocity_local.core.clock import ManualClock
 from velocity_local.core.errors import ModelFailed, ModelNotFound
 from velocity_local.core.models import LoadedModel, ModelEntry
+from velocity_local.daemon.catalog.downloads.jobs import Downloads
+from velocity_local.daemon.catalog.hub import Hub
 from velocity_local.daemon.fleet.status import ModelStatus
 from velocity_local.daemon.server.admin.management import Listening, Management
 from velocity_local.daemon.server.admin.ports import STATE_KEY, Services
@@ -83,7 +87,17 @@ class Daemon:
 
 
 @pytest.fixture
-async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
+def hub() -> Iterator[LocalHub]:
+    with local_hub() as running:
+        yield running
+
+
+async def _no_refresh() -> None:
+    """The catalogue here is scripted."""
+
+
+@pytest.fixture
+async def daemon(tmp_path: Path, hub: LocalHub) -> AsyncIterator[Daemon]:
     config = load(environ={"VELOCITY_HOME": str(tmp_path), "VELOCITY_SERVER_PORT": "0"})
     config.paths.create()
     clock = ManualClock()
@@ -102,7 +116,10 @@ async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
         shutdown=lambda: stops.append("now"),
     )
     sampler = Sampler(tmp_path, probe=lambda: Found(reason="no NVIDIA driver"))
-    services = Services(management, history, sampler, config)
+    downloads = Downloads(
+        config.paths.models_dir, hub=Hub(HubAccess(hub.url)), clock=clock, refresh=_no_refresh
+    )
+    services = Services(management, history, sampler, config, downloads)
     app = stage.app(extra_routes=ROUTES, extra_state={STATE_KEY: services})
     async with (
         listening(app) as port,
@@ -111,4 +128,5 @@ async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
         ) as http,
     ):
         yield Daemon(http, history, fleet, clock, tmp_path, stops)
+    await downloads.close()
     await history.close()

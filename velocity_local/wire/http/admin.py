@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from velocity_local.core.downloads import Download, Variant
 from velocity_local.core.history import RequestRow, Stats
 from velocity_local.core.models import LoadedModel, ModelState
 
@@ -65,6 +66,29 @@ class ModelItem(msgspec.Struct, frozen=True):
 class ModelList(msgspec.Struct, frozen=True):
     items: tuple[ModelItem, ...]
     next: str | None = None
+    version: int = VERSION
+
+
+class DownloadAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to fetch: OWNER/REPO:QUANT, OWNER/REPO@QUANT or OWNER/REPO/FILE.gguf."""
+
+    model: str
+
+
+class DownloadList(msgspec.Struct, frozen=True):
+    """Downloads since the start of the daemon, newest first."""
+
+    items: tuple[Download, ...]
+    next: str | None = None
+    version: int = VERSION
+
+
+class RepositoryAnswer(msgspec.Struct, frozen=True):
+    """The models that can be fetched from a repository of the hub, smallest first."""
+
+    repository: str
+    revision: str
+    variants: tuple[Variant, ...]
     version: int = VERSION
 
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from velocity_local.config.load import Loaded
 from velocity_local.core.models import ModelEntry
+from velocity_local.daemon.catalog.downloads.jobs import Downloads
 from velocity_local.daemon.fleet.status import ModelStatus
 from velocity_local.daemon.server.context import AnyRequest
 from velocity_local.daemon.store.history import History
@@ -64,6 +65,7 @@ class Services:
     history: History
     sampler: Sampler
     config: Loaded
+    downloads: Downloads
 
 
 def services_of(request: AnyRequest) -> Services:

@@ -1,0 +1,179 @@
+"""A model hub on this machine: the part of the Hugging Face hub's HTTP API that downloads use.
+
+As the real one it redirects a file's address to storage under another name. Faults are switched
+on by a test; `requests` holds what came, so that it can be counted.
+"""
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import unquote
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+PIECE_BYTES = 16 * 1024
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as it came."""
+
+    path: str
+    headers: dict[str, str]
+
+    @property
+    def first_byte(self) -> int:
+        return int(self.headers.get("Range", "bytes=0-")[len("bytes=") : -1])
+
+
+@dataclass
+class Faults:
+    """What goes wrong. A function gets the number of the request for bytes, from 0."""
+
+    cut_after: Callable[[int], int | None] = lambda number: None
+    status: Callable[[int], int | None] = lambda number: None
+    hold_after: int | None = None
+    ignores_range: bool = False
+    wrong_part: bool = False
+    corrupt: bool = False
+    extra_bytes: int = 0
+    encoding: str | None = None
+    location: str | None = None
+    api_status: int = 200
+
+
+@dataclass
+class LocalHub:
+    """Repositories as `{"owner/name": {"file.gguf": bytes}}`."""
+
+    url: str = ""
+    repositories: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    hashes: dict[str, str] = field(default_factory=dict)
+    etag: str = '"first"'
+    faults: Faults = field(default_factory=Faults)
+    requests: list[Asked] = field(default_factory=list)
+    released: threading.Event = field(default_factory=threading.Event)
+    sent_bytes: int = 0
+
+    def put(self, repository: str, **files: bytes) -> None:
+        """Files by name; `__` in a keyword stands for a dot."""
+        named = {name.replace("__", "."): data for name, data in files.items()}
+        self.repositories.setdefault(repository, {}).update(named)
+
+    @property
+    def storage(self) -> list[Asked]:
+        """The requests for a file's bytes."""
+        return [asked for asked in self.requests if asked.path.startswith("/storage/")]
+
+    def listing(self, repository: str) -> bytes:
+        files = self.repositories[repository]
+        siblings: list[dict[str, object]] = [{"rfilename": "README.md", "size": 3}]
+        for path, data in files.items():
+            digest = self.hashes.get(path, hashlib.sha256(data).hexdigest())
+            lfs = {"sha256": digest, "size": len(data), "pointerSize": 130}
+            siblings.append({"rfilename": path, "size": len(data), "lfs": lfs})
+        return json.dumps({"id": repository, "sha": COMMIT, "siblings": siblings}).encode()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    hub: LocalHub
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        hub = self.hub
+        hub.requests.append(Asked(self.path, dict(self.headers.items())))
+        self.close_connection = True
+        path = unquote(self.path.partition("?")[0])
+        if path.startswith("/api/models/"):
+            self._list(path.removeprefix("/api/models/").removesuffix("/revision/main"))
+        elif path.startswith("/storage/"):
+            owner, name, file = path.removeprefix("/storage/").split("/", 2)
+            self._send_file(hub.repositories[f"{owner}/{name}"][file])
+        else:
+            repository, _, file = path[1:].partition(f"/resolve/{COMMIT}/")
+            other_name = hub.url.replace("127.0.0.1", "localhost")
+            location = f"{other_name}/storage/{repository}/{file}?signature=secret-signature"
+            self._answer(302, b"", Location=hub.faults.location or location, **self._linked())
+
+    def _linked(self) -> dict[str, str]:
+        return {"X-Linked-Etag": self.hub.etag, "X-Repo-Commit": COMMIT}
+
+    def _list(self, repository: str) -> None:
+        hub = self.hub
+        if repository not in hub.repositories:
+            self._answer(401, b'{"error":"Invalid username or password."}')
+        elif hub.faults.api_status != 200:
+            self._answer(hub.faults.api_status, b"")
+        else:
+            self._answer(200, hub.listing(repository))
+
+    def _send_file(self, data: bytes) -> None:
+        faults, number = self.hub.faults, len(self.hub.storage) - 1
+        if (status := faults.status(number)) is not None:
+            self._answer(status, b"", **{"Retry-After": "7"})
+            return
+        first = 0 if faults.ignores_range else Asked(self.path, dict(self.headers)).first_byte
+        first = first + 1 if faults.wrong_part and first else first
+        body = data[first:] + b"x" * faults.extra_bytes
+        self.send_response(206 if first else 200)
+        if first:
+            self.send_header("Content-Range", f"bytes {first}-{len(data) - 1}/{len(data)}")
+        if not faults.extra_bytes:
+            self.send_header("Content-Length", str(len(body)))
+        if faults.encoding:
+            self.send_header("Content-Encoding", faults.encoding)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        if faults.corrupt:
+            body = bytes([body[0] ^ 1]) + body[1:]
+        self._send_body(body, faults.cut_after(number))
+
+    def _send_body(self, body: bytes, cut_after: int | None) -> None:
+        hub = self.hub
+        for start in range(0, len(body), PIECE_BYTES):
+            if hub.faults.hold_after is not None and start >= hub.faults.hold_after:
+                hub.released.wait(30)
+            piece = body[start : start + PIECE_BYTES]
+            if cut_after is not None:
+                piece = piece[: max(cut_after - start, 0)]
+            if not piece:
+                return
+            try:
+                self.wfile.write(piece)
+            except OSError:  # the other side has left
+                return
+            hub.sent_bytes += len(piece)
+
+    def _answer(self, status: int, body: bytes, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments: Any) -> None:
+        pass
+
+
+@contextmanager
+def local_hub() -> Iterator[LocalHub]:
+    hub = LocalHub()
+    handler = type("Handler", (_Handler,), {"hub": hub})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    hub.url = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        yield hub
+    finally:
+        hub.released.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,80 @@
+"""A hub on this machine, a models folder, and a model on its way from one to the other."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.support.hub import LocalHub, local_hub
+from velocity_local.config.hub import HubAccess
+from velocity_local.core.clock import ManualClock
+from velocity_local.daemon.catalog.downloads.delivery import Delivery
+from velocity_local.daemon.catalog.downloads.reference import parse
+from velocity_local.daemon.catalog.downloads.variants import choose
+from velocity_local.daemon.catalog.hub import Hub
+
+TOKEN = "hf_canary"
+REPOSITORY = "owner/model-GGUF"
+FILE = "model-Q4_K_M.gguf"
+DATA = bytes(range(256)) * 1024 * 2
+
+
+@dataclass
+class Stop:
+    """Never waits; `delays_s` are those it was asked for. Set from the wait number `at_wait`."""
+
+    is_stopped: bool = False
+    at_wait: int | None = None
+    delays_s: list[float] = field(default_factory=list)
+
+    def is_set(self) -> bool:
+        return self.is_stopped
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.delays_s.append(timeout or 0.0)
+        self.is_stopped = self.is_stopped or len(self.delays_s) == self.at_wait
+        return self.is_stopped
+
+
+@dataclass
+class Yard:
+    hub: LocalHub
+    models: Path
+    clock: ManualClock = field(default_factory=ManualClock)
+
+    @property
+    def target(self) -> Path:
+        return self.models / REPOSITORY / FILE
+
+    @property
+    def part(self) -> Path:
+        return self.target.with_name(FILE + ".part")
+
+    def client(self) -> Hub:
+        return Hub(HubAccess(self.hub.url, TOKEN), stall_timeout_s=5.0)
+
+    def delivery(self, text: str = f"{REPOSITORY}:Q4_K_M") -> Delivery:
+        reference, client = parse(text), self.client()
+        repository = client.repository(reference.repository)
+        variant = choose(repository, reference)
+        return Delivery(client, repository, variant, self.models, clock=self.clock)
+
+    def pull(self, stop: Stop | None = None) -> Delivery:
+        delivery = self.delivery()
+        delivery.run(stop or Stop())
+        return delivery
+
+    def names(self) -> list[str]:
+        """Every file below the models folder."""
+        files = (path for path in self.models.rglob("*") if path.is_file())
+        return sorted(path.relative_to(self.models).as_posix() for path in files)
+
+
+@pytest.fixture
+def yard(tmp_path: Path) -> Iterator[Yard]:
+    with local_hub() as hub:
+        hub.put(REPOSITORY, **{FILE: DATA})
+        models = tmp_path / "models"
+        models.mkdir()
+        yield Yard(hub, models)

@@ -1,0 +1,175 @@
+"""The downloads of this daemon: one transfer for any number of askers, two at a time.
+
+Owned by the event loop; each running download has a thread of its own.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+
+from velocity_local.core.clock import Clock
+from velocity_local.core.downloads import Download, Variant
+from velocity_local.core.errors import Conflict, HubError, NotFound, QueueFull
+from velocity_local.core.ids import IdSource
+from velocity_local.daemon.catalog.downloads.delivery import Delivery
+from velocity_local.daemon.catalog.downloads.job import Job, Outcome, carried_out
+from velocity_local.daemon.catalog.downloads.reference import Reference, parse
+from velocity_local.daemon.catalog.downloads.variants import choose, variants
+from velocity_local.daemon.catalog.hub import Hub, Interrupted, Repository
+
+MAX_RUNNING = 2
+MAX_UNFINISHED = 64
+KEPT_JOBS = 200
+STOP_TIMEOUT_S = 2.0
+_log = logging.getLogger(__name__)
+
+
+class Downloads:
+    """Starts, lists and cancels downloads. `close` ends them; what has come is continued later."""
+
+    def __init__(
+        self,
+        models: Path,
+        *,
+        hub: Hub,
+        clock: Clock,
+        refresh: Callable[[], Awaitable[object]],
+    ) -> None:
+        self._models = models
+        self._hub = hub
+        self._clock = clock
+        self._refresh = refresh
+        self._ids = IdSource(clock)
+        self._jobs: dict[str, Job] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_closed = False
+
+    async def offered(self, name: str) -> tuple[Repository, tuple[Variant, ...]]:
+        """The models in the repository OWNER/NAME.
+
+        Raises:
+            ModelNotFound: if there is no such repository.
+            HubError: if the hub cannot be asked.
+        """
+        reference = parse(name)
+        repository = await self._look_up(reference)
+        return repository, variants(repository)
+
+    async def start(self, text: str) -> Download:
+        """Begin to fetch what `text` refers to, or join those who wait for it already.
+
+        Raises:
+            InvalidRequest, ModelNotFound, HubError: if it cannot be found.
+            DiskFull: if it does not fit.
+            QueueFull: if too many wait.
+            Conflict: if it is being cancelled.
+        """
+        reference = parse(text)
+        repository = await self._look_up(reference)
+        variant = choose(repository, reference)
+        delivery = Delivery(self._hub, repository, variant, self._models, clock=self._clock)
+        return (self._same(delivery) or self._add(delivery)).seen()
+
+    def all(self) -> list[Download]:
+        """Every download since the start of the daemon, newest first."""
+        return [job.seen() for job in reversed(self._jobs.values())]
+
+    def get(self, identifier: str) -> Download:
+        """Raises NotFound if there is none of that id."""
+        return self._find(identifier).seen()
+
+    async def cancel(self, identifier: str) -> Download:
+        """End it and remove what is not whole; one that has ended stays as it is.
+
+        Raises:
+            NotFound: if there is none of that id.
+        """
+        job = self._find(identifier)
+        job.stop.set()
+        if job.state == "cancelling":
+            job.is_discarded = True
+            self._end_if_waiting(job)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(job.ended.wait(), STOP_TIMEOUT_S)
+        return job.seen()
+
+    async def close(self) -> None:
+        """Stop everything; a thread that hangs in the network is left behind."""
+        self._is_closed = True
+        for job in self._unfinished():
+            job.stop.set()
+            self._end_if_waiting(job)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=STOP_TIMEOUT_S)
+        for task in self._tasks:
+            task.cancel()
+
+    async def _look_up(self, reference: Reference) -> Repository:
+        try:
+            return await asyncio.to_thread(self._hub.repository, reference.repository)
+        except Interrupted as error:
+            raise HubError(f"{error.reason}; is this machine online? Try again") from error
+
+    def _same(self, delivery: Delivery) -> Job | None:
+        for job in self._unfinished():
+            if job.delivery.key == delivery.key:
+                if job.state == "cancelling":
+                    raise Conflict(f"{delivery.model} is being cancelled; try again in a moment")
+                return job
+        return None
+
+    def _add(self, delivery: Delivery) -> Job:
+        unfinished = self._unfinished()
+        if len(unfinished) >= MAX_UNFINISHED or self._is_closed:
+            raise QueueFull(f"{len(unfinished)} downloads wait already; try again later")
+        delivery.check_room(reserved_bytes=sum(job.delivery.missing_bytes() for job in unfinished))
+        job = Job(self._ids.new("dl_"), delivery, self._clock.wall_s())
+        self._jobs[job.id] = job
+        self._forget_old()
+        self._begin_next()
+        return job
+
+    def _begin_next(self) -> None:
+        unfinished = self._unfinished()
+        waiting = [job for job in unfinished if not job.has_begun]
+        free = MAX_RUNNING - (len(unfinished) - len(waiting))
+        for job in waiting[: max(free, 0)]:
+            job.begin()
+            task = asyncio.create_task(self._run(job))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, job: Job) -> None:
+        _log.info("download %s of %s begins", job.id, job.delivery.model)
+        outcome = await carried_out(job)
+        if outcome.state == "done":
+            await self._refresh()
+        self._end(job, outcome)
+
+    def _end(self, job: Job, outcome: Outcome) -> None:
+        job.end(outcome, now_s=self._clock.wall_s())
+        _log.info("download %s is %s %s", job.id, outcome.state, outcome.error or "")
+        if not self._is_closed:
+            self._begin_next()
+
+    def _end_if_waiting(self, job: Job) -> None:
+        if not job.has_begun:
+            if job.is_discarded:
+                job.delivery.discard()
+            self._end(job, Outcome("cancelled"))
+
+    def _unfinished(self) -> list[Job]:
+        return [job for job in self._jobs.values() if job.ended_s is None]
+
+    def _find(self, identifier: str) -> Job:
+        job = self._jobs.get(identifier)
+        if job is None:
+            raise NotFound(f"there is no download {identifier[:80]!r} since the daemon's start")
+        return job
+
+    def _forget_old(self) -> None:
+        ended = [job.id for job in self._jobs.values() if job.ended_s is not None]
+        for identifier in ended[: max(len(self._jobs) - KEPT_JOBS, 0)]:
+            del self._jobs[identifier]

@@ -1,0 +1,71 @@
+"""What somebody asks to be pulled: OWNER/REPO, OWNER/REPO:QUANT, or OWNER/REPO/FILE.gguf."""
+
+import re
+from typing import NamedTuple
+
+from velocity_local.core.errors import InvalidRequest
+from velocity_local.daemon.catalog.files import SUFFIX
+
+MAX_CHARS = 512
+_MAX_FOLDERS = 4
+_OWNER = r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?"
+_REFERENCE = re.compile(
+    rf"(?P<repository>{_OWNER}/{_OWNER})"
+    r"(?:[:@](?P<quantization>[A-Za-z0-9][A-Za-z0-9_.-]{0,31})|/(?P<file>.+))?"
+)
+_SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9 _.,+=@()\[\]-]{0,199}")
+_DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+
+
+class Reference(NamedTuple):
+    """A repository, and which of its models: by quantization, by file, or neither."""
+
+    repository: str
+    quantization: str | None = None
+    file: str | None = None
+
+
+def parse(text: str) -> Reference:
+    """The reference that `text` is.
+
+    Raises:
+        InvalidRequest: showing how one is written.
+    """
+    match = _REFERENCE.fullmatch(text[: MAX_CHARS + 1])
+    if match is None or len(text) > MAX_CHARS or not _is_name(match["repository"]):
+        raise InvalidRequest(
+            f"{text[:120]!r} names no model of a hub; write OWNER/REPO:QUANT, for example"
+            " someone/Some-Model-GGUF:Q4_K_M, or OWNER/REPO/FILE.gguf",
+            param="model",
+        )
+    file = match["file"]
+    if file is not None and not (is_safe_path(file) and file.lower().endswith(SUFFIX)):
+        raise InvalidRequest(
+            f"{file[:120]!r} cannot be pulled; name a {SUFFIX} file of the repository",
+            param="model",
+        )
+    return Reference(match["repository"], match["quantization"], file)
+
+
+def is_safe_path(path: str) -> bool:
+    """Whether a hub's path may become one on any system's disk, below the repository's folder.
+
+    Relative, without `..`, hidden names, backslashes, drives, streams, devices, and without a
+    dot or blank at the end of a name, which Windows would drop.
+    """
+    segments = path.split("/")
+    return len(segments) <= _MAX_FOLDERS and all(map(_is_safe_segment, segments))
+
+
+def _is_name(repository: str) -> bool:
+    return not any(mark in repository for mark in ("..", "--")) and all(
+        map(_is_safe_segment, repository.split("/"))
+    )
+
+
+def _is_safe_segment(segment: str) -> bool:
+    return (
+        _SEGMENT.fullmatch(segment) is not None
+        and not segment.endswith((".", " "))
+        and _DEVICES.fullmatch(segment) is None
+    )

@@ -1,0 +1,112 @@
+"""The models in a repository: which files belong together, and which one is meant."""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
+
+from velocity_local.core.downloads import Variant
+from velocity_local.core.errors import InvalidRequest, ModelNotFound
+from velocity_local.daemon.catalog.downloads.reference import Reference, is_safe_path
+from velocity_local.daemon.catalog.files import SUFFIX, split_of
+from velocity_local.daemon.catalog.hub import HubFile, Repository
+
+_QUANTIZATION = re.compile(
+    r"(?i)(?<![A-Za-z0-9])(?:UD-)?(?:(?:I?Q|TQ)\d(?:_[A-Z0-9]+)*|BF16|FP?16|FP?32|MXFP4(?:_MOE)?"
+    r"|NVFP4)(?![A-Za-z0-9])"
+)
+# Parts of a model that are no model: projectors for images, and what quantizers leave behind.
+_COMPANION = re.compile(r"(?i)(?<![a-z])(mmproj|imatrix)(?![a-z])")
+_SHOWN = 12
+
+
+def variants(repository: Repository) -> tuple[Variant, ...]:
+    """The models that can be pulled as a whole, smallest first. Unsafe names are not offered."""
+    models: dict[str, list[HubFile]] = {}
+    for file in repository.files:
+        if _is_model(file.path):
+            models.setdefault(_model_of(file.path), []).append(file)
+    found = [_variant(model, files) for model, files in models.items() if _is_whole(files)]
+    return tuple(sorted(found, key=lambda variant: (variant.size_bytes, variant.files)))
+
+
+def choose(repository: Repository, reference: Reference) -> Variant:
+    """The model that is meant; without quantization or file the only one there is.
+
+    Raises:
+        ModelNotFound: if there is none such; those that are there are told.
+        InvalidRequest: if it may be several.
+    """
+    offered = variants(repository)
+    matching = [variant for variant in offered if _is_meant(variant, reference)]
+    if len(matching) == 1:
+        return matching[0]
+    if not matching:
+        raise ModelNotFound(_nothing(repository.id, reference, offered), param="model")
+    names = _shown(variant.quantization or variant.files[0] for variant in matching)
+    if len({variant.quantization for variant in matching}) == 1:
+        names = _shown(variant.files[0] for variant in matching)
+    raise InvalidRequest(
+        f"{repository.id} has {len(matching)} such models ({names}); say which, as"
+        " OWNER/REPO:QUANT or OWNER/REPO/FILE.gguf",
+        param="model",
+    )
+
+
+def model_path(variant: Variant) -> str:
+    """The model's path in the repository without its suffix and part number."""
+    return _model_of(variant.files[0])
+
+
+def _is_model(path: str) -> bool:
+    name = PurePosixPath(path).name
+    return path.lower().endswith(SUFFIX) and is_safe_path(path) and not _COMPANION.search(name)
+
+
+def _model_of(path: str) -> str:
+    plain = PurePosixPath(path).with_suffix("")
+    split = split_of(plain.name)
+    return str(plain.with_name(split[0]) if split else plain)
+
+
+def _is_whole(files: Sequence[HubFile]) -> bool:
+    """Whether these are all parts of one model, each once."""
+    splits = [split_of(PurePosixPath(file.path).stem) for file in files]
+    if splits == [None]:
+        return True
+    parts = sorted(split[1] for split in splits if split is not None)
+    counts = {split[2] for split in splits if split is not None}
+    return (
+        len(parts) == len(files) and counts == {len(files)} and parts == [*range(1, len(files) + 1)]
+    )
+
+
+def _variant(model: str, files: Sequence[HubFile]) -> Variant:
+    paths = tuple(sorted(file.path for file in files))
+    return Variant(_quantization(model), paths, sum(file.size_bytes for file in files))
+
+
+def _quantization(model: str) -> str:
+    found = _QUANTIZATION.findall(PurePosixPath(model).name)
+    return found[-1].upper() if found else ""
+
+
+def _is_meant(variant: Variant, reference: Reference) -> bool:
+    if reference.file is not None:
+        return reference.file in variant.files
+    if reference.quantization is not None:
+        return variant.quantization == reference.quantization.upper()
+    return True
+
+
+def _nothing(name: str, reference: Reference, offered: Sequence[Variant]) -> str:
+    if not offered:
+        return f"{name} has no GGUF model; its GGUF conversions are often in a repository beside it"
+    wanted = reference.file or reference.quantization
+    choices = _shown(variant.quantization or variant.files[0] for variant in offered)
+    return f"{name} has no {wanted}; it has {choices}"
+
+
+def _shown(names: Iterable[str]) -> str:
+    every = list(names)
+    more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
+    return ", ".join(every[:_SHOWN]) + more
