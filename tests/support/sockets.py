@@ -9,7 +9,7 @@ import msgspec
 from velocity_local.config.settings import LimitSettings, ServerSettings
 from velocity_local.daemon.server.listener import Listener
 
-ANSWER_TIMEOUT_S = 5.0
+ANSWER_TIMEOUT_S = 30.0  # a guard against hanging, not an expectation
 
 
 class Raw:

@@ -9,7 +9,7 @@ from tests.support.scripted import Stage, finished
 from tests.support.sockets import Raw, connected, listening
 from velocity_local.core.events import Delta, Started
 
-LEAVING_TIMEOUT_S = 2.0
+HANG_S = 30.0
 
 
 def post(path: str, **fields: object) -> bytes:
@@ -33,11 +33,41 @@ async def test_leaving_ends_the_request(path: str, *, stream: bool, is_reset: bo
             await raw.reader.readuntil(b'"a"')
         assert not stage.runner.left.is_set()
         _leave(raw, is_reset=is_reset)
-        async with asyncio.timeout(LEAVING_TIMEOUT_S):
+        async with asyncio.timeout(HANG_S):
             await stage.runner.left.wait()
     await stage.gateway.close()
     assert {row.status for row in stage.rows.recorded} == {"cancelled"}
     assert len(stage.rows.recorded) == len(stage.runner.asked)
+
+
+@pytest.mark.parametrize("is_reset", [True, False])
+async def test_leaving_in_the_middle_of_the_body_is_no_fault(
+    caplog: pytest.LogCaptureFixture, *, is_reset: bool
+) -> None:
+    stage = Stage()
+    async with listening(stage.app()) as port:
+        async with connected(port) as raw:
+            request = post("/v1/chat/completions").replace(b"PORT", b"%d" % port)
+            await raw.send(request[:-5])
+            _leave(raw, is_reset=is_reset)
+        async with connected(port) as raw:
+            await raw.send(post("/v1/chat/completions").replace(b"PORT", b"%d" % port))
+            assert (await raw.answer())[0] == 200
+    assert len(stage.runner.asked) == 1
+    assert not caplog.records
+
+
+async def test_a_body_that_comes_too_slowly_is_told_so_and_is_no_fault(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stage = Stage()
+    limits = msgspec.structs.replace(stage.limits, body_timeout_s=0.1)
+    async with listening(stage.app(), limits) as port, connected(port) as raw:
+        request = post("/v1/chat/completions").replace(b"PORT", b"%d" % port)
+        await raw.send(request[:-5])
+        assert (await raw.answer())[0] == 408
+    assert not stage.runner.asked
+    assert not caplog.records
 
 
 async def test_a_stream_that_nobody_reads_ends_too() -> None:
@@ -45,16 +75,16 @@ async def test_a_stream_that_nobody_reads_ends_too() -> None:
     stage.limits = msgspec.structs.replace(stage.limits, write_timeout_s=0.2)
     async with listening(stage.app(), stage.limits) as port, connected(port) as raw:
         await raw.send(post("/v1/chat/completions", stream=True).replace(b"PORT", b"%d" % port))
-        async with asyncio.timeout(LEAVING_TIMEOUT_S):
+        async with asyncio.timeout(HANG_S):
             await stage.runner.left.wait()
 
 
 async def test_an_answer_that_ends_while_the_server_stops_is_complete() -> None:
     go_on = asyncio.Event()
     stage = Stage(lambda _: [Delta(0, (1,), text="a"), go_on, Delta(0, (2,), text="b"), finished()])
-    async with asyncio.timeout(LEAVING_TIMEOUT_S):
+    async with asyncio.timeout(HANG_S):
         reader, writer = None, None
-        async with listening(stage.app()) as port:
+        async with listening(stage.app(), drain_s=HANG_S) as port:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             request = post("/v1/chat/completions", stream=True).replace(b"PORT", b"%d" % port)
             writer.write(request)

@@ -37,6 +37,10 @@ _TYPES: tuple[tuple[type[VelocityError], str], ...] = (
 )
 
 
+class ClientGone(Exception):
+    """The client closed its connection before its request or our answer was complete."""
+
+
 def openai_type(error: VelocityError) -> str:
     """OpenAI's `type` for an error of ours."""
     return next(name for cls, name in _TYPES if isinstance(error, cls))

@@ -24,7 +24,7 @@ from velocity_local.core.errors import (
     VelocityError,
 )
 from velocity_local.daemon.server.access import Access, Credentials, access_of
-from velocity_local.daemon.server.errors import Headers, headers_of, openai_body
+from velocity_local.daemon.server.errors import ClientGone, Headers, headers_of, openai_body
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -174,17 +174,25 @@ class Guards:
         raise Unauthorized(f"{problem}; send it as `Authorization: Bearer` or `x-api-key`")
 
     def _bounded(self, head: _Head, receive: Receive) -> Receive:
-        """`receive`, with a limit where no Content-Length has promised one."""
-        if b"transfer-encoding" not in head.headers:
+        """`receive`, with the limit for bodies that have not told their length, and with an
+        exception of its own for clients that leave before their body is whole.
+        """
+        if not head.has_body:
             return receive
         seen_bytes = 0
+        is_whole = False
 
         async def counted() -> Message:
-            nonlocal seen_bytes
+            nonlocal seen_bytes, is_whole
             message = await receive()
-            seen_bytes += len(message.get("body", b""))
+            if is_whole:
+                return message
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            seen_bytes += len(message["body"])
             if seen_bytes > self._body_bytes:
                 raise self._too_large()
+            is_whole = not message["more_body"]
             return message
 
         return counted

@@ -23,11 +23,15 @@ from velocity_local.daemon.gateway.pipeline import Gateway
 from velocity_local.daemon.server import docs, health
 from velocity_local.daemon.server.access import MANAGEMENT_PREFIX, Credentials
 from velocity_local.daemon.server.context import AnyRequest, Context, Metrics, request_id_of
-from velocity_local.daemon.server.errors import headers_of, openai_body, unexpected
+from velocity_local.daemon.server.errors import (
+    ClientGone,
+    headers_of,
+    openai_body,
+    unexpected,
+)
 from velocity_local.daemon.server.guards import AsgiApp, Guards
 from velocity_local.daemon.server.openai import routes as openai
 from velocity_local.daemon.server.openai.models import ModelPages
-from velocity_local.daemon.server.sse import ClientGone
 
 
 def create_app(

@@ -12,7 +12,7 @@ from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 
 from velocity_local.core.errors import VelocityError
-from velocity_local.daemon.server.errors import unexpected
+from velocity_local.daemon.server.errors import ClientGone, unexpected
 
 T = TypeVar("T")
 
@@ -23,10 +23,6 @@ _HEADERS = [
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 ]
-
-
-class ClientGone(Exception):
-    """The client closed its connection before the answer was complete."""
 
 
 def event_bytes(data: bytes) -> bytes:
