@@ -74,12 +74,21 @@ def batch_of(rows: list[list[int]], tokenizer: Tokenizer) -> Batch:
     return Batch(tokens[:, :-1], tokens[:, 1:], weights[:, 1:])
 
 
-def stream(tokenizer: Tokenizer, *, seed: int, n_tokens: int, skip: int = 0) -> Iterator[Batch]:
-    """Batches from the pool number `seed`, `seed + 1`, ...; `skip` leaves out that many."""
+@dataclass(slots=True)
+class Place:
+    """Where in the endless text a training stands: the pool, and how much of it is used."""
+
+    pool: int = 1
+    used: int = 0
+
+
+def stream(tokenizer: Tokenizer, place: Place, *, n_tokens: int) -> Iterator[Batch]:
+    """Batches from `place` on, which moves along; the number of a pool is its seed."""
     while True:
-        rng = Random(seed)
+        rng = Random(place.pool)
         groups = _groups(_encode(tokenizer, rng), rng, n_tokens=n_tokens)
-        for rows in groups[skip:]:
-            yield batch_of(rows, tokenizer)
-        skip = max(0, skip - len(groups))
-        seed += 1
+        while place.used < len(groups):
+            place.used += 1
+            yield batch_of(groups[place.used - 1], tokenizer)
+        place.pool += 1
+        place.used = 0

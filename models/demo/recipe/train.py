@@ -9,7 +9,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -52,8 +52,8 @@ class Progress:
 
     step: int = 0
     seen: int = 0
-    drawn: int = 0
     busy_s: float = 0.0
+    place: batches.Place = field(default_factory=batches.Place)
 
 
 class Optimizers:
@@ -95,7 +95,8 @@ def save(path: Path, network: nn.Module, optimizers: Optimizers, progress: Progr
     state = {
         "network": network.state_dict(),
         "optimizers": [one.state_dict() for one in optimizers.all],
-        "progress": [progress.step, progress.seen, progress.drawn, progress.busy_s],
+        "progress": [progress.step, progress.seen, progress.busy_s],
+        "place": [progress.place.pool, progress.place.used],
     }
     torch.save(state, part)
     part.replace(path)
@@ -109,7 +110,8 @@ def restore(path: Path, network: nn.Module, optimizers: Optimizers) -> Progress:
     network.load_state_dict(state["network"])
     for one, saved in zip(optimizers.all, state["optimizers"], strict=True):
         one.load_state_dict(saved)
-    return Progress(*state["progress"])
+    step, seen, busy_s = state["progress"]
+    return Progress(step, seen, busy_s, batches.Place(*state["place"]))
 
 
 def report(progress: Progress, loss: float, rate: float) -> None:
@@ -170,7 +172,6 @@ class Trainer:
         loss = learn(self.network, drawn, self.rank)
         self.optimizers.step(self.plan.rate(self.progress.seen))
         self.progress.step += 1
-        self.progress.drawn += self.n_ranks
         self.progress.seen += sum(batch.n_tokens for batch in drawn)
         self.progress.busy_s += time.monotonic() - began
         return loss
@@ -197,7 +198,7 @@ def train(words: Tokenizer, plan: Plan, path: Path, *, rank: int, n_ranks: int) 
     network = Llama(Shape(vocab_size=words.get_vocab_size()))
     optimizers = Optimizers(network, plan)
     progress = restore(path, network, optimizers)
-    data = batches.stream(words, seed=SEED, n_tokens=plan.batch_tokens, skip=progress.drawn)
+    data = batches.stream(words, progress.place, n_tokens=plan.batch_tokens)
     Trainer(network, optimizers, plan, progress, rank, n_ranks).run(data, path)
     if rank == 0:
         save(path, network, optimizers, progress)
