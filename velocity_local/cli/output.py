@@ -95,8 +95,13 @@ class Output:
             self._moving = False
 
     def ask(self, prompt: str) -> str:
-        """A line typed by a person; raises EOFError at the end of input."""
-        return input(prompt)
+        """A line typed by a person; raises EOFError at the end of input. The prompt is no data."""
+        if self.out_is_terminal:
+            return input(prompt)
+        if self.err_is_terminal:
+            self._err.write(prompt)
+            self._err.flush()
+        return input()
 
     def _write(self, text: str) -> None:
         try:

@@ -105,6 +105,7 @@ def test_a_chat_goes_on_where_it_was(shell: Shell) -> None:
     ran = shell.run("chat", "demo", "--max-tokens", "6", stdin="Hello!\nAnd you?\n/exit\n")
     assert ran.status == 0
     assert len(ran.out.strip().splitlines()) >= 2
+    assert ">>>" not in ran.out
 
 
 def test_the_line_for_the_openai_client_works_as_printed(shell: Shell) -> None:

@@ -148,7 +148,7 @@ class Person:
     def __init__(self, *lines: str) -> None:
         self._lines = list(lines)
 
-    def __call__(self, _: str) -> str:
+    def __call__(self, _: str = "") -> str:
         if not self._lines:
             raise EOFError
         line = self._lines.pop(0)
