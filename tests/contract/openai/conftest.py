@@ -8,15 +8,15 @@ from collections.abc import AsyncIterator, Callable, Mapping
 import openai
 import pytest
 
+from tests.support.loops import product_loop
 from tests.support.scripted import DEMO, NESTED, Stage
 from tests.support.sockets import listening
-from velocity_local.daemon.server.listener import new_event_loop
 
 
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    return {"product loop": new_event_loop}
+    return {"product loop": product_loop}
 
 
 @pytest.fixture

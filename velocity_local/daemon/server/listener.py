@@ -6,7 +6,6 @@ this listener decides about signals instead.
 
 import asyncio
 import logging
-import sys
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -24,15 +23,6 @@ BACKLOG = 2048
 FLUSH_S = 1.0
 _DATE_PERIOD_S = 1.0
 _LOOPBACK_V4 = frozenset({"127.0.0.1", "localhost"})
-
-
-def new_event_loop() -> asyncio.AbstractEventLoop:
-    """The fastest loop of this platform: uvloop, or asyncio's own on Windows."""
-    if sys.platform == "win32":
-        return asyncio.new_event_loop()
-    import uvloop  # noqa: PLC0415 - there is none on Windows
-
-    return uvloop.new_event_loop()
 
 
 class Listener:

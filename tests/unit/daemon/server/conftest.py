@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from velocity_local.daemon.server.listener import new_event_loop
+from tests.support.loops import product_loop
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
@@ -16,5 +16,5 @@ def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, LoopFactory]:
     if item.path.stem in ON_BOTH_LOOPS:
-        return {"product loop": new_event_loop, "asyncio loop": asyncio.new_event_loop}
-    return {"product loop": new_event_loop}
+        return {"product loop": product_loop, "asyncio loop": asyncio.new_event_loop}
+    return {"product loop": product_loop}

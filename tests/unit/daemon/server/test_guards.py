@@ -12,6 +12,7 @@ from velocity_local.core.sampling import SamplingParams
 from velocity_local.daemon.server.access import Access, Credentials, access_of
 from velocity_local.daemon.server.admin.routes import ROUTES as ADMIN_ROUTES
 from velocity_local.daemon.server.context import Context
+from velocity_local.daemon.server.guards import AsgiApp
 from velocity_local.daemon.server.litestar import create_litestar
 
 EVIL = "http://evil.example"
@@ -141,14 +142,14 @@ async def test_configured_hosts(host: str, status: int) -> None:
 class TestAllowedOrigin:
     ORIGIN = "http://localhost:3000"
 
-    def app(self) -> object:
+    def app(self) -> AsgiApp:
         stage = Stage()
         stage.server = ServerSettings(allowed_origins=(self.ORIGIN,))
         return stage.app()
 
     async def test_gets_its_name_back(self) -> None:
         headers = {"origin": self.ORIGIN, "sec-fetch-site": "same-site"}
-        answer = await call(self.app(), "GET", "/v1/models", headers=headers)  # type: ignore[arg-type]  # an ASGI app
+        answer = await call(self.app(), "GET", "/v1/models", headers=headers)
         assert answer.status == 200
         assert answer.headers["access-control-allow-origin"] == self.ORIGIN
         assert answer.headers["vary"] == "Origin"
@@ -156,7 +157,7 @@ class TestAllowedOrigin:
 
     async def test_can_read_errors_too(self) -> None:
         headers = {"origin": self.ORIGIN}
-        answer = await call(self.app(), "GET", "/api/v1/requests", headers=headers)  # type: ignore[arg-type]  # an ASGI app
+        answer = await call(self.app(), "GET", "/api/v1/requests", headers=headers)
         assert answer.status == 401
         assert answer.headers["access-control-allow-origin"] == self.ORIGIN
 
@@ -166,7 +167,7 @@ class TestAllowedOrigin:
             "access-control-request-method": "POST",
             "access-control-request-headers": "authorization,content-type,x-stainless-os",
         }
-        answer = await call(self.app(), "OPTIONS", "/v1/chat/completions", headers=headers)  # type: ignore[arg-type]  # an ASGI app
+        answer = await call(self.app(), "OPTIONS", "/v1/chat/completions", headers=headers)
         assert answer.status == 204
         assert "x-stainless-os" in answer.headers["access-control-allow-headers"]
         assert "POST" in answer.headers["access-control-allow-methods"]
