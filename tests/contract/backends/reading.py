@@ -4,7 +4,10 @@ from collections.abc import Sequence
 
 from velocity_local.core.sampling import SamplingParams
 from velocity_local.worker.engine.backend import Backend, Forward, Sampled, SampleRow, Span
+from velocity_local.worker.engine.prefix import common_length
 
+# Twice the largest difference seen between F16 logits of the same text in different passes
+TIE = 0.02
 GREEDY = SamplingParams(temperature=0, ignore_eos=True)
 TEXT = "the old king had three sons and a red dog, and one day they all went to the sea. "
 
@@ -48,3 +51,23 @@ def read_alone(backend: Backend, sequence: int, history: Sequence[int], n: int) 
     """Greedy tokens after `history`, computed from nothing in an empty sequence."""
     feed(backend, sequence, history[:-1])
     return go_on(backend, sequence, history, n)
+
+
+def assert_same(
+    backend: Backend, prompt: Sequence[int], got: list[int], expected: list[int]
+) -> None:
+    """Equal greedy texts, or texts that part at a tie.
+
+    How many rows a pass has changes the last bits of logits, on every machine in another way.
+    The sequences of the backend are cleared if they have to be looked into.
+    """
+    if got == expected:
+        return
+    at = common_length(got, expected)
+    history = [*prompt, *expected[:at]]
+    for sequence in range(backend.capabilities.n_seq_max):
+        backend.clear(sequence)
+    feed(backend, 0, history)
+    logprobs = dict(next_token(backend, history, top=backend.capabilities.n_vocab).top)
+    gap = abs(logprobs[got[at]] - logprobs[expected[at]])
+    assert gap < TIE, f"texts part at {at}, where the gap is {gap:.4f}: {got} {expected}"

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from tests.contract.backends.conftest import ALL, ATTENTION, OPTIONS, RECURRENT, WINDOWED, Open
-from tests.contract.backends.reading import feed, go_on, next_token, prompt, read_alone
+from tests.contract.backends.reading import assert_same, feed, go_on, next_token, prompt, read_alone
 from tests.support.tiny_models import WINDOW
 from velocity_local.worker.engine.backend import BackendError, Forward, Span, Truncation
 
@@ -16,7 +16,8 @@ def test_copying_a_whole_sequence_goes_on_like_the_source(name: str, open_backen
     feed(backend, 0, history[:-1])
     backend.copy(0, 1, 39)
     assert backend.length(1) == 39
-    assert go_on(backend, 1, history, 6) == go_on(backend, 0, history, 6)
+    copied, original = go_on(backend, 1, history, 6), go_on(backend, 0, history, 6)
+    assert_same(backend, history, copied, original)
 
 
 @pytest.mark.parametrize("name", ATTENTION)
@@ -27,7 +28,7 @@ def test_copying_a_part_shares_the_prefix_only(name: str, open_backend: Open) ->
     backend.copy(0, 1, 30)
     feed(backend, 1, second[30:-1])
     shared = go_on(backend, 1, second, 6)
-    assert shared == read_alone(backend, 2, second, 6)
+    assert_same(backend, second, shared, read_alone(backend, 2, second, 6))
 
 
 @pytest.mark.parametrize("name", [*WINDOWED, *RECURRENT])
@@ -48,7 +49,8 @@ def test_truncating_goes_back_in_time(name: str, open_backend: Open) -> None:
     feed(backend, 0, history[:-1] + prompt(backend, 9, start=60))
     assert backend.truncate(0, 39)
     assert backend.length(0) == 39
-    assert go_on(backend, 0, history, 6) == read_alone(backend, 1, history, 6)
+    went_on = go_on(backend, 0, history, 6)
+    assert_same(backend, history, went_on, read_alone(backend, 1, history, 6))
 
 
 @pytest.mark.parametrize("name", WINDOWED)
@@ -59,7 +61,8 @@ def test_a_window_can_be_cut_while_it_still_reaches_the_start(
     history = prompt(backend, WINDOW - 8)
     feed(backend, 0, history[:-1] + prompt(backend, 4, start=60))
     assert backend.truncate(0, len(history) - 1)
-    assert go_on(backend, 0, history, 4) == read_alone(backend, 1, history, 4)
+    went_on = go_on(backend, 0, history, 4)
+    assert_same(backend, history, went_on, read_alone(backend, 1, history, 4))
 
 
 @pytest.mark.parametrize("name", [*WINDOWED, *RECURRENT])
@@ -73,7 +76,7 @@ def test_a_cut_that_cannot_be_exact_is_refused_and_changes_nothing(
     assert backend.length(0) == len(history) - 1
     after = go_on(backend, 0, history, 4)
     backend.clear(0)
-    assert after == read_alone(backend, 0, history, 4)
+    assert_same(backend, history, after, read_alone(backend, 0, history, 4))
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -94,7 +97,8 @@ def test_clearing_a_sequence_leaves_the_others(name: str, open_backend: Open) ->
     backend.clear(0)
     backend.clear(1)
     assert (backend.length(0), backend.length(1), backend.length(2)) == (0, 0, 29)
-    assert go_on(backend, 2, history, 4) == read_alone(backend, 0, history, 4)
+    went_on = go_on(backend, 2, history, 4)
+    assert_same(backend, history, went_on, read_alone(backend, 0, history, 4))
 
 
 @pytest.mark.parametrize("name", ATTENTION)
@@ -152,8 +156,8 @@ def test_after_an_abort_the_sequence_goes_on_from_its_length(name: str, open_bac
     assert backend.forward([Span(0, 20, history[20:], wants_logits=True)]) is Forward.ABORTED
     rest = history[backend.length(0) :]
     feed(backend, 0, rest)
-    token = next_token(backend, history).token
-    assert token == read_alone(backend, 1, history, 1)[0]
+    said = [next_token(backend, history).token]
+    assert_same(backend, history, said, read_alone(backend, 1, history, 1))
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -165,6 +169,8 @@ def test_sequences_of_one_batch_do_not_mix(name: str, open_backend: Open) -> Non
     spans = [Span(i, 19, history[-1:], wants_logits=True) for i, history in enumerate(histories)]
     assert backend.forward(spans) is Forward.DONE
     assert [backend.length(i) for i in range(3)] == [20, 20, 20]
+    together = [[next_token(backend, one, span=i).token] for i, one in enumerate(histories)]
     alone = open_backend(name)
-    together = [next_token(backend, history, span=i).token for i, history in enumerate(histories)]
-    assert together == [read_alone(alone, i, history, 1)[0] for i, history in enumerate(histories)]
+    for i, (history, said) in enumerate(zip(histories, together, strict=True)):
+        alone.clear(i)
+        assert_same(alone, history, said, read_alone(alone, i, history, 1))

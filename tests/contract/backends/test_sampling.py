@@ -11,8 +11,8 @@ from tests.contract.backends.reading import GREEDY, feed, next_token, prompt
 from tests.contract.backends.running import Run, answer, ask
 from velocity_local.core.errors import ErrorInfo, InvalidRequest
 from velocity_local.core.sampling import SamplingParams
-from velocity_local.worker.backends.llama_cpp import model
-from velocity_local.worker.engine.backend import Backend
+from velocity_local.worker.backends.llama_cpp import model as llama_model
+from velocity_local.worker.engine.backend import Backend, Sampler, SampleRow
 from velocity_local.worker.engine.sequence import Broken
 
 PLAIN = SamplingParams(
@@ -55,14 +55,30 @@ def test_every_parameter_has_an_effect_and_repeats(name: str, open_backend: Open
     assert said == say(backend, params(name))
 
 
+@pytest.mark.parametrize("model", REAL)
 @pytest.mark.parametrize("name", REPLAYABLE)
-def test_every_parameter_can_be_resumed(name: str, open_backend: Open) -> None:
-    backend = open_backend("llama")
+def test_a_replayed_sampler_goes_on_like_the_one_that_sampled(
+    name: str, model: str, open_backend: Open
+) -> None:
+    """All from one row of logits, so that nothing but the samplers can differ."""
+    backend = open_backend(model)
     tokens = prompt(backend, 30)
-    said = say(backend, params(name))
+    feed(backend, 0, tokens)
+    original = backend.sampler(params(name), tokens)
+    said = [draw(backend, original) for _ in range(24)]
     for n_emitted in (1, 9, 23):
-        spec = ask(1, tokens, params(name), max_tokens=24, emitted=said[:n_emitted])
-        assert answer(backend, spec) == said[n_emitted:]
+        replayed = backend.sampler(params(name), tokens)
+        for token in said[:n_emitted]:
+            replayed.accept(token)
+        rest = [draw(backend, replayed) for _ in range(24 - n_emitted)]
+        replayed.close()
+        assert rest == said[n_emitted:]
+    original.close()
+
+
+def draw(backend: Backend, sampler: Sampler) -> int:
+    (sampled,) = backend.sample([SampleRow(0, sampler, None)])
+    return sampled.token
 
 
 @pytest.mark.parametrize("name", ["mirostat_1", "mirostat_2"])
@@ -195,7 +211,7 @@ def test_threads_sample_what_one_thread_samples(
         for i in range(4)
     ]
     threaded = Run(open_backend(name, two_threads)).finish(*specs)
-    monkeypatch.setattr(model, "MIN_HEAVY_ROWS", len(specs) + 1)
+    monkeypatch.setattr(llama_model, "MIN_HEAVY_ROWS", len(specs) + 1)
     assert Run(open_backend(name, two_threads)).finish(*specs) == threaded
 
 

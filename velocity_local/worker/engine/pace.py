@@ -25,7 +25,7 @@ class Pace:
         self._tile = tile
         self._stall_target_ms = stall_target_ms
         self._step_limit_ms = step_limit_ms
-        self._tile_ms = 0.0
+        self._tile_ms: float | None = None
         self.alone_rows = n_batch
         self.mixed_rows = n_batch
 
@@ -38,7 +38,7 @@ class Pace:
         if n_rows < self._tile:
             return
         tile_ms = step_ms * self._tile / n_rows
-        if 0 < self._tile_ms < tile_ms:
+        if self._tile_ms is not None and self._tile_ms < tile_ms:
             tile_ms = (self._tile_ms + tile_ms) / 2
         self._tile_ms = tile_ms
         self.mixed_rows = self._rows_within(self._stall_target_ms)
@@ -46,14 +46,17 @@ class Pace:
 
     def expected_ms(self, n_rows: int) -> float:
         """How long so many rows may take; without limit before the first measurement."""
-        return self._tile_ms * n_rows / self._tile if self._tile_ms else float("inf")
+        return float("inf") if self._tile_ms is None else self._tile_ms * n_rows / self._tile
 
     def _rows_within(self, target_ms: float) -> int:
-        tiles = int(target_ms / self._tile_ms) if self._tile_ms else self._n_batch
-        return min(max(1, tiles) * self._tile, self._n_batch)
+        """As many whole tiles as fit, but one at least."""
+        rows = self._n_batch - self._n_batch % self._tile
+        while rows > self._tile and self.expected_ms(rows) > target_ms:
+            rows -= self._tile
+        return max(rows, min(self._tile, self._n_batch))
 
     def _halved_to_fit(self) -> int:
         rows = self._n_batch
-        while rows > self._tile and rows / self._tile * self._tile_ms > self._step_limit_ms:
+        while rows > self._tile and self.expected_ms(rows) > self._step_limit_ms:
             rows //= 2
         return rows

@@ -195,7 +195,12 @@ def test_a_cancel_interrupts_only_a_step_that_it_is_part_of() -> None:
 def test_whoever_is_interrupted_again_and_again_still_gets_on() -> None:
     driver = Driver(ENDLESS, n_batch=64)
     driver.submit(spec(1, "x" * 200, max_tokens=1))
-    driver.backend.during_pass = driver.engine.interrupt
+
+    def slowly() -> None:
+        driver.clock.advance(1.0)
+        driver.engine.interrupt()
+
+    driver.backend.during_pass = slowly
     driver.run()
     assert [n for one in driver.backend.passes for _, n in one] == [64, 64] * 3 + [8, 8]
 
