@@ -56,6 +56,7 @@ class LocalHub:
     etag: str = '"first"'
     faults: Faults = field(default_factory=Faults)
     requests: list[Asked] = field(default_factory=list)
+    held: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
     sent_bytes: int = 0
 
@@ -136,6 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
         hub = self.hub
         for start in range(0, len(body), PIECE_BYTES):
             if hub.faults.hold_after is not None and start >= hub.faults.hold_after:
+                hub.held.set()
                 hub.released.wait(30)
             piece = body[start : start + PIECE_BYTES]
             if cut_after is not None:

@@ -207,6 +207,25 @@ COMMANDS: tuple[Command, ...] = (
         ),
         details="Ctrl-C stops the answer, Ctrl-D leaves; /help lists what else can be typed.",
     ),
+    Command(
+        "pull",
+        "Models",
+        "fetch a model from the Hugging Face hub",
+        _VERBS + "pull:pull",
+        (
+            Argument(
+                ("model",),
+                "OWNER/REPO:QUANT or OWNER/REPO/FILE.gguf; OWNER/REPO lists what there is",
+                is_optional=True,
+            ),
+            _option("--yes", help="take Q4_K_M if the repository has several and it is there"),
+            _option("--cancel", help="end this download instead", metavar="ID"),
+            HOST,
+            JSON,
+        ),
+        details="Broken off at any byte, it goes on from there when it is pulled again. HF_ENDPOINT"
+        " and HF_TOKEN are read by the daemon when it starts.",
+    ),
     Command("ps", "Models", "models in memory", _VERBS + "models:ps", (HOST, JSON)),
     Command(
         "list",

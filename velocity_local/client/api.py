@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 
 from velocity_local.client.http import HttpClient, segment, with_query
+from velocity_local.core.downloads import Download
 from velocity_local.core.history import RequestRow
 from velocity_local.wire.http.admin import (
     Deleted,
+    DownloadAsk,
     ModelItem,
     ModelList,
+    RepositoryAnswer,
     RequestList,
     ShutdownAnswer,
     StatusAnswer,
@@ -17,6 +20,7 @@ from velocity_local.wire.http.admin import (
 _PAGE = 200
 _SYSTEM_TIMEOUT_S = 10.0
 _SHUTDOWN_TIMEOUT_S = 2.0
+_HUB_TIMEOUT_S = 90.0
 
 
 def status(client: HttpClient, *, timeout_s: float = 10.0) -> StatusAnswer:
@@ -41,6 +45,31 @@ def models(client: HttpClient) -> list[ModelItem]:
 
 def model(client: HttpClient, model_id: str) -> ModelItem:
     return client.get(f"/api/v1/models/{segment(model_id)}", ModelItem)
+
+
+def repository(client: HttpClient, name: str) -> RepositoryAnswer:
+    """The models that the hub's repository OWNER/NAME offers."""
+    return client.get(f"/api/v1/hub/{segment(name)}", RepositoryAnswer, timeout_s=_HUB_TIMEOUT_S)
+
+
+def start_download(client: HttpClient, model: str) -> Download:
+    """Begin to fetch a model, or join those who wait for it."""
+    return client.call(
+        "POST",
+        "/api/v1/downloads",
+        Download,
+        body=DownloadAsk(model),
+        timeout_s=_HUB_TIMEOUT_S,
+    )
+
+
+def download(client: HttpClient, identifier: str) -> Download:
+    return client.get(f"/api/v1/downloads/{segment(identifier)}", Download)
+
+
+def cancel_download(client: HttpClient, identifier: str) -> Download:
+    """End a download; what is not whole is removed."""
+    return client.call("DELETE", f"/api/v1/downloads/{segment(identifier)}", Download)
 
 
 def requests(

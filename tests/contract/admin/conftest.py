@@ -80,6 +80,7 @@ class Daemon:
     fleet: ScriptedFleet
     clock: ManualClock
     home: Path
+    downloads: Downloads
     stops: list[str] = field(default_factory=list)
 
     async def get(self, path: str, **query: object) -> httpx.Response:
@@ -127,6 +128,6 @@ async def daemon(tmp_path: Path, hub: LocalHub) -> AsyncIterator[Daemon]:
             base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {TOKEN}"}
         ) as http,
     ):
-        yield Daemon(http, history, fleet, clock, tmp_path, stops)
+        yield Daemon(http, history, fleet, clock, tmp_path, downloads, stops)
     await downloads.close()
     await history.close()
