@@ -52,7 +52,8 @@ class Measurement:
             self._see_tokens(event)
         elif isinstance(event, Started):
             self._prompt_tokens = event.prompt_tokens
-            self._cached_tokens = max(self._cached_tokens or 0, event.cached_tokens)
+            if event.index == 0:  # the others share its prefill, which is no cache
+                self._cached_tokens = event.cached_tokens
         else:
             self._ended[event.index] = event
 
@@ -167,6 +168,26 @@ class Measurement:
             error_code=error.code,
             error_message=error.message,
         )
+
+
+def refused_row(
+    request_id: str, origin: Origin, error: ErrorInfo, *, created_s: float
+) -> RequestRow:
+    """The row of a request of which no more is known than that it was refused."""
+    return RequestRow(
+        id=request_id,
+        created_s=created_s,
+        dialect=origin.dialect,
+        endpoint=origin.endpoint,
+        model="",
+        fingerprint="",
+        status="error",
+        http_status=BY_CODE.get(error.code, InternalError).status,
+        stream=origin.stream,
+        client=origin.client,
+        error_code=error.code,
+        error_message=error.message,
+    )
 
 
 def _parameters(request: GenerationRequest) -> dict[str, object]:

@@ -12,7 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from velocity_local.core.clock import Clock
-from velocity_local.core.errors import VelocityError
+from velocity_local.core.errors import ErrorInfo, VelocityError
 from velocity_local.core.events import Event, Failed, Finished, Started
 from velocity_local.core.history import RequestRow
 from velocity_local.core.models import ModelEntry
@@ -24,7 +24,7 @@ from velocity_local.core.requests import (
     TokenizeRequest,
 )
 from velocity_local.daemon.gateway.admission import Admission, Ticket
-from velocity_local.daemon.gateway.measure import Measurement, Origin
+from velocity_local.daemon.gateway.measure import Measurement, Origin, refused_row
 from velocity_local.daemon.gateway.ports import (
     EventStream,
     Meter,
@@ -107,6 +107,12 @@ class Gateway:
             run.leave()
             if not run.is_settled:
                 self._settle_later(run)
+
+    def refuse(self, request_id: str, origin: Origin, error: ErrorInfo) -> None:
+        """Keep a row of a request that could not even be understood; nobody waits for it."""
+        row = refused_row(request_id, origin, error, created_s=self._clock.wall_s())
+        self._meter.observe(row, ())
+        self._recorder.begin(row)
 
     async def embed(self, request: EmbeddingRequest, origin: Origin) -> Embedded:
         """Vectors for every input.

@@ -156,6 +156,14 @@ async def test_texts_are_kept_only_if_asked_for(*, text: bool) -> None:
     assert (row.prompt_text is not None) == text
 
 
+async def test_a_request_that_was_not_understood_leaves_a_row() -> None:
+    house = House()
+    house.gateway.refuse("r9", ORIGIN, ErrorInfo("invalid_value", "n is -1", param="n"))
+    (row,) = house.recorder.begun
+    assert (row.id, row.status, row.http_status) == ("r9", "error", 400)
+    assert row.error_message == "n is -1"
+
+
 async def test_embeddings_leave_a_row() -> None:
     house = House()
     request = EmbeddingRequest(id="e1", model="demo", inputs=(TextPrompt("a"), TextPrompt("b")))

@@ -1,6 +1,7 @@
 """OpenAI's endpoints, and the three that llama.cpp's server adds for tokens and templates."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import contextmanager
 
 import msgspec
 from litestar import get, post
@@ -44,9 +45,11 @@ _TEMPLATE = msgspec.json.Decoder(openai.ApplyTemplateBody)
 )
 async def chat_completions(request: AnyRequest) -> ASGIResponse:
     context = context_of(request)
-    body = await read(request, _CHAT)
-    origin = origin_of(request, DIALECT, is_stream=bool(body.stream))
-    asked = translate.chat(body, context.ids.new("chatcmpl-"), _terms(context))
+    request_id = context.ids.new("chatcmpl-")
+    with _refusals_kept(context, request, request_id):
+        body = await read(request, _CHAT)
+        origin = origin_of(request, DIALECT, is_stream=bool(body.stream))
+        asked = translate.chat(body, request_id, _terms(context))
     warning = conversation.strict_warning(body.tools or ())
     headers = {} if warning is None else {WARNING_HEADER: warning}
     if not body.stream:
@@ -63,9 +66,11 @@ async def chat_completions(request: AnyRequest) -> ASGIResponse:
 )
 async def completions(request: AnyRequest) -> ASGIResponse:
     context = context_of(request)
-    body = await read(request, _COMPLETION)
-    origin = origin_of(request, DIALECT, is_stream=bool(body.stream))
-    asked = translate.completions(body, context.ids.new("cmpl-"), _terms(context))
+    request_id = context.ids.new("cmpl-")
+    with _refusals_kept(context, request, request_id):
+        body = await read(request, _COMPLETION)
+        origin = origin_of(request, DIALECT, is_stream=bool(body.stream))
+        asked = translate.completions(body, request_id, _terms(context))
     if not body.stream:
         work = generate.text_answer(context, body, asked, origin)
         return _json(await until_gone(request.receive, work))
@@ -80,9 +85,11 @@ async def completions(request: AnyRequest) -> ASGIResponse:
 )
 async def embeddings(request: AnyRequest) -> ASGIResponse:
     context = context_of(request)
-    body = await read(request, _EMBEDDINGS)
-    origin = origin_of(request, DIALECT, is_stream=False)
-    asked = translate.embeddings(body, context.ids.new("embd-"))
+    request_id = context.ids.new("embd-")
+    with _refusals_kept(context, request, request_id):
+        body = await read(request, _EMBEDDINGS)
+        origin = origin_of(request, DIALECT, is_stream=False)
+        asked = translate.embeddings(body, request_id)
     embedded = await until_gone(request.receive, context.gateway.embed(asked, origin))
     model = (await context.gateway.model(body.model)).id
     is_base64 = body.encoding_format == "base64"
@@ -176,6 +183,17 @@ ROUTES = [
     detokenize,
     apply_template,
 ]
+
+
+@contextmanager
+def _refusals_kept(context: Context, request: AnyRequest, request_id: str) -> Iterator[None]:
+    """A request that is refused before the gateway sees it leaves a row all the same."""
+    try:
+        yield
+    except VelocityError as error:
+        origin = origin_of(request, DIALECT, is_stream=False)
+        context.gateway.refuse(request_id, origin, error.info())
+        raise
 
 
 def _terms(context: Context) -> translate.Terms:
