@@ -188,6 +188,8 @@ class Hub:
         token = self._access.token()
         if token is None or _origin(urlsplit(url)) != _origin(urlsplit(self._access.endpoint)):
             return {}
+        if not token.isascii() or not token.isprintable():
+            raise HubError("the hub's token has characters that no token has; look at HF_TOKEN")
         return {"Authorization": f"Bearer {token}"}
 
     def _redirected(self, url: str, location: str) -> str:

@@ -28,6 +28,14 @@ def test_neither_token_nor_signed_addresses_are_logged(
     assert TOKEN not in repr(HubAccess(yard.hub.url, TOKEN))
 
 
+@pytest.mark.parametrize("token", ["hf_canary\nX-Evil: 1", "hf_cän\u00e4ry", "hf_\x00"])
+def test_a_token_that_is_none_is_refused_without_being_told(yard: Yard, token: str) -> None:
+    with pytest.raises(HubError) as told:
+        Hub(HubAccess(yard.hub.url, token)).repository(REPOSITORY)
+    assert "hf_" not in str(told.value)
+    assert yard.hub.requests == []
+
+
 @pytest.mark.parametrize(
     "location",
     [

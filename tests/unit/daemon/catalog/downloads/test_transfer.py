@@ -1,11 +1,13 @@
 """One file over a real socket: what is continued, what is refused, what is tried again."""
 
+import errno
 import hashlib
+import os
 
 import pytest
 
 from tests.unit.daemon.catalog.downloads.conftest import DATA, FILE, REPOSITORY, Stop, Yard
-from velocity_local.core.errors import Conflict, HubError
+from velocity_local.core.errors import Conflict, DiskFull, HubError
 from velocity_local.daemon.catalog.downloads.transfer import MAX_FRUITLESS_ATTEMPTS, Stopped
 
 CUT = 100_000
@@ -143,6 +145,26 @@ def test_a_stale_part_never_replaces_a_whole_file(yard: Yard) -> None:
     yard.pull()
     assert yard.target.read_bytes() == DATA
     assert yard.names() == [f"{REPOSITORY}/{FILE}"]
+
+
+def test_a_disk_that_fills_up_is_told_and_what_has_come_is_continued(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int, data: memoryview) -> int:
+        if os.fstat(descriptor).st_size >= CUT:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(descriptor, data[:CUT])
+
+    write = os.write
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", full)
+        with pytest.raises(DiskFull, match="make room"):
+            yard.pull()
+    assert not yard.target.exists()
+    assert yard.part.stat().st_size >= CUT
+    yard.pull()
+    assert yard.target.read_bytes() == DATA
+    assert yard.hub.storage[-1].first_byte >= CUT
 
 
 def test_an_order_to_stop_is_seen_between_pieces(yard: Yard) -> None:
