@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 import msgspec
+import psutil
 
 from velocity_local.core.clock import Clock, SystemClock
 from velocity_local.core.errors import TemplateError
@@ -19,6 +20,7 @@ from velocity_local.worker.chat.render_jobs import (
     LENGTH,
     MAX_MEMORY_BYTES,
     MAX_SOURCE_BYTES,
+    PATIENCE,
     TIME_LIMIT_S,
     Compile,
     Fault,
@@ -35,13 +37,14 @@ _PROGRAM = (
 )
 _ROOT = Path(__file__).resolve().parents[2]
 _START_LIMIT_S = 30.0
-_MEMORY_CHECK_S = 0.02
+_CHECK_S = 0.02
 
 
 class RenderHost:
     """Renders one model's template in a process that may be killed.
 
-    `start` returns at once, so that the process comes up while the model loads.
+    `start` returns at once, so that the process comes up while the model loads. A job may take
+    `time_limit_s` of processor time, and `PATIENCE` times as long in all.
     """
 
     def __init__(self, *, time_limit_s: float = TIME_LIMIT_S, clock: Clock | None = None) -> None:
@@ -138,28 +141,28 @@ class _RendererProcess:
     def ask(self, job: Job, limit_s: float) -> Outcome:
         """The outcome; a `Fault` that names a limit means that this process is spent."""
         if not self._is_up:
-            hello = self._wait(_START_LIMIT_S)
+            hello = self._wait(_START_LIMIT_S, _START_LIMIT_S)
             if isinstance(hello, Fault):
                 return hello
             self._is_up = True
         body = msgspec.msgpack.encode(job)
         self._jobs.put(LENGTH.pack(len(body)) + body)
-        return self._wait(limit_s)
+        return self._wait(limit_s, limit_s * PATIENCE)
 
     def kill(self) -> None:
         self._process.kill()
         self._jobs.put(b"")
         self._process.wait()
 
-    def _wait(self, limit_s: float) -> Outcome:
+    def _wait(self, processor_limit_s: float, limit_s: float) -> Outcome:
         deadline_s = self._clock.monotonic_s() + limit_s
+        allowed_s = processor_limit_s + self._processor_s()
         while True:
-            left_s = deadline_s - self._clock.monotonic_s()
-            if left_s <= 0:
-                return Fault(f"it ran longer than {limit_s:g} s", "time")
             try:
-                outcome = self._outcomes.get(timeout=min(left_s, _MEMORY_CHECK_S))
+                outcome = self._outcomes.get(timeout=_CHECK_S)
             except queue.Empty:
+                if self._clock.monotonic_s() > deadline_s or self._processor_s() > allowed_s:
+                    return Fault(f"it ran longer than {processor_limit_s:g} s", "time")
                 if self._is_greedy():
                     return _GREEDY
                 continue
@@ -167,12 +170,18 @@ class _RendererProcess:
                 return Fault("the process that renders it ended", "process")
             return _GREEDY if isinstance(outcome, Fault) and outcome.limit else outcome
 
+    def _processor_s(self) -> float:
+        """Processor time it has used; 0 once it has ended."""
+        try:
+            times = psutil.Process(self._process.pid).cpu_times()
+        except psutil.Error:
+            return 0.0
+        return float(times.user + times.system)
+
     def _is_greedy(self) -> bool:
         """For systems whose kernel does not limit it; there a renderer may exceed for 20 ms."""
         if sys.platform == "linux":
             return False
-        import psutil  # noqa: PLC0415 - needed on other systems only
-
         try:
             used_bytes: int = psutil.Process(self._process.pid).memory_info().rss
         except psutil.Error:

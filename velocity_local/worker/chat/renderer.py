@@ -22,6 +22,7 @@ from velocity_local.worker.chat.conversation import message_dicts, tool_dicts
 from velocity_local.worker.chat.render_jobs import (
     LENGTH,
     MAX_MEMORY_BYTES,
+    PATIENCE,
     TIME_LIMIT_S,
     Compile,
     Fault,
@@ -34,7 +35,7 @@ from velocity_local.worker.chat.templates import ChatTemplate, TemplateFault
 
 _FORBIDDEN = ("open", "socket.", "os.", "subprocess.", "import", "ctypes.", "shutil.", "pty.")
 # The host kills a renderer that is late; this is for one whose host has died as well.
-_ORPHAN_LIMIT_S = 2 * TIME_LIMIT_S
+_ORPHAN_LIMIT_S = 2 * PATIENCE * TIME_LIMIT_S
 
 
 class Renderer:
