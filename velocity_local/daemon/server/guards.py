@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from velocity_local.config import logs
 from velocity_local.config.settings import LimitSettings, ServerSettings
 from velocity_local.core.errors import (
     Forbidden,
@@ -103,6 +104,7 @@ class Guards:
         if scope["type"] != "http":
             return
         request_id = _request_id(scope)
+        logs.request_id.set(request_id)
         extra: Headers = [(b"x-request-id", request_id.encode()), _NOSNIFF]
         try:
             head = _Head.of(scope)

@@ -5,8 +5,10 @@ import pytest
 
 from tests.support.asgi import HOST, PORT, call
 from tests.support.scripted import TOKEN, NoMetrics, Stage
+from velocity_local.config import logs
 from velocity_local.config.settings import LimitSettings, ServerSettings
 from velocity_local.core.clock import SystemClock
+from velocity_local.core.errors import Conflict
 from velocity_local.core.ids import IdSource
 from velocity_local.core.sampling import SamplingParams
 from velocity_local.daemon.server.access import Access, Credentials, access_of
@@ -309,6 +311,19 @@ async def test_a_request_id_is_kept_or_made() -> None:
     for strange in ("a b", "a" * 65, "é", "<script>"):
         made = await call(app, "GET", "/health", headers={"x-request-id": strange})
         assert made.headers["x-request-id"].startswith("req_")
+
+
+async def test_what_is_logged_during_a_request_carries_its_id() -> None:
+    seen: list[str] = []
+
+    def script(_: object) -> list[object]:
+        seen.append(logs.request_id.get())
+        raise Conflict("enough seen")
+
+    body = msgspec.json.encode({"model": "demo", "prompt": "hi"})
+    app = Stage(script).app()  # type: ignore[arg-type]  # it never answers
+    await call(app, "POST", "/v1/completions", body=body, headers={"x-request-id": "mine-2"})
+    assert seen == ["mine-2"]
 
 
 async def test_a_fault_of_ours_is_logged_and_not_told(caplog: pytest.LogCaptureFixture) -> None:
