@@ -22,7 +22,7 @@ from velocity_local.config.runtime import DaemonRecord, InstanceLock, read_recor
 MODULE = "velocity_local.daemon"
 EXIT_ALREADY_RUNNING = 3
 EXIT_PORT_TAKEN = 4
-_LISTEN_TIMEOUT_S = 30.0
+_LISTEN_TIMEOUT_S = 60.0
 _TAIL_LINES = 15
 _PROBE_TIMEOUT_S = 2.0
 

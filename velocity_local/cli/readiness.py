@@ -60,7 +60,7 @@ def judge(status: StatusAnswer) -> Outcome | None:
     ready = next((worker.model for worker in status.workers if worker.state == "ready"), None)
     if status.is_ready or ready is not None:
         return Outcome(is_ready=True, model=ready)
-    if any(worker.state in _BUSY for worker in status.workers):
+    if status.preloading or any(worker.state in _BUSY for worker in status.workers):
         return None
     failed = next((worker for worker in status.workers if worker.state == "failed"), None)
     if failed is not None:
@@ -73,4 +73,5 @@ def judge(status: StatusAnswer) -> Outcome | None:
 
 def _loading(status: StatusAnswer) -> str:
     names = [worker.model for worker in status.workers if worker.state in _BUSY]
+    names = names or list(status.preloading)
     return f"loading {', '.join(names)}" if names else "waiting for a model"

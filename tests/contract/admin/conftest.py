@@ -66,6 +66,10 @@ class ScriptedFleet:
             pending=1, used_cells=99, step_ms=1.5, rss_bytes=5000, loaded=LOADED, load_ms=5.0,
         )  # fmt: skip
 
+    @property
+    def preloading(self) -> tuple[str, ...]:
+        return ()
+
     async def unload(self, model: str) -> None:
         if model in self.statuses:
             self.statuses[model] = ModelStatus(model, "unloaded", "f")

@@ -22,16 +22,16 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
 
 
 def daemons(shell: Shell) -> list[int]:
-    """The daemon processes of this home."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
+    """The daemon processes of this home, without those that one has just forked."""
+    found = {}
+    for process in psutil.process_iter(["cmdline", "ppid"]):
         try:
             is_daemon = "velocity_local.daemon" in (process.info["cmdline"] or [])
             if is_daemon and process.environ().get("VELOCITY_HOME") == str(shell.home):
-                found.append(process.pid)
+                found[process.pid] = process.info["ppid"]
         except psutil.Error:
             continue
-    return found
+    return [pid for pid, parent in found.items() if parent not in found]
 
 
 def test_a_second_start_says_where_the_first_one_listens(shell: Shell) -> None:
@@ -44,7 +44,7 @@ def test_a_second_start_says_where_the_first_one_listens(shell: Shell) -> None:
 
 
 def test_stopping_is_done_when_nothing_runs(shell: Shell) -> None:
-    shell.run("start", "--port", "0", "--no-wait")
+    assert shell.run("start", "--port", "0", "--no-wait").status == 0
     assert shell.run("stop").err == "Stopped.\n"
     assert shell.run("stop").err == "The daemon does not run.\n"
     assert shell.run("status").status == 3
@@ -60,7 +60,7 @@ def test_many_starts_at_once_make_one_daemon(shell: Shell) -> None:
 
 
 def test_a_killed_daemon_leaves_nothing_in_the_way(shell: Shell) -> None:
-    shell.run("start", "--port", "0", "--no-wait")
+    assert shell.run("start", "--port", "0", "--no-wait").status == 0
     (pid,) = daemons(shell)
     process = psutil.Process(pid)
     process.kill()
@@ -98,10 +98,13 @@ def test_a_restart_keeps_the_address(shell: Shell) -> None:
 
 
 def test_a_daemon_that_hangs_is_killed_in_the_end(shell: Shell) -> None:
-    shell.run("start", "--port", "0", "--no-wait")
+    assert shell.run("start", "--port", "0", "--no-wait").status == 0
     (pid,) = daemons(shell)
-    psutil.Process(pid).suspend()
+    hanging = psutil.Process(pid)
+    hanging.suspend()
     ran = shell.run("stop", "--timeout", "1")
+    if hanging.is_running():
+        hanging.resume()
     assert ran.status == 0
     assert "killing it" in ran.err
     assert daemons(shell) == []

@@ -14,7 +14,8 @@ pytestmark = pytest.mark.process
 @pytest.fixture(scope="module")
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     with shell_in(tmp_path_factory.mktemp("verbs")) as typed:
-        assert typed.run("start", "--port", "0", "--json").status == 0
+        started = typed.run("start", "--port", "0", "--json")
+        assert started.status == 0, started
         yield typed
 
 

@@ -25,7 +25,12 @@ def worker(state: ModelState, *, model: str = "demo", error: str | None = None) 
     )
 
 
-def status(*workers: WorkerItem, is_ready: bool = False, reason: str = "") -> StatusAnswer:
+def status(
+    *workers: WorkerItem,
+    is_ready: bool = False,
+    reason: str = "",
+    preloading: tuple[str, ...] = (),
+) -> StatusAnswer:
     return StatusAnswer(
         pid=1,
         release="0.1.0",
@@ -42,6 +47,7 @@ def status(*workers: WorkerItem, is_ready: bool = False, reason: str = "") -> St
         lost_log_records=0,
         rss_bytes=1,
         degraded=(),
+        preloading=preloading,
     )
 
 
@@ -64,8 +70,18 @@ def status(*workers: WorkerItem, is_ready: bool = False, reason: str = "") -> St
             Outcome(is_ready=False, model=None, reason="no model is loaded"),
         ),
         (status(worker("unloaded")), None),
+        (status(preloading=("demo",), reason="no model is loaded"), None),
     ],
-    ids=["ready", "one of two", "loading", "one left", "failed", "nothing to load", "not begun"],
+    ids=[
+        "ready",
+        "one of two",
+        "loading",
+        "one left",
+        "failed",
+        "nothing to load",
+        "not begun",
+        "looked for",
+    ],
 )
 def test_waiting_ends_when_nothing_more_will_come(
     given: StatusAnswer, expected: Outcome | None

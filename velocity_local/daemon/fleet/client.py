@@ -72,9 +72,14 @@ class Fleet:
     async def start(self) -> None:
         """Begin to load what the settings want loaded; returns at once."""
         for name in self._settings.preload:
-            task = asyncio.create_task(self._preload(name))
+            task = asyncio.create_task(self._preload(name), name=name)
             self._preloads.add(task)
             task.add_done_callback(self._preloads.discard)
+
+    @property
+    def preloading(self) -> tuple[str, ...]:
+        """Models wanted at the start that are neither ready nor failed yet."""
+        return tuple(sorted(task.get_name() for task in self._preloads))
 
     async def stop(self, *, drain_s: float = DRAIN_S) -> None:
         """Take nothing new, let requests finish for `drain_s`, and end all processes."""

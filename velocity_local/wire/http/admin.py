@@ -125,8 +125,9 @@ class HistoryState(msgspec.Struct, frozen=True):
 class StatusAnswer(msgspec.Struct, frozen=True):
     """The daemon at this moment. `base_urls` has one address for each dialect.
 
-    `waiting` counts requests that no engine has begun. `degraded` lists in words what does not
-    work as it should; empty when all is well.
+    `waiting` counts requests that no engine has begun. `preloading` names the models that the
+    settings want loaded at the start and that are neither ready nor failed yet. `degraded` lists
+    in words what does not work as it should; empty when all is well.
     """
 
     pid: int
@@ -144,6 +145,7 @@ class StatusAnswer(msgspec.Struct, frozen=True):
     lost_log_records: int
     rss_bytes: int
     degraded: tuple[str, ...]
+    preloading: tuple[str, ...] = ()
     version: int = VERSION
 
 

@@ -103,6 +103,7 @@ class Management:
             lost_log_records=lost,
             rss_bytes=rss_bytes(),
             degraded=tuple(_complaints(history, statuses, lost)),
+            preloading=self._fleet.preloading,
         )
 
     def shutdown(self) -> None:

@@ -23,6 +23,11 @@ class Fleet(Protocol):
         """Every model that was asked for since the start."""
         ...
 
+    @property
+    def preloading(self) -> tuple[str, ...]:
+        """Models wanted at the start that are neither ready nor failed yet."""
+        ...
+
     async def load(self, entry: ModelEntry) -> None:
         """Return once the model can answer.
 
