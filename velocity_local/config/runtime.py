@@ -5,10 +5,14 @@ stale. The note (`daemon.json`) only informs: nobody trusts its pid without the 
 """
 
 import sys
+import threading
 from pathlib import Path
 from typing import IO
 
 import msgspec
+
+_PROBE_PAUSE_S = 0.02
+_PROBE_PATIENCE = 20
 
 
 class DaemonRecord(msgspec.Struct, frozen=True):
@@ -37,6 +41,11 @@ class InstanceLock:
             return False
         self._file = file
         return True
+
+    def acquire_patiently(self) -> bool:
+        """As `acquire`, but outlasts a process that only looks whether the lock is held."""
+        pause = threading.Event()
+        return any(self.acquire() or pause.wait(_PROBE_PAUSE_S) for _ in range(_PROBE_PATIENCE))
 
     def release(self) -> None:
         if self._file is not None:

@@ -43,7 +43,7 @@ def _run_alone(loaded: Loaded) -> int:
     """
     loaded.paths.create()
     lock = InstanceLock(loaded.paths.lock_file)
-    if not lock.acquire():
+    if not lock.acquire_patiently():
         raise StartError(Exit.ALREADY_RUNNING, _who_runs(loaded))
     try:
         return _run_logged(loaded)

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from velocity_local.config.runtime import (
@@ -36,6 +37,17 @@ def test_a_second_process_does_not_get_the_lock_until_the_first_has_gone(tmp_pat
         assert not InstanceLock(path).acquire()
         holder.kill()
     assert not InstanceLock(path).is_held_elsewhere()
+
+
+def test_a_passing_look_at_the_lock_does_not_keep_it_from_its_owner(tmp_path: Path) -> None:
+    path = tmp_path / "daemon.lock"
+    looker, owner = InstanceLock(path), InstanceLock(path)
+    assert looker.acquire()
+    timer = threading.Timer(0.1, looker.release)
+    timer.start()
+    assert owner.acquire_patiently()
+    timer.join()
+    assert not InstanceLock(path).acquire_patiently()
 
 
 def test_no_lock_file_means_nobody_holds_it(tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ class Measurement:
             resumes=0 if info is None else info.resumes,
             ttft_ms=None if self._first_s is None else self._since_received_ms(self._first_s),
             total_ms=self._since_received_ms(self._clock.monotonic_s()),
-            tokens_per_s=self._tokens_per_s(),
+            tokens_per_s=self._tokens_per_s(done),
             finish_reason=done[0].reason if done else None,
             answer_text=None if self._answer is None else "".join(self._answer),
             **_itl_summary(self.itl_ms),
@@ -143,12 +143,11 @@ class Measurement:
             return sum(end.usage.completion_tokens for end in done)
         return self._tokens or None
 
-    def _tokens_per_s(self) -> float | None:
-        """Tokens of all choices after their first, over the time from first to last token."""
-        if self._first_s is None or not self.itl_ms:
-            return None
-        span_s = max(self._last_s.values()) - self._first_s
-        return len(self.itl_ms) / span_s if span_s > 0 else None
+    def _tokens_per_s(self, done: list[Finished]) -> float | None:
+        """Tokens of all choices after their first, over the engine's time from first to last."""
+        span_ms = max((end.timings.decode_ms for end in done), default=0.0)
+        tokens = sum(end.usage.completion_tokens - 1 for end in done)
+        return tokens * _MS / span_ms if tokens > 0 and span_ms > 0 else None
 
     def _since_received_ms(self, moment_s: float) -> float:
         return (moment_s - self._origin.received_s) * _MS

@@ -79,7 +79,7 @@ async def test_times_between_tokens_are_spread_over_the_tokens_of_a_delta() -> N
     ((row, itl_ms),) = house.meter.observed
     assert itl_ms == pytest.approx([5.0, 5.0])
     assert row.ttft_ms == pytest.approx(10.0)
-    assert row.tokens_per_s == pytest.approx(200.0)
+    assert row.tokens_per_s == pytest.approx(1000.0)
 
 
 async def test_an_unknown_model_is_refused_and_leaves_a_row() -> None:
