@@ -48,6 +48,7 @@ def test_a_passing_look_at_the_lock_does_not_keep_it_from_its_owner(tmp_path: Pa
     assert owner.acquire_patiently()
     timer.join()
     assert not InstanceLock(path).acquire_patiently()
+    owner.release()
 
 
 def test_no_lock_file_means_nobody_holds_it(tmp_path: Path) -> None:
