@@ -171,7 +171,7 @@ def main() -> None:
     add_sampling_arguments(parser)
     parser.add_argument("--model", type=Path, help="a GGUF file instead of the random model")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--cells", type=int, default=32_768, help="size of the KV cache in tokens")
+    parser.add_argument("--cells", type=int, default=8192, help="size of the KV cache in tokens")
     parser.add_argument("--streams", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--words", type=int, default=100, help="length of each prompt")
     parser.add_argument("--max-tokens", type=int, default=64)

@@ -128,6 +128,7 @@ def _context_params(n_threads: int, n_sequences: int, n_ctx: int) -> Any:
     params.n_batch = N_BATCH
     params.n_ubatch = N_BATCH
     params.n_seq_max = n_sequences
+    params.n_outputs_max = n_sequences
     params.n_threads = n_threads
     params.n_threads_batch = n_threads
     params.kv_unified = True

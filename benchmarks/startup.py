@@ -63,7 +63,10 @@ def measure_start(commands: int) -> tuple[Start, list[Command]]:
         environ = velocity_environment(home)
         begun = time.perf_counter()
         starting = subprocess.Popen(
-            [program(), "start", "--port", str(port)], env=environ, stdout=subprocess.DEVNULL
+            [program(), "start", "--port", str(port)],
+            env=environ,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         try:
             health = wait_until(lambda: get(f"{url}/health") is not None, timeout_s=START_TIMEOUT_S)
