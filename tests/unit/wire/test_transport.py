@@ -1,5 +1,6 @@
 import os
 import queue
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -98,10 +99,10 @@ def test_sending_does_not_wait_for_a_full_pipe(pipe: Pipe) -> None:
 
 
 def test_a_backlog_over_the_limit_is_congestion(pipe: Pipe) -> None:
-    writer = ReportWriter(pipe.write_fd, backlog_bytes=1000)
-    writer.send(Rendered(1, "x" * 500))
+    writer = ReportWriter(pipe.write_fd, backlog_bytes=10_000)
+    writer.send(Rendered(1, "x" * 6000))
     assert not writer.is_congested
-    writer.send(Rendered(2, "x" * 500))
+    writer.send(Rendered(2, "x" * 6000))
     assert writer.is_congested
 
 
@@ -113,4 +114,26 @@ def test_a_pipe_that_is_gone_blocks_nobody(pipe: Pipe) -> None:
     writer.wait_until_drained()
     writer.send(Rendered(2, "x" * 100))
     assert not writer.is_congested
+    writer.close()
+
+
+def test_a_small_report_is_written_before_send_returns(pipe: Pipe) -> None:
+    writer = ReportWriter(pipe.write_fd)
+    if sys.platform == "win32":  # whose pipes cannot be asked whether they have room
+        writer.start()
+    writer.send(Rendered(1, "x"))
+    (body,) = FrameSplitter().feed(os.read(pipe.read_fd, 65536))
+    assert decode_report(body) == Rendered(1, "x")
+
+
+def test_small_reports_keep_their_place_behind_large_ones(pipe: Pipe) -> None:
+    writer = ReportWriter(pipe.write_fd)
+    sent = [Rendered(1, "x" * 100_000), Rendered(2, "y"), Rendered(3, "z")]
+    for report in sent:
+        writer.send(report)
+    writer.start()
+    splitter, bodies = FrameSplitter(), list[bytes]()
+    while len(bodies) < len(sent):
+        bodies += splitter.feed(os.read(pipe.read_fd, 65536))
+    assert [decode_report(body) for body in bodies] == sent
     writer.close()

@@ -1,9 +1,10 @@
-"""The worker's end of the pipes: blocking reads and writes, each on a thread of its own.
+"""The worker's end of the pipes: reads on a thread of their own, and writes that never block.
 
 The daemon's end is asynchronous and lives with the fleet; both speak `codec`.
 """
 
 import os
+import select
 import sys
 import threading
 from collections.abc import Callable
@@ -71,11 +72,13 @@ class CommandReader:
 
 
 class ReportWriter:
-    """Writes reports in order on its own thread: `send` never waits for the pipe.
+    """Writes reports in order; `send` never waits for the pipe.
 
-    Frames that wait are written together. Whoever produces reports asks `is_congested` and, if
-    so, pauses in `wait_until_drained` instead of letting the backlog grow without bound. A pipe
-    that is gone makes the writer drop everything; the reader learns of it as `Closed`.
+    A small frame is written at once if the pipe has room for it, which saves the way through
+    another thread; that thread writes all others, those that wait together. Whoever produces
+    reports asks `is_congested` and, if so, pauses in `wait_until_drained` instead of letting the
+    backlog grow without bound. A pipe that is gone makes the writer drop everything; the reader
+    learns of it as `Closed`.
     """
 
     def __init__(self, fd: int, *, backlog_bytes: int = BACKLOG_BYTES) -> None:
@@ -100,6 +103,9 @@ class ReportWriter:
         """
         frame = encode(report)
         with self._changed:
+            if self._is_writable(frame):
+                self._write_now(frame)
+                return
             self._frames.append(frame)
             self._waiting_bytes += len(frame)
             self._changed.notify_all()
@@ -119,6 +125,20 @@ class ReportWriter:
             self._is_closing = True
             self._changed.notify_all()
         self._thread.join()
+
+    def _is_writable(self, frame: bytes) -> bool:
+        """True if nothing waits before the frame and the pipe is known to take it whole."""
+        if sys.platform == "win32":
+            return False
+        if self._frames or self._is_writing or len(frame) > select.PIPE_BUF:
+            return False
+        return bool(select.select((), (self._fd,), (), 0)[1])
+
+    def _write_now(self, frame: bytes) -> None:
+        try:
+            os.write(self._fd, frame)
+        except OSError:
+            self._is_broken = True
 
     def _is_drained(self) -> bool:
         return self._is_broken or not (self._frames or self._is_writing)

@@ -36,6 +36,10 @@ class _Source(NamedTuple):
 
 _NOTHING = _Source(None, 0)
 
+# Attention looks at every used cell of the cache, whoever's it is: on a CPU 1,000 kept cells
+# make a decode step 5 % slower and a prefill 13 %. The newest finished sequence is kept whole.
+RESIDENT_CELLS = 512
+
 
 class KvCache:
     """Owns a backend's sequences. Finished ones stay until their cells or slots are needed."""
@@ -86,6 +90,7 @@ class KvCache:
             return
         self._index.insert(slot, tokens[:length])
         self._slots.retire(slot)
+        self._evict_surplus()
 
     def drop(self, slot: int) -> None:
         """Free a slot and its cells."""
@@ -121,6 +126,14 @@ class KvCache:
             held = self._ledger.length(slot)
             assert self._backend.length(slot) == held, f"slot {slot} differs from the backend"
             assert held == 0 or slot in residents | running, f"slot {slot} leaked its cells"
+
+    def _evict_surplus(self) -> None:
+        """Drop old residents until the rest are few cells, or only the newest is left."""
+        held = [self._ledger.length(slot) for slot in self._slots.residents]
+        for i in range(len(held) - 1):
+            if sum(held[i:]) <= RESIDENT_CELLS:
+                return
+            self.evict_oldest()
 
     def _best_source(self, tokens: list[int]) -> _Source:
         sources = [self._source(match, len(tokens)) for match in self._index.matches(tokens)]

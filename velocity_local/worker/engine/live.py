@@ -52,6 +52,11 @@ class LiveSequence:
         return len(self.tokens) - self.n_computed
 
     @property
+    def is_new(self) -> bool:
+        """It has one token so far: its caller has seen that it runs, and nothing more."""
+        return len(self.tokens) == self.n_prompt + len(self.spec.emitted) + 1
+
+    @property
     def promised(self) -> int:
         """Cells it was promised at admission and has not taken yet."""
         return max(0, self.reserve_end - max(self.n_computed, self.join_length))

@@ -19,7 +19,7 @@ from velocity_local.worker.engine.checks import check
 from velocity_local.worker.engine.live import NO_SLOT, LiveSequence
 from velocity_local.worker.engine.passes import Passes
 from velocity_local.worker.engine.roster import Roster
-from velocity_local.worker.engine.scheduler import plan
+from velocity_local.worker.engine.scheduler import may_wait, plan
 from velocity_local.worker.engine.sequence import (
     Broken,
     Ended,
@@ -200,11 +200,23 @@ class Engine:
 
     def _plan(self) -> _Batch:
         while True:
-            ready = [s for s in self._roster.running if s.leader is None]
+            ready = self._without_patient([s for s in self._roster.running if s.leader is None])
             pending = [len(s.tokens) - s.n_computed for s in ready]
             counts = plan(pending, self._passes.limits())
             if self._cache.free_cells >= sum(counts) or not self._make_room():
                 return [(s, n) for s, n in zip(ready, counts, strict=True) if n]
+
+    def _without_patient(self, ready: list[LiveSequence]) -> list[LiveSequence]:
+        """`ready` without the new ones, if they may wait for the prompts that came with them."""
+        decoding = [s for s in ready if s.n_pending == 1]
+        if len(decoding) == len(ready) or not decoding or not all(s.is_new for s in decoding):
+            return ready
+        since_s = min(s.first_token_s or 0.0 for s in decoding)
+        waited_ms = (self._clock.monotonic_s() - since_s) * 1000
+        n_rows = sum(s.n_pending for s in ready) - len(decoding)
+        if not may_wait(waited_ms, self._passes.expected_ms(n_rows)):
+            return ready
+        return [s for s in ready if s.n_pending > 1]
 
     def _make_room(self) -> bool:
         """Free cells: a resident's, else the youngest sequence goes back to the queue."""

@@ -28,6 +28,10 @@ class Passes:
     def limits(self) -> StepLimits:
         return StepLimits(self._n_batch, self._tile, self._pace.alone_rows, self._pace.mixed_rows)
 
+    def expected_ms(self, n_rows: int) -> float:
+        """How long so many rows may take, in one pass or several."""
+        return self._pace.expected_ms(n_rows)
+
     def warm_up(self) -> None:
         """Touch all weights, then measure a tile, in a sequence that is empty again afterwards."""
         for n_rows in (1, self._warm_rows):

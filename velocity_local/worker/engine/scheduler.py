@@ -7,11 +7,15 @@ free when the sum of rows fills whole tiles):
 2. The others share what remains up to a whole number of tiles, first come first served. So a
    prompt that is alone is cut at multiples of the tile, which gives the same bits however it
    is cut, and beside n decoding sequences the first chunk has a tile less n rows.
-3. The number of tiles is `alone_rows` if nobody decodes, else `mixed_rows`: see `pace`.
+3. If all that decode have one token so far, and the prompts beside them are done soon, they
+   wait: prompts that arrive together then decode together, in full steps. See `may_wait`.
+4. The number of tiles is `alone_rows` if nobody decodes, else `mixed_rows`: see `pace`.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
+
+BURST_WAIT_MS = 2000.0
 
 
 class StepLimits(NamedTuple):
@@ -35,6 +39,11 @@ def plan(pending: Sequence[int], limits: StepLimits) -> list[int]:
         budget -= 0 if n_pending == 1 else n_tokens
         counts.append(n_tokens)
     return counts
+
+
+def may_wait(waited_ms: float, prefill_ms: float) -> bool:
+    """Whether sequences with one token so far wait until all prompts beside them are computed."""
+    return waited_ms + prefill_ms <= BURST_WAIT_MS
 
 
 def prefill_rows(n_single: int, limits: StepLimits) -> int:
