@@ -13,7 +13,7 @@ MARKS, DATA = True, True
 class Runner:
     """One model and one context; greedy text and raw logits."""
 
-    def __init__(self, path: Path, *, n_ctx: int = 2048, n_threads: int = 2) -> None:
+    def __init__(self, path: Path, *, n_ctx: int = 2048, n_threads: int = 1) -> None:
         self._log = lib.llama_log_callback(lambda *_: None)
         lib.llama_log_set(self._log, None)
         lib.llama_backend_init()
