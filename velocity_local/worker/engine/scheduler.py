@@ -15,7 +15,7 @@ free when the sum of rows fills whole tiles):
 from collections.abc import Sequence
 from typing import NamedTuple
 
-BURST_WAIT_MS = 2000.0
+BURST_WAIT_MS = 4000.0
 
 
 class StepLimits(NamedTuple):

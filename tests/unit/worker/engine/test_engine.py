@@ -172,13 +172,13 @@ def test_the_last_token_of_a_known_prompt_is_computed_again() -> None:
 
 
 def test_residents_make_room_oldest_first() -> None:
-    driver = Driver(ENDLESS, n_ctx=200)
-    for handle, text in ((1, "a" * 60), (2, "b" * 60), (3, "c" * 100)):
+    driver = Driver(ENDLESS, n_ctx=120)
+    for handle, text in ((1, "a" * 36), (2, "b" * 36), (3, "c" * 36)):
         driver.submit(spec(handle, text, max_tokens=5))
         driver.run()
-    driver.submit(spec(4, "b" * 60, max_tokens=5), spec(5, "a" * 60, max_tokens=5))
+    driver.submit(spec(4, "b" * 36, max_tokens=5), spec(5, "a" * 36, max_tokens=5))
     driver.run()
-    assert driver.begin(SequenceKey(4, 0)).cached_tokens == 59
+    assert driver.begin(SequenceKey(4, 0)).cached_tokens == 35
     assert driver.begin(SequenceKey(5, 0)).cached_tokens == 0
 
 
