@@ -30,7 +30,8 @@ pytestmark = pytest.mark.process
 MODEL = Path(__file__).parents[3] / "models" / "demo" / "velocity-demo-f16.gguf"
 GREEDY = SamplingParams(temperature=0)
 ASKED = chat("How do I download a model?")
-TOOL = Tool("get_time", "Tells the time.", {"type": "object", "properties": {}})
+CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+TOOL = Tool("get_weather", "Tells the weather.", CITY)
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +68,13 @@ def test_its_template_and_tokens_agree_with_what_is_computed(demo: Worker) -> No
 
 
 def test_a_call_is_read_from_what_it_writes(demo: Worker) -> None:
-    prompt = ChatPrompt((Message("user", "What time is it?"),), (TOOL,))
+    prompt = ChatPrompt((Message("user", "How is the weather in Rome?"),), (TOOL,))
     demo.send(ask(5, prompt, sampling=GREEDY, parse_output=True, max_tokens=100))
     seen = answer(demo, 5)
     calls = [call for delta in seen.deltas for call in delta.tool_calls]
     assert seen.finished.reason == "tool_calls"
-    assert calls[0].name == "get_time"
+    assert calls[0].name == "get_weather"
+    assert "".join(call.arguments for call in calls) == '{"city": "Rome"}'
 
 
 def test_seeds_give_the_same_text_again(demo: Worker) -> None:
@@ -162,7 +164,7 @@ def test_a_long_prefill_is_cancelled_at_once(demo: Worker) -> None:
 
 
 def test_deliveries_are_counted_as_the_fleet_counts_them(demo: Worker) -> None:
-    prompt = ChatPrompt((Message("user", "What time is it?"),), (TOOL,))
+    prompt = ChatPrompt((Message("user", "How is the weather in Rome?"),), (TOOL,))
     command = ask(50, prompt, sampling=GREEDY, parse_output=True, max_tokens=100)
     demo.send(command)
     whole = answer(demo, 50)
