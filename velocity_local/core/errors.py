@@ -4,6 +4,7 @@
     ├── RequestError 400          what was asked cannot be done as asked
     │   ├── InvalidRequest        malformed or out of range
     │   ├── UnsupportedField      documented by the dialect, refused by name here
+    │   │   └── UnknownField      no such field in the dialect
     │   ├── ContextOverflow       prompt does not fit the context
     │   ├── TemplateError         the model's chat template failed
     │   ├── InvalidModel          the model's file is damaged or hostile
@@ -82,6 +83,10 @@ class InvalidRequest(RequestError):
 
 class UnsupportedField(RequestError):
     code = "unsupported_parameter"
+
+
+class UnknownField(UnsupportedField):
+    code = "unknown_parameter"
 
 
 class ContextOverflow(RequestError):
@@ -201,6 +206,7 @@ _CLASSES: tuple[type[VelocityError], ...] = (
     RequestError,
     InvalidRequest,
     UnsupportedField,
+    UnknownField,
     ContextOverflow,
     TemplateError,
     InvalidModel,

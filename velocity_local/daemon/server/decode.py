@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
-from velocity_local.core.errors import InvalidRequest, UnsupportedField
+from velocity_local.core.errors import InvalidRequest, UnknownField
 
 T = TypeVar("T")
 
@@ -33,10 +33,6 @@ _MISSING = re.compile(r"Object missing required field `(.*?)`")
 _LAST_KEY = re.compile(rb'"((?:[^"\\]|\\.){1,64})"\s*:\s*"?[^"]*$')
 _KEY_WINDOW_BYTES = 8192
 _QUOTED_CHARS = 200
-
-
-class UnknownField(UnsupportedField):
-    code = "unknown_parameter"
 
 
 def decode(body: bytes, decoder: msgspec.json.Decoder[T], *, max_depth: int) -> T:
@@ -83,7 +79,7 @@ def _too_deep(max_depth: int) -> InvalidRequest:
     return InvalidRequest(f"the body is nested deeper than {max_depth} levels")
 
 
-def _invalid(message: str) -> InvalidRequest | UnsupportedField:
+def _invalid(message: str) -> InvalidRequest | UnknownField:
     at = _AT.search(message)
     path = "" if at is None else _short(at[2].replace("[...]", ""))
     what = _short(message if at is None else message[: at.start()])

@@ -7,14 +7,12 @@ import msgspec
 
 from velocity_local.core.errors import (
     CapacityError,
-    ErrorInfo,
     Forbidden,
     InternalError,
     NotFound,
     RequestError,
     Unauthorized,
     VelocityError,
-    from_info,
 )
 from velocity_local.wire.http.errors import ErrorDetail, ErrorEnvelope
 
@@ -73,8 +71,3 @@ def unexpected(error: BaseException, request_id: str) -> VelocityError:
     """A fault of ours: logged with its traceback under the request's id, told without it."""
     logger.error("request %s failed unexpectedly", request_id, exc_info=error)
     return InternalError(f"internal error; the log has it under request id {request_id}")
-
-
-def from_event(info: ErrorInfo) -> bytes:
-    """The envelope of an error that came as an event in the middle of a stream."""
-    return openai_body(from_info(info))

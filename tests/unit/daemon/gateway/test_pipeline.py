@@ -145,6 +145,7 @@ async def test_the_row_waits_for_the_last_of_several_choices() -> None:
     await house.run(n=2)
     (row,) = house.recorder.rows
     assert (row.completion_tokens, row.choices) == (6, 2)
+    assert row.cached_tokens == 0, "a sibling's prefill is no cache"
 
 
 @pytest.mark.parametrize("text", [False, True])

@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from velocity_local.core.errors import InvalidRequest, RequestError
+from velocity_local.core.errors import InvalidRequest, RequestError, UnknownField
 from velocity_local.daemon.server.decode import (
     MAX_CONTAINERS,
     MAX_STRINGS,
-    UnknownField,
     check_shape,
     decode,
 )
