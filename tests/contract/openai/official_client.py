@@ -122,7 +122,7 @@ class OfficialClientContract:
 
     async def test_legacy_logprobs(self, client: openai.AsyncOpenAI) -> None:
         answer = await client.completions.create(
-            model="demo", prompt="once", max_tokens=4, logprobs=2
+            model="demo", prompt="once", max_tokens=4, logprobs=2, extra_body={"ignore_eos": True}
         )
         logprobs = answer.choices[0].logprobs
         assert logprobs is not None
