@@ -10,10 +10,12 @@ from velocity_local.core.models import LoadedModel, LoadOptions, Pooling
 from velocity_local.core.sampling import SamplingParams
 from velocity_local.worker.backends.llama_cpp import log, native
 from velocity_local.worker.backends.llama_cpp.batch import fill
+from velocity_local.worker.backends.llama_cpp.chain_samplers import NativeSampler
 from velocity_local.worker.backends.llama_cpp.embed import Embedder
-from velocity_local.worker.backends.llama_cpp.logprobs import log_normalizer, top_tokens
+from velocity_local.worker.backends.llama_cpp.logprobs import log_normalizer
 from velocity_local.worker.backends.llama_cpp.pool import RowPool
-from velocity_local.worker.backends.llama_cpp.sampler import NativeSampler, SamplerFactory
+from velocity_local.worker.backends.llama_cpp.ranking import top_tokens
+from velocity_local.worker.backends.llama_cpp.sampler import SamplerFactory
 from velocity_local.worker.backends.llama_cpp.tokenizer import NativeTokenizer
 from velocity_local.worker.engine.backend import (
     BackendError,

@@ -21,12 +21,19 @@ from velocity_local.core.errors import InvalidRequest
 from velocity_local.core.sampling import SamplingParams
 from velocity_local.worker.backends.llama_cpp import native
 from velocity_local.worker.backends.llama_cpp import native_sampling as chains
+from velocity_local.worker.backends.llama_cpp.chain_samplers import (
+    GreedySampler,
+    NativeSampler,
+    ShortlistSampler,
+    XtcSampler,
+)
 from velocity_local.worker.backends.llama_cpp.native_sampling import SamplerHandle
 
 _MIN_KEEP = 0
 _MIROSTAT_M = 100
 _MAX_DRY_RULES = 8
-_U64 = 2**64 - 1
+# A larger top-k gains nothing from a list of the likeliest tokens
+MAX_SHORTLISTED = 512
 
 
 class SamplerFactory:
@@ -40,48 +47,73 @@ class SamplerFactory:
         self._end_biases: list[tuple[int, float]] | None = None
         self._dry: dict[chains.DryRule, SamplerHandle] = {}
 
-    def make(self, params: SamplingParams, prompt: Sequence[int]) -> "NativeSampler":
+    def make(self, params: SamplingParams, prompt: Sequence[int]) -> NativeSampler:
         """A chain for `params` that has seen as much of the prompt as its penalties look at.
 
         Raises:
             InvalidRequest: if a biased token is not in the vocabulary.
         """
         seed = _native_seed(params.seed)
-        head, memory = self._head(params)
-        if params.temperature == 0:
-            sampler: NativeSampler = GreedySampler(head, n_vocab=self._n_vocab)
-        elif params.mirostat:
-            sampler = NativeSampler(head, self._mirostat(params, seed), draws=False)
-        elif params.xtc_probability > 0 and params.xtc_threshold <= 0.5:
-            sampler = XtcSampler(
-                [*head, *_filters(params)],
-                _xtc(params),
-                [*_temperature(params), chains.distribution(seed)],
-                probability=params.xtc_probability,
-                seed=seed,
-                n_vocab=self._n_vocab,
-            )
-        else:
-            tail = [*_filters(params), *_temperature(params), chains.distribution(seed)]
-            sampler = NativeSampler(head, tail, draws=True)
-        cuts_early = params.top_k > 0 and params.mirostat == 0 and memory == 0
-        sampler.is_heavy = not cuts_early and not sampler.is_bare
+        biases = self._biases(params)
+        head, memory = self._head(params, biases)
+        sampler = self._choose(params, seed, head, biases, memory=memory)
         for token in prompt[len(prompt) - min(memory, len(prompt)) :]:
             sampler.tell(token)
         return sampler
+
+    def _choose(
+        self,
+        params: SamplingParams,
+        seed: int,
+        head: list[SamplerHandle],
+        biases: dict[int, float],
+        *,
+        memory: int,
+    ) -> NativeSampler:
+        """The quickest sampler that does what the parameters say."""
+        if params.temperature == 0 and not head:
+            return GreedySampler(n_vocab=self._n_vocab)
+        if params.mirostat and params.temperature > 0:
+            return NativeSampler(head, self._mirostat(params, seed), draws=False)
+        if params.temperature > 0 and params.xtc_probability > 0 and params.xtc_threshold <= 0.5:
+            return self._xtc(params, seed, head)
+        tail, n_kept = _tail(params, seed)
+        draws = params.temperature > 0
+        if memory or not 0 < n_kept <= MAX_SHORTLISTED:
+            return NativeSampler(head, tail, draws=draws)
+        return ShortlistSampler(
+            head,
+            tail,
+            n_kept=n_kept,
+            biased=list(biases),
+            n_vocab=self._n_vocab,
+            draws=draws,
+        )
+
+    def _xtc(self, params: SamplingParams, seed: int, head: list[SamplerHandle]) -> XtcSampler:
+        """XTC that always acts: its coin is ours."""
+        return XtcSampler(
+            [*head, *_filters(params)],
+            chains.xtc(1.0, params.xtc_threshold, _MIN_KEEP, 0),
+            [*_temperature(params), chains.distribution(seed)],
+            probability=params.xtc_probability,
+            seed=seed,
+            n_vocab=self._n_vocab,
+        )
 
     def close(self) -> None:
         for handle in self._dry.values():
             chains.free_sampler(handle)
         self._dry.clear()
 
-    def _head(self, params: SamplingParams) -> tuple[list[SamplerHandle], int]:
+    def _head(
+        self, params: SamplingParams, biases: dict[int, float]
+    ) -> tuple[list[SamplerHandle], int]:
         """The samplers that change logits, and how many past tokens they look at."""
         head: list[SamplerHandle] = []
         memory = 0
-        biases = self._biases(params)
         if biases:
-            head.append(chains.logit_bias(self._n_vocab, biases))
+            head.append(chains.logit_bias(self._n_vocab, list(biases.items())))
         last_n = self._last_n(params.repeat_last_n)
         penalties = (params.repeat_penalty, params.frequency_penalty, params.presence_penalty)
         if last_n and penalties != (1.0, 0.0, 0.0):
@@ -96,7 +128,8 @@ class SamplerFactory:
     def _last_n(self, last_n: int) -> int:
         return self._n_ctx if last_n < 0 else min(last_n, self._n_ctx)
 
-    def _biases(self, params: SamplingParams) -> list[tuple[int, float]]:
+    def _biases(self, params: SamplingParams) -> dict[int, float]:
+        """Added up by token: of several for one, the library may apply only the first."""
         for token, _ in params.logit_bias:
             if not 0 <= token < self._n_vocab:
                 raise InvalidRequest(
@@ -104,7 +137,10 @@ class SamplerFactory:
                     param="logit_bias",
                 )
         ends = self._ends() if params.ignore_eos else []
-        return [*params.logit_bias, *self._suppressed, *ends]
+        biases: dict[int, float] = {}
+        for token, bias in (*params.logit_bias, *self._suppressed, *ends):
+            biases[token] = biases.get(token, 0.0) + bias
+        return biases
 
     def _ends(self) -> list[tuple[int, float]]:
         if self._end_biases is None:
@@ -135,102 +171,6 @@ class SamplerFactory:
         return temperature, chains.mirostat_v2(seed, tau, eta)
 
 
-class NativeSampler:
-    """A whole chain in the library. Its last sampler `draws` once per token, to be replayed.
-
-    It is heavy unless something early in the chain cuts the vocabulary down.
-    """
-
-    is_heavy = True
-    is_bare = False
-
-    def __init__(
-        self, head: Sequence[SamplerHandle], tail: Sequence[SamplerHandle], *, draws: bool
-    ) -> None:
-        self._chain = chains.Chain([*head, *tail])
-        self._last = tail[-1]
-        self._draws = draws
-        self._dummy: chains.Candidates | None = None
-
-    def sample(self, context: int, row: int) -> int:
-        """Sample from a row that has logits, and accept."""
-        return self._chain.sample(context, row)
-
-    def tell(self, token: int) -> None:
-        """Show the penalties a token that was not sampled."""
-        self._chain.accept(token)
-
-    def accept(self, token: int) -> None:
-        self._chain.accept(token)
-        if self._draws:
-            self._dummy = self._dummy or chains.Candidates(2)
-            chains.apply_sampler(self._last, self._dummy)
-
-    def close(self) -> None:
-        self._chain.free()
-
-
-class GreedySampler(NativeSampler):
-    """The most likely token. With nothing to change the logits, numpy finds it sooner."""
-
-    def __init__(self, head: Sequence[SamplerHandle], *, n_vocab: int) -> None:
-        super().__init__(head, [chains.greedy()], draws=False)
-        self.is_bare = not head
-        self._n_vocab = n_vocab
-
-    def sample(self, context: int, row: int) -> int:
-        if self.is_bare:
-            return int(native.logits(context, row, self._n_vocab).argmax())
-        return super().sample(context, row)
-
-
-class XtcSampler(NativeSampler):
-    """A chain in three parts: the middle one, XTC, acts if the coin of this position says so."""
-
-    def __init__(
-        self,
-        head: Sequence[SamplerHandle],
-        middle: SamplerHandle,
-        tail: Sequence[SamplerHandle],
-        *,
-        probability: float,
-        seed: int,
-        n_vocab: int,
-    ) -> None:
-        super().__init__(tail[:-1], tail[-1:], draws=True)
-        self._before = chains.Chain(head)
-        self._xtc = chains.Chain([middle])
-        self._probability = probability
-        self._seed = seed
-        self._n_vocab = n_vocab
-        self._position = 0
-        self._candidates = chains.Candidates(n_vocab)
-
-    def sample(self, context: int, row: int) -> int:
-        candidates = self._candidates
-        candidates.fill(native.logits(context, row, self._n_vocab))
-        self._before.apply(candidates)
-        if _coin(self._seed, self._position) < self._probability:
-            self._xtc.apply(candidates)
-        self._chain.apply(candidates)
-        self._position += 1
-        self._before.accept(candidates.selected)
-        return candidates.selected
-
-    def tell(self, token: int) -> None:
-        self._before.accept(token)
-
-    def accept(self, token: int) -> None:
-        self._before.accept(token)
-        super().accept(token)
-        self._position += 1
-
-    def close(self) -> None:
-        super().close()
-        self._before.free()
-        self._xtc.free()
-
-
 def _filters(params: SamplingParams) -> list[SamplerHandle]:
     filters: list[SamplerHandle] = []
     if params.top_n_sigma > 0:
@@ -246,9 +186,12 @@ def _filters(params: SamplingParams) -> list[SamplerHandle]:
     return filters
 
 
-def _xtc(params: SamplingParams) -> SamplerHandle:
-    """XTC that always acts: its coin is ours."""
-    return chains.xtc(1.0, params.xtc_threshold, _MIN_KEEP, 0)
+def _tail(params: SamplingParams, seed: int) -> tuple[list[SamplerHandle], int]:
+    """What selects, and to how many of the likeliest tokens it looks; 0: to all of them."""
+    if params.temperature == 0:
+        return [chains.greedy()], 1
+    tail = [*_filters(params), *_temperature(params), chains.distribution(seed)]
+    return tail, 0 if params.top_n_sigma > 0 else params.top_k
 
 
 def _temperature(params: SamplingParams) -> list[SamplerHandle]:
@@ -262,11 +205,3 @@ def _native_seed(seed: int | None) -> int:
     """A seed for the library, which takes one value for `choose yourself`."""
     chosen = secrets.randbits(32) if seed is None else seed
     return chosen if chosen != chains.RANDOM_SEED else chosen - 1
-
-
-def _coin(seed: int, position: int) -> float:
-    """A number in [0, 1) that seed and position decide (SplitMix64, Steele et al. 2014)."""
-    z = (seed + (position + 1) * 0x9E3779B97F4A7C15) & _U64
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _U64
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _U64
-    return (z ^ (z >> 31)) / 2**64

@@ -1,0 +1,155 @@
+"""The samplers of sequences: native chains, whole or in parts, each on its own state."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from velocity_local.worker.backends.llama_cpp import native
+from velocity_local.worker.backends.llama_cpp import native_sampling as chains
+from velocity_local.worker.backends.llama_cpp.native_sampling import SamplerHandle
+from velocity_local.worker.backends.llama_cpp.ranking import shortlist
+
+_U64 = 2**64 - 1
+# Candidates a shortlist has room for; a row with more ties goes through the whole chain
+_MAX_CANDIDATES = 2048
+
+
+class NativeSampler:
+    """A whole chain in the library. Its last sampler `draws` once per token, to be replayed.
+
+    It is heavy: it works on the whole vocabulary, which pays for a thread of its own.
+    """
+
+    is_heavy = True
+
+    def __init__(
+        self, head: Sequence[SamplerHandle], tail: Sequence[SamplerHandle], *, draws: bool
+    ) -> None:
+        self._chain = chains.Chain([*head, *tail])
+        self._last = tail[-1]
+        self._draws = draws
+        self._dummy: chains.Candidates | None = None
+
+    def sample(self, context: int, row: int) -> int:
+        """Sample from a row that has logits, and accept."""
+        return self._chain.sample(context, row)
+
+    def tell(self, token: int) -> None:
+        """Show the penalties a token that was not sampled."""
+        self._chain.accept(token)
+
+    def accept(self, token: int) -> None:
+        self._chain.accept(token)
+        if self._draws:
+            self._dummy = self._dummy or chains.Candidates(2)
+            chains.apply_sampler(self._last, self._dummy)
+
+    def close(self) -> None:
+        self._chain.free()
+
+
+class GreedySampler(NativeSampler):
+    """The most likely token, with nothing to change the logits."""
+
+    is_heavy = False
+
+    def __init__(self, *, n_vocab: int) -> None:
+        super().__init__([], [chains.greedy()], draws=False)
+        self._n_vocab = n_vocab
+
+    def sample(self, context: int, row: int) -> int:
+        return int(native.logits(context, row, self._n_vocab).argmax())
+
+
+class ShortlistSampler(NativeSampler):
+    """A chain that looks only at the `n_kept` likeliest tokens, once those in `biased` are changed.
+
+    Copying a whole vocabulary into candidates costs more than finding the few that count.
+    """
+
+    is_heavy = False
+
+    def __init__(
+        self,
+        head: Sequence[SamplerHandle],
+        tail: Sequence[SamplerHandle],
+        *,
+        n_kept: int,
+        biased: Sequence[int],
+        n_vocab: int,
+        draws: bool,
+    ) -> None:
+        super().__init__(head, tail, draws=draws)
+        self._biased = np.unique(np.array(biased, dtype=np.intp))
+        # as many again as a bias may push out of the first ones
+        self._n_listed = min(n_kept + len(self._biased), n_vocab)
+        self._n_vocab = n_vocab
+        self._candidates = chains.Candidates(_MAX_CANDIDATES)
+
+    def sample(self, context: int, row: int) -> int:
+        logits = native.logits(context, row, self._n_vocab)
+        tokens = shortlist(logits, self._n_listed)
+        if len(self._biased):
+            tokens = np.union1d(tokens, self._biased)
+        if len(tokens) > _MAX_CANDIDATES:
+            return super().sample(context, row)
+        self._candidates.fill_some(tokens, logits[tokens])
+        self._chain.apply(self._candidates)
+        token = self._candidates.selected
+        self._chain.accept(token)
+        return token
+
+
+class XtcSampler(NativeSampler):
+    """A chain in three parts: the middle one, XTC, acts if the coin of this position says so."""
+
+    def __init__(
+        self,
+        head: Sequence[SamplerHandle],
+        middle: SamplerHandle,
+        tail: Sequence[SamplerHandle],
+        *,
+        probability: float,
+        seed: int,
+        n_vocab: int,
+    ) -> None:
+        super().__init__(tail[:-1], tail[-1:], draws=True)
+        self._before = chains.Chain(head)
+        self._xtc = chains.Chain([middle])
+        self._probability = probability
+        self._seed = seed
+        self._n_vocab = n_vocab
+        self._position = 0
+        self._candidates = chains.Candidates(n_vocab)
+
+    def sample(self, context: int, row: int) -> int:
+        candidates = self._candidates
+        candidates.fill(native.logits(context, row, self._n_vocab))
+        self._before.apply(candidates)
+        if _coin(self._seed, self._position) < self._probability:
+            self._xtc.apply(candidates)
+        self._chain.apply(candidates)
+        self._position += 1
+        self._before.accept(candidates.selected)
+        return candidates.selected
+
+    def tell(self, token: int) -> None:
+        self._before.accept(token)
+
+    def accept(self, token: int) -> None:
+        self._before.accept(token)
+        super().accept(token)
+        self._position += 1
+
+    def close(self) -> None:
+        super().close()
+        self._before.free()
+        self._xtc.free()
+
+
+def _coin(seed: int, position: int) -> float:
+    """A number in [0, 1) that seed and position decide (SplitMix64, Steele et al. 2014)."""
+    z = (seed + (position + 1) * 0x9E3779B97F4A7C15) & _U64
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _U64
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _U64
+    return (z ^ (z >> 31)) / 2**64
