@@ -12,7 +12,6 @@ from tests.contract.backends.running import Run, answer, ask
 from velocity_local.core.errors import ErrorInfo, InvalidRequest
 from velocity_local.core.sampling import SamplingParams
 from velocity_local.worker.backends.llama_cpp import model as llama_model
-from velocity_local.worker.backends.llama_cpp import sampler
 from velocity_local.worker.engine.backend import Backend, Sampler, SampleRow
 from velocity_local.worker.engine.sequence import Broken
 
@@ -154,6 +153,13 @@ def test_a_bias_of_100_wins_and_of_minus_100_loses(name: str, open_backend: Open
     assert first not in say(backend, unwanted)
 
 
+def test_several_biases_for_one_token_add_up(open_backend: Open) -> None:
+    backend = open_backend("llama")
+    first = say(backend, GREEDY, 1)[0]
+    biases = ((first, 100.0), (first, -100.0), (first, -100.0))
+    assert first not in say(backend, msgspec.structs.replace(GREEDY, logit_bias=biases))
+
+
 def test_a_bias_outside_the_vocabulary_is_refused_by_name(open_backend: Open) -> None:
     backend = open_backend("llama")
     beyond = backend.capabilities.n_vocab
@@ -188,26 +194,6 @@ def test_without_ignore_eos_an_end_token_ends_and_is_counted(name: str, open_bac
     assert (end.reason, end.usage.completion_tokens) == ("stop", 1)
     going_on = msgspec.structs.replace(ending, ignore_eos=True)
     assert len(say(open_backend(name), going_on)) == 24
-
-
-SHORT = {
-    "top_k": {"top_k": 5},
-    "all filters": {"top_k": 40, "typical_p": 0.9, "top_p": 0.9, "min_p": 0.02, "temperature": 2.0},
-    "biased": {"top_k": 5, "logit_bias": ((7, 100.0), (11, 4.0), (11, 4.0), (2, -100.0))},
-    "greedy": {"temperature": 0.0, "logit_bias": ((7, -100.0), (11, 6.0))},
-}
-
-
-@pytest.mark.parametrize("name", REAL)
-@pytest.mark.parametrize("settings", SHORT.values(), ids=SHORT)
-def test_a_shortlist_selects_what_the_whole_vocabulary_does(
-    name: str, settings: dict[str, float], open_backend: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    backend = open_backend(name)
-    sampling = msgspec.structs.replace(PLAIN, **settings)
-    listed = say(backend, sampling, 48)
-    monkeypatch.setattr(sampler, "MAX_SHORTLISTED", 0)
-    assert say(backend, sampling, 48) == listed
 
 
 def test_a_seed_that_means_random_to_the_library_still_repeats(open_backend: Open) -> None:

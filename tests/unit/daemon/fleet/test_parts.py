@@ -67,10 +67,17 @@ def test_a_worker_sees_only_what_it_needs() -> None:
         "OMP_NUM_THREADS",
         "GGML_METAL",
         "LD_LIBRARY_PATH",
+        "GOMP_SPINCOUNT",
         "PYTHONPATH",
         "PYTHONUTF8",
         "PYTHONFAULTHANDLER",
     }
+
+
+@pytest.mark.parametrize("asked", [{"GOMP_SPINCOUNT": "9"}, {"OMP_WAIT_POLICY": "passive"}])
+def test_threads_wait_the_way_the_user_says(asked: dict[str, str]) -> None:
+    seen = worker_environment(asked)
+    assert {name: seen[name] for name in seen if "OMP" in name} == asked
 
 
 def test_a_log_keeps_the_last_lines_and_caps_its_file(tmp_path: Path) -> None:

@@ -2,22 +2,17 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from velocity_local.worker.backends.llama_cpp import native
 from velocity_local.worker.backends.llama_cpp import native_sampling as chains
 from velocity_local.worker.backends.llama_cpp.native_sampling import SamplerHandle
-from velocity_local.worker.backends.llama_cpp.ranking import shortlist
 
 _U64 = 2**64 - 1
-# Candidates a shortlist has room for; a row with more ties goes through the whole chain
-_MAX_CANDIDATES = 2048
 
 
 class NativeSampler:
     """A whole chain in the library. Its last sampler `draws` once per token, to be replayed.
 
-    It is heavy: it works on the whole vocabulary, which pays for a thread of its own.
+    A heavy one goes through the whole vocabulary more than once.
     """
 
     is_heavy = True
@@ -59,45 +54,6 @@ class GreedySampler(NativeSampler):
 
     def sample(self, context: int, row: int) -> int:
         return int(native.logits(context, row, self._n_vocab).argmax())
-
-
-class ShortlistSampler(NativeSampler):
-    """A chain that looks only at the `n_kept` likeliest tokens, once those in `biased` are changed.
-
-    Copying a whole vocabulary into candidates costs more than finding the few that count.
-    """
-
-    is_heavy = False
-
-    def __init__(
-        self,
-        head: Sequence[SamplerHandle],
-        tail: Sequence[SamplerHandle],
-        *,
-        n_kept: int,
-        biased: Sequence[int],
-        n_vocab: int,
-        draws: bool,
-    ) -> None:
-        super().__init__(head, tail, draws=draws)
-        self._biased = np.unique(np.array(biased, dtype=np.intp))
-        # as many again as a bias may push out of the first ones
-        self._n_listed = min(n_kept + len(self._biased), n_vocab)
-        self._n_vocab = n_vocab
-        self._candidates = chains.Candidates(_MAX_CANDIDATES)
-
-    def sample(self, context: int, row: int) -> int:
-        logits = native.logits(context, row, self._n_vocab)
-        tokens = shortlist(logits, self._n_listed)
-        if len(self._biased):
-            tokens = np.union1d(tokens, self._biased)
-        if len(tokens) > _MAX_CANDIDATES:
-            return super().sample(context, row)
-        self._candidates.fill_some(tokens, logits[tokens])
-        self._chain.apply(self._candidates)
-        token = self._candidates.selected
-        self._chain.accept(token)
-        return token
 
 
 class XtcSampler(NativeSampler):

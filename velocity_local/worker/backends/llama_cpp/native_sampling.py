@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from velocity_local.worker.backends.llama_cpp.native import FloatRow, lib, pointer_to
 
@@ -38,15 +37,10 @@ class Candidates:
 
     def fill(self, logits: FloatRow | float) -> None:
         """All tokens in order, with these logits."""
-        self.fill_some(np.arange(len(self.rows)), logits)
-
-    def fill_some(self, tokens: NDArray[np.intp], logits: FloatRow | float) -> None:
-        """Only these tokens, no more than `size`, with these logits."""
-        n_tokens = len(tokens)
-        self.rows["id"][:n_tokens] = tokens
-        self.rows["logit"][:n_tokens] = logits
+        self.rows["id"] = np.arange(len(self.rows))
+        self.rows["logit"] = logits
         self.struct.data = pointer_to(self.rows, lib.llama_token_data)
-        self.struct.size = n_tokens
+        self.struct.size = len(self.rows)
         self.struct.selected = -1
         self.struct.sorted = False
 

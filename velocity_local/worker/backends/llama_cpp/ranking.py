@@ -1,7 +1,6 @@
 """The likeliest tokens of a row of logits, found without sorting the vocabulary."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from velocity_local.worker.backends.llama_cpp.native import FloatRow
 
@@ -9,21 +8,16 @@ from velocity_local.worker.backends.llama_cpp.native import FloatRow
 _GROUPS = 1024
 
 
-def shortlist(logits: FloatRow, k: int) -> NDArray[np.intp]:
-    """Ids, ascending, of a few tokens: the `k` likeliest, what equals the last of them, and some.
+def top_tokens(logits: FloatRow, k: int) -> list[int]:
+    """The `k` likeliest tokens, likeliest first, ties by lower id.
 
     The k-th largest group maximum is no larger than the k-th largest logit, so only what reaches
-    it can be among them.
+    it needs sorting.
     """
-    return np.flatnonzero(logits >= _lower_bound(logits, k))
-
-
-def top_tokens(logits: FloatRow, k: int) -> list[int]:
-    """The `k` likeliest tokens, likeliest first, ties by lower id."""
     k = min(k, len(logits))
     if k == 0:
         return []
-    candidates = shortlist(logits, k)
+    candidates = np.flatnonzero(logits >= _lower_bound(logits, k))
     order = np.argsort(-logits[candidates], kind="stable")
     return [int(token) for token in candidates[order[:k]]]
 

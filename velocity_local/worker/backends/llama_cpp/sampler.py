@@ -24,7 +24,6 @@ from velocity_local.worker.backends.llama_cpp import native_sampling as chains
 from velocity_local.worker.backends.llama_cpp.chain_samplers import (
     GreedySampler,
     NativeSampler,
-    ShortlistSampler,
     XtcSampler,
 )
 from velocity_local.worker.backends.llama_cpp.native_sampling import SamplerHandle
@@ -32,8 +31,6 @@ from velocity_local.worker.backends.llama_cpp.native_sampling import SamplerHand
 _MIN_KEEP = 0
 _MIROSTAT_M = 100
 _MAX_DRY_RULES = 8
-# A larger top-k gains nothing from a list of the likeliest tokens
-MAX_SHORTLISTED = 512
 
 
 class SamplerFactory:
@@ -56,7 +53,7 @@ class SamplerFactory:
         seed = _native_seed(params.seed)
         biases = self._biases(params)
         head, memory = self._head(params, biases)
-        sampler = self._choose(params, seed, head, biases, memory=memory)
+        sampler = self._choose(params, seed, head, memory=memory)
         for token in prompt[len(prompt) - min(memory, len(prompt)) :]:
             sampler.tell(token)
         return sampler
@@ -66,7 +63,6 @@ class SamplerFactory:
         params: SamplingParams,
         seed: int,
         head: list[SamplerHandle],
-        biases: dict[int, float],
         *,
         memory: int,
     ) -> NativeSampler:
@@ -77,18 +73,13 @@ class SamplerFactory:
             return NativeSampler(head, self._mirostat(params, seed), draws=False)
         if params.temperature > 0 and params.xtc_probability > 0 and params.xtc_threshold <= 0.5:
             return self._xtc(params, seed, head)
-        tail, n_kept = _tail(params, seed)
-        draws = params.temperature > 0
-        if memory or not 0 < n_kept <= MAX_SHORTLISTED:
-            return NativeSampler(head, tail, draws=draws)
-        return ShortlistSampler(
-            head,
-            tail,
-            n_kept=n_kept,
-            biased=list(biases),
-            n_vocab=self._n_vocab,
-            draws=draws,
-        )
+        if params.temperature == 0:
+            sampler = NativeSampler(head, [chains.greedy()], draws=False)
+        else:
+            tail = [*_filters(params), *_temperature(params), chains.distribution(seed)]
+            sampler = NativeSampler(head, tail, draws=True)
+        sampler.is_heavy = memory > 0 or (params.temperature > 0 and params.top_k == 0)
+        return sampler
 
     def _xtc(self, params: SamplingParams, seed: int, head: list[SamplerHandle]) -> XtcSampler:
         """XTC that always acts: its coin is ours."""
@@ -184,14 +175,6 @@ def _filters(params: SamplingParams) -> list[SamplerHandle]:
     if params.min_p > 0:
         filters.append(chains.min_p(params.min_p, _MIN_KEEP))
     return filters
-
-
-def _tail(params: SamplingParams, seed: int) -> tuple[list[SamplerHandle], int]:
-    """What selects, and to how many of the likeliest tokens it looks; 0: to all of them."""
-    if params.temperature == 0:
-        return [chains.greedy()], 1
-    tail = [*_filters(params), *_temperature(params), chains.distribution(seed)]
-    return tail, 0 if params.top_n_sigma > 0 else params.top_k
 
 
 def _temperature(params: SamplingParams) -> list[SamplerHandle]:
