@@ -15,7 +15,6 @@ from velocity_local.config.runtime import DaemonRecord
 
 _STARTING_TIMEOUT_S = 10.0
 _KILLED_TIMEOUT_S = 5.0
-_CLOCK_STEP_S = 5.0
 
 
 def stop(local: LocalDaemon, out: Output, *, timeout_s: float) -> bool:
@@ -27,40 +26,45 @@ def stop(local: LocalDaemon, out: Output, *, timeout_s: float) -> bool:
     if not local.is_running():
         return False
     record = wait_for(local.record, timeout_s=_STARTING_TIMEOUT_S)
-    if record is None:
+    process = _process_of(local)
+    if process is None:
         if not local.is_running():
             return True
-        raise CliError(
-            "the daemon is starting and does not say where", next_step="velocity-local logs"
-        )
-    _ask(local, record)
+        raise CliError("the daemon does not say who it is", next_step="velocity-local logs")
+    if record is None:
+        out.note(f"The daemon listens nowhere yet; ending its process {process.pid}.")
+        _terminate(process)
+    else:
+        _ask(local, record, process)
     if not _ended(local, timeout_s):
         out.note(f"It did not end within {timeout_s:.0f} s; killing it.")
-        _signal(record, forced=True)
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
         if not _ended(local, _KILLED_TIMEOUT_S):
-            raise CliError(f"process {record.pid} does not end")
+            raise CliError(f"process {process.pid} does not end")
     return True
 
 
-def _ask(local: LocalDaemon, record: DaemonRecord) -> None:
+def _process_of(local: LocalDaemon) -> psutil.Process | None:
+    pid = local.holder_pid()
+    try:
+        return None if pid is None else psutil.Process(pid)
+    except psutil.NoSuchProcess:
+        return None
+
+
+def _ask(local: LocalDaemon, record: DaemonRecord, process: psutil.Process) -> None:
     try:
         ask_to_stop(local.client(record))
     except ClientError:
-        _signal(record, forced=False)
+        _terminate(process)
+
+
+def _terminate(process: psutil.Process) -> None:
+    with suppress(psutil.NoSuchProcess):
+        process.send_signal(signal.SIGTERM)
 
 
 def _ended(local: LocalDaemon, timeout_s: float) -> bool:
     ended = wait_for(lambda: None if local.is_running() else True, timeout_s=timeout_s)
     return ended is not None
-
-
-def _signal(record: DaemonRecord, *, forced: bool) -> None:
-    """Signal the process of the record, unless its number has gone to another one."""
-    with suppress(psutil.NoSuchProcess):
-        process = psutil.Process(record.pid)
-        if process.create_time() > record.started_s + _CLOCK_STEP_S:
-            return
-        if forced:
-            process.kill()
-        else:
-            process.send_signal(signal.SIGTERM)

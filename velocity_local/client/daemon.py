@@ -20,6 +20,10 @@ class LocalDaemon:
         """Whether a daemon lives, starting or serving: the kernel's lock says so."""
         return InstanceLock(self.paths.lock_file).is_held_elsewhere()
 
+    def holder_pid(self) -> int | None:
+        """The process of the running daemon, also of one that listens nowhere."""
+        return InstanceLock(self.paths.lock_file).holder_pid()
+
     def record(self) -> DaemonRecord | None:
         """Where the running daemon listens; None if none runs or it does not listen yet."""
         if not self.is_running():

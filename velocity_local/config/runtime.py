@@ -47,6 +47,20 @@ class InstanceLock:
         pause = threading.Event()
         return any(self.acquire() or pause.wait(_PROBE_PAUSE_S) for _ in range(_PROBE_PATIENCE))
 
+    def sign(self, pid: int) -> None:
+        """Write who holds the lock into its file, for a process that wants to end the holder."""
+        assert self._file is not None, "only the holder signs"
+        self._file.truncate(0)
+        self._file.write(str(pid).encode())
+        self._file.flush()
+
+    def holder_pid(self) -> int | None:
+        """The process that holds the lock now, if one does and has signed."""
+        if not self.is_held_elsewhere():
+            return None
+        signed = self._path.read_bytes()
+        return int(signed) if signed.isdigit() else None
+
     def release(self) -> None:
         if self._file is not None:
             self._file.close()
@@ -80,7 +94,11 @@ def read_record(path: Path) -> DaemonRecord | None:
 if sys.platform == "win32":
     import msvcrt
 
+    # Nobody else can read a locked byte here, so it lies far behind what `sign` writes.
+    _LOCKED_BYTE = 2**20
+
     def _lock(file: IO[bytes]) -> bool:
+        file.seek(_LOCKED_BYTE)
         try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         except OSError:

@@ -15,9 +15,11 @@
     │   ├── MethodNotAllowed 405
     │   ├── Timeout 408           the request was not received in time
     │   ├── Conflict 409          the state forbids it now
-    │   ├── TooLarge 413          body, header or field over a limit
+    │   ├── TooLarge 413          body or field over a limit
+    │   ├── UriTooLong 414        request target over a limit
     │   ├── UnsupportedMedia 415  not application/json
-    │   └── PoisonRequest 422     this prompt has killed two workers
+    │   ├── PoisonRequest 422     this prompt has killed two workers
+    │   └── HeadersTooLarge 431   too many headers, or too long
     ├── CapacityError 503         try again later; Retry-After is told
     │   ├── QueueFull             too many requests wait
     │   └── DeadlineExceeded 504  it waited or ran longer than allowed
@@ -140,6 +142,16 @@ class TooLarge(RequestError):
     status = 413
 
 
+class UriTooLong(RequestError):
+    code = "uri_too_long"
+    status = 414
+
+
+class HeadersTooLarge(RequestError):
+    code = "headers_too_large"
+    status = 431
+
+
 class UnsupportedMedia(RequestError):
     code = "unsupported_media_type"
     status = 415
@@ -218,6 +230,8 @@ _CLASSES: tuple[type[VelocityError], ...] = (
     Timeout,
     Conflict,
     TooLarge,
+    UriTooLong,
+    HeadersTooLarge,
     UnsupportedMedia,
     PoisonRequest,
     CapacityError,

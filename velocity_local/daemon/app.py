@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -45,6 +46,7 @@ def _run_alone(loaded: Loaded) -> int:
     lock = InstanceLock(loaded.paths.lock_file)
     if not lock.acquire_patiently():
         raise StartError(Exit.ALREADY_RUNNING, _who_runs(loaded))
+    lock.sign(os.getpid())
     try:
         return _run_logged(loaded)
     finally:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.process.cli.shell import TIMEOUT_S, Shell, shell_in
 from tests.support.chunks import chunk
+from velocity_local.config.paths import locate
 
 pytestmark = pytest.mark.process
 STARTS = 50
@@ -107,6 +108,21 @@ def test_a_daemon_that_hangs_is_killed_in_the_end(shell: Shell) -> None:
         hanging.resume()
     assert ran.status == 0
     assert "killing it" in ran.err
+    assert daemons(shell) == []
+
+
+def test_a_daemon_that_hangs_before_it_listens_is_killed_too(shell: Shell) -> None:
+    """As one looks whose address was never written: it holds the lock and nothing else."""
+    assert shell.run("start", "--port", "0", "--no-wait").status == 0
+    (pid,) = daemons(shell)
+    hanging = psutil.Process(pid)
+    hanging.suspend()
+    locate({"VELOCITY_HOME": str(shell.home)}).daemon_file.unlink(missing_ok=True)
+    ran = shell.run("stop", "--timeout", "1")
+    if hanging.is_running():
+        hanging.resume()
+    assert ran.status == 0, ran.err
+    assert f"ending its process {pid}" in ran.err
     assert daemons(shell) == []
 
 

@@ -51,6 +51,23 @@ def test_a_passing_look_at_the_lock_does_not_keep_it_from_its_owner(tmp_path: Pa
     owner.release()
 
 
+def test_the_holder_signs_and_a_signature_without_its_lock_counts_for_nothing(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "daemon.lock"
+    lock, looker = InstanceLock(path), InstanceLock(path)
+    assert lock.acquire()
+    assert looker.holder_pid() is None
+    lock.sign(123_456)
+    lock.sign(77)
+    assert looker.holder_pid() == 77
+    lock.release()
+    assert looker.holder_pid() is None
+    assert lock.acquire()
+    assert looker.holder_pid() == 77
+    lock.release()
+
+
 def test_no_lock_file_means_nobody_holds_it(tmp_path: Path) -> None:
     assert not InstanceLock(tmp_path / "none").is_held_elsewhere()
 

@@ -19,9 +19,10 @@ from uvicorn.server import ServerState
 from velocity_local.config.settings import LimitSettings
 from velocity_local.core.errors import (
     CapacityError,
+    HeadersTooLarge,
     InvalidRequest,
-    RequestError,
     Timeout,
+    UriTooLong,
     VelocityError,
 )
 from velocity_local.daemon.server.errors import headers_of, openai_body
@@ -33,16 +34,6 @@ BODY_FLOOR_BYTES_PER_S = 1024
 LINGER_S = 1.0
 LINGER_BYTES = 16 * 1024 * 1024
 _HEADER_OVERHEAD_BYTES = len(": \r\n")
-
-
-class UriTooLong(RequestError):
-    code = "uri_too_long"
-    status = 414
-
-
-class HeadersTooLarge(RequestError):
-    code = "headers_too_large"
-    status = 431
 
 
 class ConnectionState(ServerState):
