@@ -219,6 +219,7 @@ def test_threads_sample_what_one_thread_samples(
     ]
     threaded = Run(open_backend(name, two_threads)).finish(*specs)
     monkeypatch.setattr(llama_model, "MIN_HEAVY_ROWS", len(specs) + 1)
+    monkeypatch.setattr(llama_model, "MIN_ROWS", len(specs) + 1)
     assert Run(open_backend(name, two_threads)).finish(*specs) == threaded
 
 

@@ -37,8 +37,9 @@ TINY_PARAMETERS = 32_000_000
 MAX_SEQUENCES = 256
 # Recurrent models hold a whole state for each sequence, used or not: up to some 100 MB
 MAX_RECURRENT_SEQUENCES = 8
-# Chains over a whole vocabulary take a millisecond or more each: worth a second thread
+# Where a second thread pays: heavy chains take a millisecond or more each, others 0.2 ms
 MIN_HEAVY_ROWS = 2
+MIN_ROWS = 4
 _POOLED: tuple[Pooling, ...] = ("mean", "cls", "last")
 
 
@@ -132,7 +133,8 @@ class LlamaCppBackend:
         return Forward.DONE
 
     def sample(self, rows: Sequence[SampleRow]) -> list[Sampled]:
-        if sum(_is_heavy(row) for row in rows) < MIN_HEAVY_ROWS:
+        n_heavy = sum(_is_heavy(row) for row in rows)
+        if n_heavy < MIN_HEAVY_ROWS and len(rows) < MIN_ROWS:
             return [self._sample(row) for row in rows]
         # The first look at the logits puts them in order; only after it may threads share them.
         native.logits(self._context, self._last_rows[rows[0].span], self._facts.n_vocab)
