@@ -174,6 +174,7 @@ class Rows:
 
     begun: list[RequestRow] = field(default_factory=list)
     recorded: list[RequestRow] = field(default_factory=list)
+    degraded: str | None = None
 
     def begin(self, row: RequestRow) -> None:
         self.begun.append(row)

@@ -79,6 +79,11 @@ class Gateway:
         return self._runner.readiness()
 
     @property
+    def history_fault(self) -> str | None:
+        """Why rows of finished requests are not on disk for now; None if all is well."""
+        return self._recorder.degraded
+
+    @property
     def waiting(self) -> int:
         return self._admission.waiting
 

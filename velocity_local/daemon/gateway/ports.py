@@ -80,6 +80,11 @@ class Models(Protocol):
 class Recorder(Protocol):
     """Keeps one row for each request."""
 
+    @property
+    def degraded(self) -> str | None:
+        """Why rows are held in memory for now, and may be lost with the process."""
+        ...
+
     def begin(self, row: RequestRow) -> None:
         """Note that a request runs; does not wait for the disk."""
         ...

@@ -84,7 +84,7 @@ class _Head(msgspec.Struct, frozen=True):
 
 
 class Guards:
-    """Wraps `app`; answers itself what does not pass."""
+    """Wraps `app`; answers itself what does not pass. `notices` go with every other answer."""
 
     def __init__(
         self,
@@ -93,8 +93,10 @@ class Guards:
         server: ServerSettings,
         limits: LimitSettings,
         credentials: Credentials,
+        notices: Callable[[], Headers],
     ) -> None:
         self._app = app
+        self._notices = notices
         self._credentials = credentials
         self._body_bytes = limits.body_bytes
         self._host_names = frozenset(name.lower().encode() for name in server.allowed_hosts)
@@ -126,7 +128,9 @@ class Guards:
         scope["state"]["request_id"] = request_id
         address = scope["client"][0] if scope["client"] else "?"
         scope["state"]["client"] = _client(address, head.headers.get(b"user-agent", b""))
-        await self._app(scope, self._bounded(head, receive), _with_headers(send, extra))
+        await self._app(
+            scope, self._bounded(head, receive), _with_headers(send, extra + self._notices())
+        )
 
     def _check_host(self, head: _Head) -> None:
         host = head.headers.get(b"host", b"").lower()

@@ -11,7 +11,7 @@ _RETRY_AFTER_S = "1"
 
 
 class Health(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`reason` says why a model cannot answer yet."""
+    """`reason` says what is degraded, or why a model cannot answer yet."""
 
     status: str
     reason: str = ""
@@ -21,8 +21,13 @@ _ALIVE = msgspec.json.encode(Health("ok"))
 
 
 @get("/health", summary="The server is up", tags=["Health"], opt={"answer": Health})
-async def health() -> ASGIResponse:
-    return ASGIResponse(body=_ALIVE, media_type="application/json")
+async def health(request: AnyRequest) -> ASGIResponse:
+    fault = context_of(request).gateway.history_fault
+    body = _ALIVE
+    if fault is not None:
+        reason = f"history is held in memory: {fault}"
+        body = msgspec.json.encode(Health("degraded", reason))
+    return ASGIResponse(body=body, media_type="application/json")
 
 
 @get("/ready", summary="A model can answer now", tags=["Health"], opt={"answer": Health})

@@ -1,6 +1,7 @@
 """The ASGI application: Litestar behind the guards."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from litestar import Litestar
@@ -25,6 +26,7 @@ from velocity_local.daemon.server.access import MANAGEMENT_PREFIX, Credentials
 from velocity_local.daemon.server.context import AnyRequest, Context, Metrics, request_id_of
 from velocity_local.daemon.server.errors import (
     ClientGone,
+    Headers,
     headers_of,
     openai_body,
     unexpected,
@@ -55,7 +57,13 @@ def create_app(
         server=settings.server,
         limits=settings.limits,
         credentials=credentials,
+        notices=partial(_notices, gateway),
     )
+
+
+def _notices(gateway: Gateway) -> Headers:
+    """What every answer says of the daemon while its history cannot be written."""
+    return [] if gateway.history_fault is None else [(b"x-velocity-history", b"degraded")]
 
 
 def create_litestar(

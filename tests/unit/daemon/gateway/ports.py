@@ -83,6 +83,8 @@ class OneModel:
 
 
 class ListRecorder:
+    degraded: str | None = None
+
     def __init__(self) -> None:
         self.begun: list[RequestRow] = []
         self.rows: list[RequestRow] = []

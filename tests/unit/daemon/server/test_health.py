@@ -9,6 +9,18 @@ async def test_health_says_that_the_server_is_up() -> None:
     assert (answer.status, answer.json) == (200, {"status": "ok"})
 
 
+async def test_while_history_cannot_be_written_every_answer_says_so() -> None:
+    stage = Stage()
+    stage.rows.degraded = "database or disk is full"
+    answer = await call(stage.app(), "GET", "/health")
+    reason = "history is held in memory: database or disk is full"
+    assert (answer.status, answer.json) == (200, {"status": "degraded", "reason": reason})
+    assert answer.headers["x-velocity-history"] == "degraded"
+    assert (await call(stage.app(), "GET", "/v1/models")).headers["x-velocity-history"]
+    stage.rows.degraded = None
+    assert "x-velocity-history" not in (await call(stage.app(), "GET", "/v1/models")).headers
+
+
 async def test_ready_says_that_a_model_can_answer() -> None:
     assert (await call(Stage().app(), "GET", "/ready")).json == {"status": "ok"}
 
