@@ -13,13 +13,13 @@ from velocity_local.cli.advice import Advice, Findings, advise
 from velocity_local.cli.call import Call
 from velocity_local.cli.exits import Exit
 from velocity_local.cli.machine import EngineBuild, Machine
-from velocity_local.cli.units import size
 from velocity_local.client import api
 from velocity_local.client.errors import ClientError
 from velocity_local.config import load
 from velocity_local.config.errors import ConfigError
 from velocity_local.config.settings import EngineSettings, Settings
 from velocity_local.core.release import RELEASE
+from velocity_local.core.units import size
 
 
 class DaemonState(msgspec.Struct, frozen=True):

@@ -1,19 +1,15 @@
 """The verbs history list, show, export and delete."""
 
-import csv
-import io
 import sys
 from collections.abc import Iterable
 
-import msgspec
-
 from velocity_local.cli.call import Call
 from velocity_local.cli.exits import CliError, Exit
-from velocity_local.cli.units import milliseconds, moment
 from velocity_local.client import api
+from velocity_local.client.history_csv import COLUMNS, csv_lines
 from velocity_local.core.history import RequestRow
+from velocity_local.core.units import milliseconds, moment
 
-_COLUMNS = tuple(field.name for field in msgspec.structs.fields(RequestRow))
 _HEADERS = ("WHEN", "ID", "MODEL", "STATUS", "PROMPT", "ANSWER", "TTFT", "TOKENS/S", "TOTAL")
 
 
@@ -35,7 +31,7 @@ def show(call: Call) -> int:
     if call.args.json:
         call.out.json("request/1", request=row)
     else:
-        call.out.fields({name: _value(row, name) for name in _COLUMNS})
+        call.out.fields({name: _value(row, name) for name in COLUMNS})
     return Exit.OK
 
 
@@ -62,27 +58,6 @@ def delete(call: Call) -> int:
     api.delete_request(client, call.args.id)
     call.out.note(f"Deleted {call.args.id}.")
     return Exit.OK
-
-
-def csv_lines(rows: Iterable[RequestRow]) -> Iterable[str]:
-    """CSV (RFC 4180) without line ends; text that a spreadsheet would run as a formula is quoted
-    with an apostrophe (OWASP, CSV injection).
-    """
-    yield _csv_line(_COLUMNS)
-    for row in rows:
-        yield _csv_line([_inert(getattr(row, name)) for name in _COLUMNS])
-
-
-def _csv_line(values: Iterable[object]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(values)
-    return line.getvalue()
-
-
-def _inert(value: object) -> object:
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return "'" + value
-    return value
 
 
 def _asked(call: Call, *, limit: int | None) -> Iterable[RequestRow]:

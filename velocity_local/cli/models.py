@@ -2,9 +2,9 @@
 
 from velocity_local.cli.call import Call
 from velocity_local.cli.exits import Exit
-from velocity_local.cli.units import count, milliseconds, moment, size
 from velocity_local.client import api
 from velocity_local.client.http import HttpClient
+from velocity_local.core.units import count, milliseconds, moment, size
 from velocity_local.wire.http.admin import ModelItem, WorkerItem
 
 

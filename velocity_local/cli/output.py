@@ -7,6 +7,7 @@ from typing import TextIO
 import msgspec
 
 from velocity_local.cli.exits import CliError
+from velocity_local.core.printable import printable
 
 _DIM, _RED, _BOLD, _PLAIN = "\x1b[2m", "\x1b[31m", "\x1b[1m", "\x1b[0m"
 _ERASE_LINE = "\r\x1b[2K"
@@ -122,18 +123,6 @@ def standard(*, no_colour: bool) -> Output:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     return Output(sys.stdout, sys.stderr, colour=not no_colour)
-
-
-def printable(text: str) -> str:
-    """`text` without terminal commands and reordering: such characters are shown as escapes."""
-    if text.isprintable():
-        return text
-    return "".join(
-        character
-        if character.isprintable() or character in "\n\t"
-        else character.encode("unicode_escape").decode()
-        for character in text
-    )
 
 
 def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:

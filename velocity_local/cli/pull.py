@@ -3,12 +3,12 @@
 from velocity_local.cli.call import Call
 from velocity_local.cli.exits import CliError, Exit
 from velocity_local.cli.output import Output
-from velocity_local.cli.units import duration, size
 from velocity_local.cli.waiting import Pause, wait_for
 from velocity_local.client import api
 from velocity_local.client.errors import ApiError, Unreachable
 from velocity_local.client.http import HttpClient
 from velocity_local.core.downloads import Download, Variant
+from velocity_local.core.units import duration, size
 from velocity_local.wire.http.admin import RepositoryAnswer
 
 USUAL = "Q4_K_M"

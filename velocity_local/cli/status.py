@@ -2,8 +2,8 @@
 
 from velocity_local.cli.call import Call
 from velocity_local.cli.exits import Exit
-from velocity_local.cli.units import duration, size
 from velocity_local.client import api
+from velocity_local.core.units import duration, size
 from velocity_local.wire.http.admin import StatusAnswer
 
 

@@ -6,13 +6,17 @@ from velocity_local.client.http import HttpClient, segment, with_query
 from velocity_local.core.downloads import Download
 from velocity_local.core.history import RequestRow
 from velocity_local.wire.http.admin import (
+    ConfigList,
     Deleted,
     DownloadAsk,
+    DownloadList,
+    LogLines,
     ModelItem,
     ModelList,
     RepositoryAnswer,
     RequestList,
     ShutdownAnswer,
+    StatsAnswer,
     StatusAnswer,
     SystemAnswer,
 )
@@ -21,6 +25,7 @@ _PAGE = 200
 _SYSTEM_TIMEOUT_S = 10.0
 _SHUTDOWN_TIMEOUT_S = 2.0
 _HUB_TIMEOUT_S = 90.0
+_LOAD_TIMEOUT_S = 3600.0
 
 
 def status(client: HttpClient, *, timeout_s: float = 10.0) -> StatusAnswer:
@@ -47,6 +52,18 @@ def model(client: HttpClient, model_id: str) -> ModelItem:
     return client.get(f"/api/v1/models/{segment(model_id)}", ModelItem)
 
 
+def load(client: HttpClient, model_id: str) -> ModelItem:
+    """Return once the model can answer; how long it may take is the daemon's setting."""
+    path = f"/api/v1/models/{segment(model_id)}/load"
+    return client.call("POST", path, ModelItem, timeout_s=_LOAD_TIMEOUT_S)
+
+
+def unload(client: HttpClient, model_id: str) -> ModelItem:
+    """Return once the model's process has ended."""
+    path = f"/api/v1/models/{segment(model_id)}/unload"
+    return client.call("POST", path, ModelItem, timeout_s=_LOAD_TIMEOUT_S)
+
+
 def repository(client: HttpClient, name: str) -> RepositoryAnswer:
     """The models that the hub's repository OWNER/NAME offers."""
     return client.get(f"/api/v1/hub/{segment(name)}", RepositoryAnswer, timeout_s=_HUB_TIMEOUT_S)
@@ -61,6 +78,11 @@ def start_download(client: HttpClient, model: str) -> Download:
         body=DownloadAsk(model),
         timeout_s=_HUB_TIMEOUT_S,
     )
+
+
+def downloads(client: HttpClient) -> tuple[Download, ...]:
+    """Those since the daemon's start, newest first."""
+    return client.get("/api/v1/downloads", DownloadList).items
 
 
 def download(client: HttpClient, identifier: str) -> Download:
@@ -89,6 +111,20 @@ def requests(
         left = None if left is None else left - len(page.items)
 
 
+def request_page(
+    client: HttpClient, *, limit: int, after: str | None = None, **filters: str | None
+) -> RequestList:
+    """One page of the history; `filters` also takes `sort`, `order` and `text`."""
+    return client.get(
+        with_query("/api/v1/requests", limit=limit, after=after, **filters), RequestList
+    )
+
+
+def stats(client: HttpClient, window_s: float) -> StatsAnswer:
+    """The traffic of the last `window_s` seconds."""
+    return client.get(with_query("/api/v1/requests/stats", window_s=window_s), StatsAnswer)
+
+
 def request(client: HttpClient, request_id: str) -> RequestRow:
     return client.get(f"/api/v1/requests/{segment(request_id)}", RequestRow)
 
@@ -97,6 +133,16 @@ def delete_request(client: HttpClient, request_id: str) -> int:
     """Forget a request; returns how many rows that were."""
     path = f"/api/v1/requests/{segment(request_id)}"
     return client.call("DELETE", path, Deleted).deleted
+
+
+def log_lines(client: HttpClient, *, n_lines: int, model_id: str | None = None) -> LogLines:
+    """The end of the daemon's log, or of a model's worker."""
+    return client.get(with_query("/api/v1/logs", lines=n_lines, model=model_id), LogLines)
+
+
+def configuration(client: HttpClient) -> ConfigList:
+    """Every setting in force, with its origin."""
+    return client.get("/api/v1/config", ConfigList)
 
 
 def ask_to_stop(client: HttpClient) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from velocity_local.client.cancellation import Cancellation
 from velocity_local.client.errors import ProtocolError
 from velocity_local.client.http import HttpClient, event_error
 from velocity_local.wire.http.openai_answers import ChatChunk, MessageDelta, Usage
@@ -58,14 +59,17 @@ class End:
 
 
 @contextmanager
-def stream_chat(client: HttpClient, request: ChatRequest) -> Iterator[Iterator[Piece | End]]:
-    """Pieces, and one End as the last; leaving the context early cancels the request.
+def stream_chat(
+    client: HttpClient, request: ChatRequest, *, cancellation: Cancellation | None = None
+) -> Iterator[Iterator[Piece | End]]:
+    """Pieces, and one End as the last; leaving the context early cancels the request, as does
+    `cancellation` from another thread.
 
     Raises:
         ClientError: also from within the iteration, when the daemon ends the answer with an error.
     """
     body = _Body(**msgspec.structs.asdict(request), stream=True, stream_options=_StreamOptions())
-    with client.stream("/v1/chat/completions", body) as events:
+    with client.stream("/v1/chat/completions", body, cancellation=cancellation) as events:
         yield _read(events)
 
 

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
+from velocity_local.client.cancellation import Cancellation
 from velocity_local.client.errors import ApiError, ClientError, ProtocolError, Unreachable
 from velocity_local.client.stream import EventParser
 
@@ -75,9 +76,16 @@ class HttpClient:
             return response.status, _read(response, self.base_url)
 
     @contextmanager
-    def stream(self, path: str, body: object) -> Iterator[Iterator[str]]:
-        """The data of a streamed answer's events; leaving early closes it, which cancels."""
-        with self._exchange("POST", path, body, timeout_s=_READ_TIMEOUT_S) as response:
+    def stream(
+        self, path: str, body: object, *, cancellation: Cancellation | None = None
+    ) -> Iterator[Iterator[str]]:
+        """The data of a streamed answer's events; leaving early closes it, which cancels.
+
+        With `cancellation` another thread can end it; the iteration then raises ClientError.
+        """
+        with self._exchange(
+            "POST", path, body, timeout_s=_READ_TIMEOUT_S, cancellation=cancellation
+        ) as response:
             yield self._events(response)
 
     def _events(self, response: http.client.HTTPResponse) -> Iterator[str]:
@@ -91,17 +99,26 @@ class HttpClient:
 
     @contextmanager
     def _exchange(
-        self, method: str, path: str, body: object, *, timeout_s: float, check: bool = True
+        self,
+        method: str,
+        path: str,
+        body: object,
+        *,
+        timeout_s: float,
+        check: bool = True,
+        cancellation: Cancellation | None = None,
     ) -> Iterator[http.client.HTTPResponse]:
         with (
-            closing(self._connect(timeout_s)) as connection,
+            closing(self._connect(timeout_s, cancellation)) as connection,
             closing(self._send(connection, method, path, body)) as response,
         ):
             if check and response.status >= http.client.BAD_REQUEST:
                 raise _api_error(response, _read(response, self.base_url))
             yield response
 
-    def _connect(self, timeout_s: float) -> http.client.HTTPConnection:
+    def _connect(
+        self, timeout_s: float, cancellation: Cancellation | None
+    ) -> http.client.HTTPConnection:
         kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
         connection = kind(self._host, self._port, timeout=min(timeout_s, _CONNECT_TIMEOUT_S))
         try:
@@ -110,6 +127,8 @@ class HttpClient:
             raise Unreachable(self.base_url, _reason(error)) from error
         assert isinstance(connection.sock, socket.socket)
         connection.sock.settimeout(timeout_s)
+        if cancellation is not None:
+            cancellation.watch(connection.sock)
         return connection
 
     def _send(

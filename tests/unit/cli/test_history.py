@@ -1,6 +1,6 @@
 import csv
 
-from velocity_local.cli.history import csv_lines
+from velocity_local.client.history_csv import csv_lines
 from velocity_local.core.history import RequestRow
 
 

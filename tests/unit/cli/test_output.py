@@ -4,7 +4,7 @@ import json
 import pytest
 
 from tests.unit.cli.terminal import Screen
-from velocity_local.cli.output import Output, printable
+from velocity_local.cli.output import Output
 
 
 def test_columns_are_as_wide_as_their_widest_cell() -> None:
@@ -71,8 +71,3 @@ def test_reasoning_is_left_out_of_data() -> None:
     Output(screen, screen).aside("hmm")
     assert out.getvalue() == ""
     assert "hmm" in screen.getvalue()
-
-
-def test_printable_text_is_not_copied() -> None:
-    text = "words"
-    assert printable(text) is text

@@ -1,6 +1,6 @@
 import pytest
 
-from velocity_local.cli import units
+from velocity_local.core import units
 
 
 @pytest.mark.parametrize(
