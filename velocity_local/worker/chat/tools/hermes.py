@@ -8,16 +8,21 @@ the call. What does not read as a call is given back as text.
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from velocity_local.core.events import ToolCallDelta
 from velocity_local.worker.chat.markers import pending_suffix
+from velocity_local.worker.chat.tools import lark
 from velocity_local.worker.chat.tools.json_end import JsonEnd
-from velocity_local.worker.chat.tools.parser import CallIds, Parsed
+from velocity_local.worker.chat.tools.parser import CallIds, Mark, Offer, Parsed
 
 NAME = "hermes"
 OPEN = "<tool_call>"
 CLOSE = "</tool_call>"
+MARKERS = (OPEN, CLOSE)
+TRIGGER = OPEN
+OPENS_ANSWER = False
 _HEAD_CHARS = 1024
 _HEAD = re.compile(
     r'\s*\{\s*"name"\s*:\s*("(?:[^"\\\x00-\x1f]|\\.)+")\s*,\s*"(?:arguments|parameters)"\s*:\s*\{'
@@ -33,10 +38,21 @@ def recognises(template: str) -> bool:
     return OPEN in template and "arguments" in template and not is_foreign
 
 
+def grammar(tools: Sequence[Offer], *, parallel: bool, mark: Mark) -> str:
+    def form(tool: Offer) -> str:
+        head = lark.quoted(
+            f'\n{{"name": {json.dumps(tool.name, ensure_ascii=False)}, "arguments": '
+        )
+        tail = lark.quoted("}\n")
+        return f"{mark(OPEN)} {head} {lark.arguments_of(tool)} {tail} {mark(CLOSE)}"
+
+    return lark.calls(tools, form, parallel=parallel, between=lark.quoted("\n"))
+
+
 class Parser:
     """Incremental; the same events come however the text is cut."""
 
-    def __init__(self, call_id: CallIds) -> None:
+    def __init__(self, call_id: CallIds, offers: Sequence[Offer] = ()) -> None:  # noqa: ARG002 - other dialects need the schemas
         self._call_id = call_id
         self._step = self._outside
         self._buffer = ""

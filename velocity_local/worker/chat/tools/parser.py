@@ -1,11 +1,22 @@
-"""What every tool-call dialect offers: `NAME`, `recognises(template)` and `Parser`."""
+"""What every tool-call dialect offers: a parser of its calls, and a grammar that forces them."""
 
-from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from velocity_local.core.events import ToolCallDelta
 
 CallIds = Callable[[int], str]
+Mark = Callable[[str], str]
+"""The Lark source of a marker: `<[id]>` where the vocabulary has one token for it that is no
+plain text, else the marker quoted."""
+
+
+class Offer(NamedTuple):
+    """A tool the model may call; `parameters_schema` is the JSON Schema of its arguments."""
+
+    name: str
+    description: str | None
+    parameters_schema: dict[str, Any]
 
 
 class Parsed(NamedTuple):
@@ -31,14 +42,40 @@ class ToolParser(Protocol):
 
 
 class Dialect(Protocol):
-    """A module of this package."""
+    """A module of this package.
 
-    NAME: str
+    `MARKERS` are the texts that frame calls and may be control tokens of the model: they must be
+    written out in the text a parser is fed. `TRIGGER` is the text with which every call begins,
+    and so everything `grammar` accepts. If `OPENS_ANSWER`, the trigger is ordinary text, and it
+    begins a call only as the first text of an answer.
+    """
+
+    @property
+    def NAME(self) -> str: ...  # noqa: N802 - the module's constants
+
+    @property
+    def MARKERS(self) -> tuple[str, ...]: ...  # noqa: N802 - as above
+
+    @property
+    def TRIGGER(self) -> str: ...  # noqa: N802 - as above
+
+    @property
+    def OPENS_ANSWER(self) -> bool: ...  # noqa: N802 - as above
 
     def recognises(self, template: str) -> bool:
         """True if a chat template teaches this dialect."""
         ...
 
-    def Parser(self, call_id: CallIds) -> ToolParser:  # noqa: N802 - the module's class
-        """`call_id` names the call with a given index."""
+    def Parser(  # noqa: N802 - the module's class
+        self, call_id: CallIds, offers: Sequence[Offer] = ()
+    ) -> ToolParser:
+        """`call_id` names the call with a given index; `offers` are the tools of the request."""
+        ...
+
+    def grammar(self, tools: Sequence[Offer], *, parallel: bool, mark: Mark) -> str:
+        """Lark for llguidance: one call of one of `tools`, or several if `parallel`.
+
+        It begins with `TRIGGER` and ends where the model should end its answer.
+        https://github.com/guidance-ai/llguidance/blob/main/docs/syntax.md
+        """
         ...
