@@ -12,7 +12,21 @@ from tests.shape.tree import ROOT, sources, tracked, where
 REGISTRIES = ["pypi" + ".org", "python" + "hosted.org", "conda" + ".anaconda", "npmjs" + ".org"]
 MACHINE_PATHS = ["/wo" + "rk/", "/ro" + "ot/", "/tmp" + "/w/", "C:" + "\\Users"]
 SKIPS = {"skip", "skipif", "xfail", "importorskip"}
-TEXT = {".py", ".toml", ".md", ".lock", ".yml", ".yaml", ".sql", ".jinja", ".json", ".html", ""}
+TEXT = {
+    ".py",
+    ".toml",
+    ".md",
+    ".lock",
+    ".yml",
+    ".yaml",
+    ".sql",
+    ".jinja",
+    ".json",
+    ".html",
+    ".tcss",
+    ".svg",
+    "",
+}
 
 
 def texts() -> list[tuple[Path, str]]:
@@ -50,7 +64,7 @@ def test_every_suppressed_warning_says_why() -> None:
     reasoned = re.compile(r"(noqa: [A-Z0-9, ]*[A-Z]+[0-9]+|type: ignore\[[^\]]+\])\s+\S")
     found = [
         where(file, number)
-        for file in sources("velocity_local", "packaging", "tests")
+        for file in sources("velocity_local", "tui", "packaging", "tests")
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
         if bare.search(line) and not reasoned.search(line) and file != Path(__file__)
     ]

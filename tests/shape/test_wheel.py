@@ -16,7 +16,7 @@ from tests.shape.tree import ROOT
 
 ENGINE = {"llama_cpp", "numpy", "mlx", "jinja2"}
 SERVER = {"litestar", "uvicorn", "sqlite_utils", "prometheus_client"}
-HEAVY = {"httpx", "rich", "openai", "pydantic"}
+HEAVY = {"httpx", "rich", "openai", "pydantic", "textual", "velocity_tui"}
 PROBE = """
 import importlib, sys
 sys.path[:0] = sys.argv[1:3]
@@ -55,7 +55,8 @@ def packages(modules: set[str]) -> set[str]:
 
 def test_the_wheel_holds_the_package_and_its_data_only(wheel: Path) -> None:
     entries = {entry.name for entry in wheel.iterdir() if not entry.name.endswith(".dist-info")}
-    assert entries == {"velocity_local"}
+    assert entries == {"velocity_local", "velocity_tui"}
+    assert (wheel / "velocity_tui" / "app.tcss").is_file()
     assert (wheel / "velocity_local" / "_models" / "demo").is_dir()
 
 
@@ -83,3 +84,17 @@ def test_help_loads_no_http_client(wheel: Path, tmp_path: Path) -> None:
     loaded = imported(wheel, "velocity_local.cli.main", tmp_path)
     assert "http.client" not in loaded
     assert "asyncio" not in loaded
+
+
+@pytest.mark.parametrize("module", ["main", "tui"])
+def test_no_verb_loads_the_terminal_ui_with_its_module(
+    wheel: Path, module: str, tmp_path: Path
+) -> None:
+    loaded = imported(wheel, f"velocity_local.cli.{module}", tmp_path)
+    assert roots(loaded) & HEAVY == set()
+
+
+def test_the_terminal_ui_is_a_client_like_any_other(wheel: Path, tmp_path: Path) -> None:
+    loaded = imported(wheel, "velocity_tui.__main__", tmp_path)
+    assert roots(loaded) & (ENGINE | SERVER) == set()
+    assert packages(loaded) & {"daemon", "worker", "cli"} == set()

@@ -178,6 +178,14 @@ COMMANDS: tuple[Command, ...] = (
         ),
     ),
     Command(
+        "tui",
+        "Use",
+        "open the terminal UI",
+        _VERBS + "tui:tui",
+        (HOST,),
+        details="It is what velocity-local alone on a terminal opens.",
+    ),
+    Command(
         "run",
         "Use",
         "answer one prompt",

@@ -14,6 +14,7 @@ from velocity_local.config.errors import ConfigError
 
 Verb = Callable[[Call], int]
 _OUT_OF_MEMORY = 507
+_ALONE = ("tui",)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,6 +75,8 @@ def explain(error: Exception) -> CliError:
 
 
 def _dispatch(arguments: Sequence[str], environ: Mapping[str, str], out: Output) -> int:
+    if not arguments and out.out_is_terminal and sys.stdin.isatty():
+        arguments = _ALONE
     command, given = parse(arguments)
     out.is_quiet = given.quiet
     module, _, function = command.target.partition(":")

@@ -1,0 +1,27 @@
+"""Runs the terminal UI; `velocity-local tui` calls `run`."""
+
+import os
+import sys
+from collections.abc import Mapping
+
+from velocity_local.client.daemon import LocalDaemon
+from velocity_local.config import paths
+from velocity_tui.app import VelocityApp
+from velocity_tui.door import Door, OwnDaemon, RemoteDaemon
+from velocity_tui.session import Session
+
+
+def run(environ: Mapping[str, str], *, base_url: str | None, secret: str | None) -> int:
+    """Show this user's daemon, or the one at `base_url`; returns the exit status."""
+    door: Door
+    if base_url is None:
+        door = OwnDaemon(LocalDaemon(paths.locate(environ)), environ)
+    else:
+        door = RemoteDaemon(base_url, secret)
+    app = VelocityApp(Session(door))
+    app.run()
+    return app.return_code or 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(os.environ, base_url=None, secret=None))  # noqa: TID251 - the start of a process

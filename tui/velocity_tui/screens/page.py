@@ -1,0 +1,62 @@
+"""The frame of every screen: masthead, body, footer."""
+
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
+
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from velocity_local.client.errors import ClientError
+from velocity_local.core.printable import printable
+from velocity_tui.places import PLACES
+from velocity_tui.session import Session
+from velocity_tui.state import Snapshot
+from velocity_tui.widgets.masthead import Masthead
+
+if TYPE_CHECKING:
+    from velocity_tui.app import VelocityApp
+
+T = TypeVar("T")
+
+
+class Page(Screen[None]):
+    """A place. Given snapshots only while it is seen; `show` hands them to its widgets."""
+
+    MODE: ClassVar[str]
+
+    def compose(self) -> ComposeResult:
+        yield Masthead(PLACES, self.MODE)
+        with Container(id="body"):
+            yield from self.compose_body()
+        yield Footer()
+
+    def compose_body(self) -> ComposeResult:
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        self.show(self.velocity.snapshot)
+
+    def on_screen_resume(self) -> None:
+        if self.is_mounted:
+            self.show(self.velocity.snapshot)
+
+    def show(self, snapshot: Snapshot) -> None:
+        self.query_one(Masthead).show(snapshot)
+
+    async def attempt(self, question: Awaitable[T]) -> T | None:
+        """The answer; None if there is none, which is then told."""
+        try:
+            return await question
+        except ClientError as error:
+            self.notify(printable(str(error)), severity="error", markup=False)
+            return None
+
+    @property
+    def velocity(self) -> "VelocityApp":
+        return cast("VelocityApp", self.app)
+
+    @property
+    def session(self) -> Session:
+        return self.velocity.session

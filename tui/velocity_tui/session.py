@@ -1,0 +1,104 @@
+"""The only user of the network: watches the daemon, and asks it what the screens need.
+
+Every question raises `client.errors.ClientError`, which says what and which.
+"""
+
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec, TypeVar
+
+from velocity_local.client import api
+from velocity_local.client.chat import ChatRequest
+from velocity_local.client.errors import Unreachable
+from velocity_local.client.http import HttpClient
+from velocity_local.core.clock import Clock, SystemClock
+from velocity_local.core.downloads import Download
+from velocity_local.core.history import RequestRow
+from velocity_local.wire.http.admin import (
+    ConfigList,
+    LogLines,
+    ModelItem,
+    RepositoryAnswer,
+    RequestList,
+)
+from velocity_tui.answering import Answering
+from velocity_tui.door import Door
+from velocity_tui.state import Snapshot
+from velocity_tui.threads import on_thread
+from velocity_tui.watch import Watch
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Session:
+    """One daemon, which may come and go. Lives on the app's event loop."""
+
+    def __init__(self, door: Door, *, clock: Clock | None = None) -> None:
+        self._door = door
+        self._watch = Watch(door, clock=clock or SystemClock())
+
+    @property
+    def where(self) -> str:
+        return self._door.where
+
+    async def watch(self, tell: Callable[[Snapshot], object]) -> None:
+        """Tell each state of the daemon, until cancelled."""
+        await self._watch.run(tell)
+
+    async def start_daemon(self) -> None:
+        await self._watch.start_daemon()
+
+    async def models(self) -> list[ModelItem]:
+        return await self._ask(api.models)
+
+    async def load(self, model_id: str) -> ModelItem:
+        """Return once it can answer, which may take minutes."""
+        return await self._ask(api.load, model_id)
+
+    async def unload(self, model_id: str) -> ModelItem:
+        return await self._ask(api.unload, model_id)
+
+    async def offer(self, repository: str) -> RepositoryAnswer:
+        """What a repository of the hub has."""
+        return await self._ask(api.repository, repository)
+
+    async def pull(self, model: str) -> Download:
+        return await self._ask(api.start_download, model)
+
+    async def downloads(self) -> tuple[Download, ...]:
+        return await self._ask(api.downloads)
+
+    async def cancel_download(self, identifier: str) -> Download:
+        return await self._ask(api.cancel_download, identifier)
+
+    async def request_page(
+        self, *, limit: int, after: str | None = None, **filters: str | None
+    ) -> RequestList:
+        return await self._ask(
+            lambda client: api.request_page(client, limit=limit, after=after, **filters)
+        )
+
+    async def request(self, request_id: str) -> RequestRow:
+        return await self._ask(api.request, request_id)
+
+    async def log_lines(self, n_lines: int, model_id: str | None) -> LogLines:
+        return await self._ask(api.log_lines, n_lines=n_lines, model_id=model_id)
+
+    async def configuration(self) -> ConfigList:
+        return await self._ask(api.configuration)
+
+    def answer(self, request: ChatRequest) -> Answering:
+        """Ask for an answer, which then comes on its own."""
+        return Answering(self._client(), request)
+
+    async def _ask(
+        self, question: Callable[Concatenate[HttpClient, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        client = self._client()
+        return await on_thread(lambda: question(client, *args, **kwargs))
+
+    def _client(self) -> HttpClient:
+        client = self._watch.client
+        if client is None:
+            raise Unreachable(self._door.where, "the daemon does not run")
+        return client
