@@ -27,11 +27,14 @@ class TemplateKnowledge(NamedTuple):
     """Newer shapes that a template can read; for one that cannot, the older is written.
 
     `developer` is OpenAI's newer word for `system`. `absent_content` is content None beside tool
-    calls, instead of an empty text.
+    calls, instead of an empty text. `parts` is content as a list of texts; a template made for
+    such lists alone knows no `text`.
     """
 
     developer: bool
     absent_content: bool
+    parts: bool = True
+    text: bool = True
 
 
 KNOWS_ALL = TemplateKnowledge(developer=True, absent_content=True)
@@ -64,16 +67,19 @@ def check_kwargs(kwargs: dict[str, str | int | float | bool | None]) -> None:
 def message_dicts(
     messages: tuple[Message, ...], knows: TemplateKnowledge = KNOWS_ALL
 ) -> list[dict[str, Any]]:
-    """Messages as templates read them."""
-    return [_message(message, knows) for message in messages]
+    """Messages as templates read them. A tool's result bears the name of the tool."""
+    callees = {call.id: call.name for message in messages for call in message.tool_calls}
+    return [_message(message, knows, callees) for message in messages]
 
 
-def _message(message: Message, knows: TemplateKnowledge) -> dict[str, Any]:
+def _message(message: Message, knows: TemplateKnowledge, callees: dict[str, str]) -> dict[str, Any]:
     is_older = message.role == "developer" and not knows.developer
-    turn: dict[str, Any] = {"role": "system" if is_older else message.role}
+    turn: dict[str, Any] = {} if message.reasoning is None else {"thinking": message.reasoning}
+    turn["role"] = "system" if is_older else message.role
     turn["content"] = _content(message, knows)
-    if message.name is not None:
-        turn["name"] = message.name
+    name = message.name or callees.get(message.tool_call_id or "")
+    if name is not None:
+        turn["name"] = name
     if message.reasoning is not None:
         turn["reasoning_content"] = message.reasoning
     if message.tool_calls:
@@ -83,10 +89,13 @@ def _message(message: Message, knows: TemplateKnowledge) -> dict[str, Any]:
     return turn
 
 
-def _content(message: Message, knows: TemplateKnowledge) -> str | None:
+def _content(message: Message, knows: TemplateKnowledge) -> str | list[dict[str, str]] | None:
     if message.content is None and message.tool_calls and knows.absent_content:
         return None
-    return message.content or ""
+    text = message.content or ""
+    if (message.parts and knows.parts) or not knows.text:
+        return [{"type": "text", "text": part} for part in message.parts or (text,)]
+    return text
 
 
 def _tool_call(call: ToolCall) -> dict[str, Any]:

@@ -6,6 +6,7 @@ https://huggingface.co/docs/transformers/chat_templating_writing
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, NoReturn
@@ -16,8 +17,8 @@ from jinja2.ext import Extension
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from velocity_local.core.messages import Message, ToolCall
-from velocity_local.worker.chat.conversation import TemplateKnowledge, message_dicts
+from velocity_local.core.messages import Message, Tool, ToolCall
+from velocity_local.worker.chat.conversation import TemplateKnowledge, message_dicts, tool_dicts
 
 MAX_OUTPUT_CHARS = 16 * 1024 * 1024
 # The mark and its blank are transformers' own: templates may look for them.
@@ -53,8 +54,47 @@ class _Generation(Extension):
         return caller()
 
 
-# A call without text, to see whether a template can read one.
-_PROBE = (Message("user", "x"), Message("assistant", tool_calls=(ToolCall("1", "f", "{}"),)))
+# Small conversations that show what a template can read.
+_MARKS = ("velocity-a", "velocity-b")
+_ABSENT = (
+    Message("user", "x"),
+    Message("assistant", tool_calls=(ToolCall("call00000", "f", "{}"),)),
+    Message("tool", "x", name="f", tool_call_id="call00000"),
+)
+_PARTS = (Message("user", "x", parts=_MARKS),)
+_TEXT = (Message("user", _MARKS[0]),)
+_TOOL = (Tool("f", "x", {"type": "object", "properties": {}}),)
+
+
+class _Dict:
+    """`dict(...)` in a template, without the class behind it."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
+        return dict(*args, **kwargs)
+
+    def fromkeys(self, *args: Any) -> dict[Any, Any]:
+        return dict.fromkeys(*args)
+
+
+class _Namespace(jinja2.utils.Namespace):
+    """`namespace(...)` in a template, without names that begin with an underscore."""
+
+    # Without parameters of its own, so that a template may name an attribute `self`.
+    def __init__(*args: Any, **kwargs: Any) -> None:
+        self, *rest = args
+        attributes = dict(*rest, **kwargs)
+        for name in attributes:
+            _check_name(name)
+        jinja2.utils.Namespace.__init__(self, attributes)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        _check_name(name)
+        super().__setitem__(name, value)
+
+
+def _check_name(name: Any) -> None:
+    if isinstance(name, str) and name.startswith("_"):
+        raise jinja2.exceptions.SecurityError(f"a namespace holds no {name!r}; rename it")
 
 
 class ChatTemplate:
@@ -73,7 +113,13 @@ class ChatTemplate:
             raise TemplateFault(f"line {error.lineno}: {error.message}") from error
         except _FAULTS as error:
             raise TemplateFault(_reason(error)) from error
-        self.knows = TemplateKnowledge("developer" in source, self._reads_absent_content())
+        parts = self._probed(_PARTS)
+        self.knows = TemplateKnowledge(
+            developer="developer" in source,
+            absent_content="None" not in self._probed(_ABSENT, default="None"),
+            parts=_shows_parts(parts),
+            text=not _shows_parts(parts) or _MARKS[0] in self._probed(_TEXT),
+        )
 
     def render(
         self,
@@ -89,8 +135,7 @@ class ChatTemplate:
             TemplateFault: if the template fails or raises.
         """
         if continues_final:
-            final = {**messages[-1], "content": (messages[-1]["content"] or "") + CONTINUE_MARK}
-            messages = [*messages[:-1], final]
+            messages = [*messages[:-1], _marked(messages[-1])]
         context = {
             **self._special_tokens,
             **kwargs,
@@ -100,14 +145,15 @@ class ChatTemplate:
             "add_generation_prompt": not continues_final,
         }
         text = self._run(context)
-        return _cut_at_mark(text) if continues_final else text
+        return _cut_at_mark(text, messages[-1]) if continues_final else text
 
-    def _reads_absent_content(self) -> bool:
+    def _probed(self, messages: tuple[Message, ...], default: str = "") -> str:
+        """What it makes of a small conversation; `default` if it refuses that."""
+        tools = tool_dicts(_TOOL)
         try:
-            text = self.render(message_dicts(_PROBE), None, {}, continues_final=False)
+            return self.render(message_dicts(messages), tools, {}, continues_final=False)
         except TemplateFault:
-            return False
-        return "None" not in text
+            return default
 
     def _run(self, context: dict[str, Any]) -> str:
         try:
@@ -132,6 +178,8 @@ def _environment(now: Callable[[], datetime]) -> jinja2.Environment:
     environment.filters["tojson"] = _to_json
     environment.globals["raise_exception"] = _raise_exception
     environment.globals["strftime_now"] = lambda form: now().strftime(form)
+    environment.globals["dict"] = _Dict()
+    environment.globals["namespace"] = _Namespace
     # Filler text is of no use to a prompt, and its function is a known way out of the sandbox.
     del environment.globals["lipsum"]
     return environment
@@ -157,10 +205,28 @@ def _raise_exception(message: str) -> NoReturn:
     raise jinja2.TemplateError(message)
 
 
-def _cut_at_mark(text: str) -> str:
+def _shows_parts(text: str) -> bool:
+    """Whether the texts of a list were written, and not the list as Python or JSON spells it."""
+    return all(mark in text for mark in _MARKS) and not re.search(r"""['"]type['"]""", text)
+
+
+def _marked(final: dict[str, Any]) -> dict[str, Any]:
+    """The last message with the mark at the end of its text."""
+    content = final["content"]
+    if content is None or final.get("tool_calls"):
+        raise TemplateFault("the last message has no text that could be continued")
+    if isinstance(content, str):
+        return {**final, "content": content + CONTINUE_MARK}
+    last = {**content[-1], "text": content[-1]["text"] + CONTINUE_MARK}
+    return {**final, "content": [*content[:-1], last]}
+
+
+def _cut_at_mark(text: str, marked: dict[str, Any]) -> str:
     """Everything before the mark; a template that trims its messages trims the cut as well."""
+    content = marked["content"]
+    continued = content if isinstance(content, str) else content[-1]["text"]
     at = text.rfind(CONTINUE_MARK.strip())
-    if at < 0:
+    if at < 0 or continued.removesuffix(CONTINUE_MARK).strip() not in text:
         raise TemplateFault("it does not print the last message, so it cannot be continued")
     return text[:at] if text.startswith(CONTINUE_MARK, at) else text[:at].rstrip()
 

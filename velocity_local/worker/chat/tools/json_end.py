@@ -1,38 +1,40 @@
-"""Finds where a JSON object ends in text that streams. Does not check what is inside."""
+"""Finds where a JSON value ends in text that streams. Does not check what is inside."""
+
+import re
+
+_OUTSIDE = re.compile(r'["{}\[\]<]')
+_INSIDE = re.compile(r'["\\]')
 
 
 class JsonEnd:
-    """Counts brackets outside of strings. `depth` is how many are open before the first piece."""
+    """Counts the brackets of an object, list or string. `depth` of them are open already."""
 
-    def __init__(self, *, depth: int) -> None:
+    def __init__(self, *, depth: int = 0) -> None:
         self._depth = depth
         self._in_string = False
         self._is_escaped = False
 
     def feed(self, text: str) -> int | None:
-        """Where in `text` the object is over, or None if it goes on.
+        """Where in `text` the value is over, or None if it goes on.
 
-        A `<` outside of a string is not JSON: the object ends there, as the model broke it off.
+        A `<` outside of a string is not JSON: the value ends there, as the model broke it off.
         """
-        for at, char in enumerate(text):
-            if self._in_string:
-                self._inside_string(char)
-            elif char == '"':
-                self._in_string = True
-            elif char == "<":
+        at = 1 if self._is_escaped and text else 0
+        self._is_escaped = self._is_escaped and not text
+        while found := (_INSIDE if self._in_string else _OUTSIDE).search(text, at):
+            if found[0] == "<":
+                return found.start()
+            at = found.end()
+            if found[0] == "\\":
+                self._is_escaped = at == len(text)
+                at += 1
+            elif self._closes(found[0]):
                 return at
-            elif char in "{[":
-                self._depth += 1
-            elif char in "}]":
-                self._depth -= 1
-                if self._depth <= 0:
-                    return at + 1
         return None
 
-    def _inside_string(self, char: str) -> None:
-        if self._is_escaped:
-            self._is_escaped = False
-        elif char == "\\":
-            self._is_escaped = True
-        elif char == '"':
-            self._in_string = False
+    def _closes(self, mark: str) -> bool:
+        if mark == '"':
+            self._in_string = not self._in_string
+            return not self._in_string and self._depth == 0
+        self._depth += 1 if mark in "{[" else -1
+        return self._depth <= 0

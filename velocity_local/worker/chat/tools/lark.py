@@ -50,3 +50,17 @@ def calls(
         *(f"{name}: {form(tool)}" for name, tool in zip(names, tools, strict=True)),
     ]
     return "\n".join(rules) + "\n"
+
+
+def json_call(
+    tool: Offer,
+    *,
+    name: str = "name",
+    arguments: str = "arguments",
+    before: str = "",
+    after: str = "",
+) -> str:
+    """A call as a JSON object with these two keys, with the texts `before` and `after` it."""
+    spelled = json.dumps(tool.name, ensure_ascii=False)
+    head = quoted(f'{before}{{"{name}": {spelled}, "{arguments}": ')
+    return f"{head} {arguments_of(tool)} {quoted('}' + after)}"
