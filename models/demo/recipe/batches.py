@@ -17,6 +17,7 @@ from recipe.weights import target_weights
 POOL = 6_000
 LONGEST = 1_024
 STRIDE = 16
+FIRST_WORD = 9
 IGNORED = 0.0
 
 
@@ -72,6 +73,20 @@ def batch_of(rows: list[list[int]], tokenizer: Tokenizer) -> Batch:
             target_weights(row, start=start, end=end, assistant=assistant)
         )
     return Batch(tokens[:, :-1], tokens[:, 1:], weights[:, 1:])
+
+
+def drill(rng: Random, *, vocabulary: int, n_tokens: int) -> Batch:
+    """A few random tokens said again and again, to learn copying: only repetitions count."""
+    width = rng.choice((128, 128, 256, 512))
+    rows, weights = [], []
+    for _ in range(n_tokens // width):
+        period = rng.randint(3, width // 3)
+        few = [rng.randrange(FIRST_WORD, vocabulary) for _ in range(rng.choice((6, 12, 24, 48)))]
+        said = rng.choices(few, k=period)
+        rows.append([said[i % period] for i in range(width + 1)])
+        weights.append([float(i >= period) for i in range(width + 1)])
+    tokens = torch.tensor(rows)
+    return Batch(tokens[:, :-1], tokens[:, 1:], torch.tensor(weights)[:, 1:])
 
 
 @dataclass(slots=True)

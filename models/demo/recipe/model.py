@@ -15,10 +15,10 @@ class Shape:
     hidden_size: int = 256
     intermediate_size: int = 704
     num_hidden_layers: int = 5
-    num_attention_heads: int = 8
-    num_key_value_heads: int = 4
+    num_attention_heads: int = 4
+    num_key_value_heads: int = 2
     max_position_embeddings: int = 2048
-    rope_theta: float = 10_000.0
+    rope_theta: float = 500_000.0
     rms_norm_eps: float = 1e-5
 
     @property
@@ -112,12 +112,6 @@ class Llama(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.model = Body(shape)
-        deep = (2 * shape.num_hidden_layers) ** -0.5
-        for name, parameter in self.named_parameters():
-            if parameter.dim() == 2:
-                is_output = name.endswith(("o_proj.weight", "down_proj.weight"))
-                std = parameter.shape[1] ** -0.5 * (deep if is_output else 1.0)
-                nn.init.normal_(parameter, std=0.02 if "embed" in name else std)
 
     def forward(self, tokens: Tensor) -> Tensor:
         return functional.linear(self.model(tokens), self.model.embed_tokens.weight)

@@ -11,39 +11,45 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor, distributed, nn
 from torch.nn import functional
 
-from recipe import batches, tokenizer
+from recipe import batches, headstart, tokenizer
 from recipe.model import Llama, Shape
 
 SEED = 1
 CHECKPOINT_S = 120.0
 CLIP = 1.0
-REPORT_STEPS = 20
+REPORT_STEPS = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much to train and how fast to learn: fast at first, then a cosine down from less."""
+    """How much to train and how fast to learn: warm-up, then a cosine down."""
 
     n_tokens: int
-    batch_tokens: int = 4_096
-    warm_up_tokens: int = 240_000
-    first_tokens: int = 3_500_000
-    first: float = 6e-3
+    batch_tokens: int = 2_048
+    warm_up_tokens: int = 300_000
     peak: float = 2e-3
-    floor: float = 4e-5
+    floor: float = 2e-5
+    drill_tokens: int = 1_500_000
+    drill_steps: int = 4
 
     def rate(self, seen: int) -> float:
         """The learning rate after this many tokens."""
-        if seen < self.first_tokens:
-            return self.first * min(1.0, (seen + 1) / self.warm_up_tokens)
-        done = min(1.0, (seen - self.first_tokens) / max(1, self.n_tokens - self.first_tokens))
-        return self.floor + (self.peak - self.floor) * 0.5 * (1 + math.cos(math.pi * done))
+        if seen < self.warm_up_tokens:
+            return self.peak * (seen + 1) / self.warm_up_tokens
+        done = (seen - self.warm_up_tokens) / max(1, self.n_tokens - self.warm_up_tokens)
+        height = 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+        return self.floor + (self.peak - self.floor) * height
+
+    def drills(self, step: int, seen: int) -> bool:
+        """Whether this step's first batch is a drill in copying."""
+        return seen < self.drill_tokens and step % self.drill_steps == 0
 
 
 @dataclass(slots=True)
@@ -65,9 +71,9 @@ class Optimizers:
         rest = [p for name, p in named if p.dim() != 2 or "embed" in name]
         self.all: list[torch.optim.Optimizer] = [
             torch.optim.Muon(
-                inside, lr=plan.first, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"
+                inside, lr=plan.peak, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"
             ),
-            torch.optim.AdamW(rest, lr=plan.first, betas=(0.9, 0.95), weight_decay=0.0, fused=True),
+            torch.optim.AdamW(rest, lr=plan.peak, betas=(0.9, 0.95), weight_decay=0.0, fused=True),
         ]
 
     def step(self, rate: float) -> None:
@@ -114,16 +120,31 @@ def restore(path: Path, network: nn.Module, optimizers: Optimizers) -> Progress:
     return Progress(step, seen, busy_s, batches.Place(*state["place"]))
 
 
-def report(progress: Progress, loss: float, rate: float) -> None:
+@dataclass(slots=True)
+class Recent:
+    """The losses of the last steps, those of drills apart."""
+
+    text: deque[float] = field(default_factory=lambda: deque(maxlen=REPORT_STEPS))
+    drill: deque[float] = field(default_factory=lambda: deque(maxlen=REPORT_STEPS // 4))
+
+
+def report(progress: Progress, recent: Recent, rate: float) -> None:
     """One line of the log."""
     speed = progress.seen / max(progress.busy_s, 1e-9)
-    line = {"step": progress.step, "tokens": progress.seen, "loss": round(loss, 4)}
-    line |= {
+    line = {
+        "step": progress.step,
+        "tokens": progress.seen,
+        "loss": _mean(recent.text),
+        "drill_loss": _mean(recent.drill),
         "rate": round(rate, 6),
         "tokens_per_s": round(speed),
         "minutes": round(progress.busy_s / 60, 1),
     }
     print(json.dumps(line), flush=True)
+
+
+def _mean(losses: deque[float]) -> float | None:
+    return round(sum(losses) / len(losses), 4) if losses else None
 
 
 def report_end(progress: Progress) -> None:
@@ -164,11 +185,12 @@ class Trainer:
     progress: Progress
     rank: int
     n_ranks: int
+    vocabulary: int
 
     def step(self, data: Iterator[batches.Batch]) -> float:
         """One update from one batch for every rank; returns the loss of the own one."""
         began = time.monotonic()
-        drawn = [next(data) for _ in range(self.n_ranks)]
+        drawn = [self.draw(data, i) for i in range(self.n_ranks)]
         loss = learn(self.network, drawn, self.rank)
         self.optimizers.step(self.plan.rate(self.progress.seen))
         self.progress.step += 1
@@ -176,17 +198,25 @@ class Trainer:
         self.progress.busy_s += time.monotonic() - began
         return loss
 
+    def draw(self, data: Iterator[batches.Batch], i: int) -> batches.Batch:
+        """The next batch of text, or a drill in its place."""
+        if i == 0 and self.plan.drills(self.progress.step, self.progress.seen):
+            rng = Random(self.progress.step)
+            n_tokens = self.plan.batch_tokens
+            return batches.drill(rng, vocabulary=self.vocabulary, n_tokens=n_tokens)
+        return next(data)
+
     def run(self, data: Iterator[batches.Batch], path: Path) -> None:
         """Trains to the end of the plan."""
         saved = time.monotonic()
-        losses: deque[float] = deque(maxlen=REPORT_STEPS)
+        recent = Recent()
         while self.progress.seen < self.plan.n_tokens:
-            losses.append(self.step(data))
+            is_drill = self.plan.drills(self.progress.step, self.progress.seen)
+            (recent.drill if is_drill else recent.text).append(self.step(data))
             if self.rank:
                 continue
             if self.progress.step % REPORT_STEPS == 0:
-                rate = self.plan.rate(self.progress.seen)
-                report(self.progress, sum(losses) / len(losses), rate)
+                report(self.progress, recent, self.plan.rate(self.progress.seen))
             if time.monotonic() - saved > CHECKPOINT_S:
                 save(path, self.network, self.optimizers, self.progress)
                 saved = time.monotonic()
@@ -195,11 +225,13 @@ class Trainer:
 def train(words: Tokenizer, plan: Plan, path: Path, *, rank: int, n_ranks: int) -> None:
     """Runs the plan to its end, from the checkpoint if there is one."""
     torch.manual_seed(SEED)
-    network = Llama(Shape(vocab_size=words.get_vocab_size()))
+    shape = Shape(vocab_size=words.get_vocab_size())
+    network = Llama(shape)
+    headstart.place(network, shape)
     optimizers = Optimizers(network, plan)
     progress = restore(path, network, optimizers)
     data = batches.stream(words, progress.place, n_tokens=plan.batch_tokens)
-    Trainer(network, optimizers, plan, progress, rank, n_ranks).run(data, path)
+    Trainer(network, optimizers, plan, progress, rank, n_ranks, shape.vocab_size).run(data, path)
     if rank == 0:
         save(path, network, optimizers, progress)
         report_end(progress)
@@ -235,7 +267,7 @@ def main() -> None:
         "--work", type=Path, default=Path("../../build/demo"), help="folder for the checkpoint"
     )
     parser.add_argument("--tokenizer", type=Path, default=Path("mlx/tokenizer.json"))
-    parser.add_argument("--tokens", type=int, default=12_000_000)
+    parser.add_argument("--tokens", type=int, default=14_000_000)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--rank", type=int, help="set by the first process for the others")
     options = parser.parse_args()
