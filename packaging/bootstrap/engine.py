@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
 import sysconfig
 import tarfile
@@ -14,32 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import machine
+import sources
 from checkout import Checkout, cache_folder, write_atomic
 from process import run_logged
 from progress import Progress
+from sources import Pin, digest
 
 PACKAGE = "llama-cpp-python"
 _GUESS_S = 480.0  # of one core
 _FALLBACK = "To build for the processor instead: VELOCITY_ENGINE=cpu make start"
 
 
-@dataclass(frozen=True)
-class Pin:
-    """The engine's entry in the lock."""
-
-    version: str
-    sha256: str
-    requirement: str
-
-
 def read_pin(lock_text: str) -> Pin:
-    """The engine's pinned version and the hash of its source archive."""
-    found = re.search(
-        rf"^({PACKAGE}==(\S+) \\\n    --hash=sha256:([0-9a-f]{{64}}))", lock_text, re.MULTILINE
-    )
-    if found is None:
-        raise machine.SetupError(f"requirements.lock has no {PACKAGE} with one hash; `make lock`")
-    return Pin(version=found[2], sha256=found[3], requirement=found[1])
+    """The engine's entry in the lock."""
+    return sources.read_pin(lock_text, PACKAGE)
 
 
 @dataclass(frozen=True)
@@ -101,7 +88,7 @@ def cached(build: Build, environ: Mapping[str, str]) -> Path:
     folder = cache_of(build, environ)
     for wheel in sorted(folder.glob("*.whl")):
         expected = wheel.with_suffix(".sha256")
-        if expected.is_file() and expected.read_text().strip() == _digest(wheel):
+        if expected.is_file() and expected.read_text().strip() == digest(wheel):
             return wheel
     raise KeyError(build.key)
 
@@ -114,7 +101,15 @@ def cache_of(build: Build, environ: Mapping[str, str]) -> Path:
 def make_wheel(checkout: Checkout, build: Build, environ: Mapping[str, str], log: Path) -> None:
     """Compile. An interrupted build goes on where it stopped, since its folder is kept."""
     work = checkout.venv / "engine-build" / build.key[:8]
-    source = _unpack(_download(checkout, build, work, environ, log), work)
+    work.mkdir(parents=True, exist_ok=True)
+    archive = sources.fetch(
+        build.pin,
+        checkout.python,
+        _build_environ(checkout, build, environ),
+        log=log,
+        listener=Progress("download"),
+    )
+    source = _unpack(archive, work)
     guess_s = _GUESS_S / (os.cpu_count() or 1)
     command = [str(checkout.python), "-m", "pip", "wheel", "--no-deps", "--no-index", "-v"]
     command += ["--no-build-isolation", "-C", f"build-dir={work / 'obj'}"]
@@ -129,27 +124,6 @@ def make_wheel(checkout: Checkout, build: Build, environ: Mapping[str, str], log
     )
     _keep(next(finished.glob("*.whl")), cache_of(build, environ))
     shutil.rmtree(work.parent)
-
-
-def _download(
-    checkout: Checkout, build: Build, work: Path, environ: Mapping[str, str], log: Path
-) -> Path:
-    """The source archive; pip compares it with the hash in the lock."""
-    work.mkdir(parents=True, exist_ok=True)
-    archive = work / f"llama_cpp_python-{build.pin.version}.tar.gz"
-    if archive.is_file() and _digest(archive) == build.pin.sha256:
-        return archive
-    wanted = work / "engine.lock"
-    wanted.write_text(build.pin.requirement + "\n", encoding="utf-8")
-    command = [str(checkout.python), "-m", "pip", "download", "--no-deps", "--require-hashes"]
-    command += ["--no-build-isolation", "--no-binary", PACKAGE, "--progress-bar", "raw"]
-    run_logged(
-        [*command, "-d", str(work), "-r", str(wanted)],
-        log=log,
-        environ=_build_environ(checkout, build, environ),
-        listener=Progress("download"),
-    )
-    return archive
 
 
 def _unpack(archive: Path, work: Path) -> Path:
@@ -176,10 +150,5 @@ def _keep(wheel: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{wheel.name}.{os.getpid()}.part"
     shutil.copyfile(wheel, part)
-    write_atomic(folder / f"{wheel.stem}.sha256", _digest(part))
+    write_atomic(folder / f"{wheel.stem}.sha256", digest(part))
     part.replace(folder / wheel.name)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as source:
-        return hashlib.file_digest(source, "sha256").hexdigest()
