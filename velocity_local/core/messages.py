@@ -16,7 +16,7 @@ class ToolCall(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One turn. Text parts of a content list are joined by newlines at the edge."""
+    """One turn. `parts` are the texts of a content list; `content` has them joined by newlines."""
 
     role: Role
     content: str | None = None
@@ -24,6 +24,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     reasoning: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
+    parts: tuple[str, ...] = ()
 
 
 class Tool(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -23,10 +23,12 @@ from velocity_local.worker.chat.render_jobs import (
     PATIENCE,
     TIME_LIMIT_S,
     Compile,
+    Compiled,
     Fault,
     Job,
     Outcome,
     RenderJob,
+    Text,
 )
 
 _log = logging.getLogger(__name__)
@@ -52,7 +54,7 @@ class RenderHost:
         self._clock = clock or SystemClock()
         self._process: _RendererProcess | None = None
         self._compile: Compile | None = None
-        self._is_compiled = False
+        self._compiled: Compiled | None = None
         self._is_closed = False
         self._fault: str | None = None
 
@@ -62,30 +64,35 @@ class RenderHost:
 
     def start(self) -> None:
         self._process = _RendererProcess(self._clock)
-        self._is_compiled = False
+        self._compiled = None
 
     def use(self, source: str, special_tokens: dict[str, str]) -> None:
         """Take `source` as the template of all jobs from now on."""
         self._compile = Compile(source, special_tokens)
-        self._is_compiled = False
+        self._compiled = None
         self._fault = None
         size = len(source.encode())
         if size > MAX_SOURCE_BYTES:
             self._fault = f"it has {size} bytes; at most {MAX_SOURCE_BYTES} are allowed"
 
-    def prepare(self) -> None:
-        """Have the template compiled now. One that failed is not tried again.
+    def prepare(self) -> Compiled:
+        """Have the template compiled now, and say what it reads. A faulty one is tried once.
 
         Raises:
             TemplateError: if it does not compile within the limits.
         """
-        if self._fault is None and self._compile is not None and not self._is_compiled:
-            outcome = self._ask(self._compile)
-            if isinstance(outcome, Fault):
-                self._fault = outcome.message
-            self._is_compiled = self._fault is None
-        if self._fault is not None:
-            raise _error(self._fault)
+        assert self._compile is not None, "no template was given"
+        if self._fault is None and self._compiled is None:
+            match self._ask(self._compile):
+                case Compiled() as compiled:
+                    self._compiled = compiled
+                case Fault() as fault:
+                    self._fault = fault.message
+                case Text():
+                    self._fault = "the process that renders it talks nonsense"
+        if self._compiled is None:
+            raise _error(self._fault or "")
+        return self._compiled
 
     def render(self, job: RenderJob) -> str:
         """The rendered prompt.
@@ -95,9 +102,10 @@ class RenderHost:
         """
         self.prepare()
         outcome = self._ask(job)
-        if isinstance(outcome, Fault):
-            raise _error(outcome.message)
-        return outcome.text
+        if isinstance(outcome, Text):
+            return outcome.text
+        what = outcome.message if isinstance(outcome, Fault) else "its process talks nonsense"
+        raise _error(what)
 
     def close(self) -> None:
         """End the process; a job that runs fails."""

@@ -47,7 +47,7 @@ CONVERSATIONS: dict[str, tuple[list[dict[str, Any]], tuple[Message, ...]]] = {
     ),
     "parts are joined by line breaks": (
         [{"role": "user", "content": [{"type": "text", "text": t} for t in ("a", "b")]}],
-        (Message("user", "a\nb"),),
+        (Message("user", "a\nb", parts=("a", "b")),),
     ),
     "no parts": ([{"role": "user", "content": []}], (Message("user", ""),)),
     "assistant prefill": (

@@ -1,5 +1,6 @@
 """A conversation in the shape that chat templates expect: Hugging Face's dicts."""
 
+import hashlib
 import json
 from typing import Any, NamedTuple
 
@@ -8,6 +9,7 @@ from velocity_local.core.messages import Message, Tool, ToolCall
 from velocity_local.core.requests import ChatPrompt
 
 MAX_KWARGS = 16
+_SHORT_ID_CHARS = 9
 RESERVED = frozenset(
     {
         "messages",
@@ -26,18 +28,21 @@ RESERVED = frozenset(
 class TemplateKnowledge(NamedTuple):
     """Newer shapes that a template can read; for one that cannot, the older is written.
 
-    `developer` is OpenAI's newer word for `system`. `absent_content` is content None beside tool
+    `developer` is OpenAI's newer word for `system`. `absent_content` is no content beside tool
     calls, instead of an empty text. `parts` is content as a list of texts; a template made for
-    such lists alone knows no `text`.
+    such lists alone does not know `text`. `object_arguments` are a call's arguments as an object,
+    instead of JSON text. `long_call_ids` are ids of any length, instead of nine letters.
     """
 
-    developer: bool
-    absent_content: bool
+    developer: bool = True
+    absent_content: bool = True
     parts: bool = True
     text: bool = True
+    object_arguments: bool = True
+    long_call_ids: bool = True
 
 
-KNOWS_ALL = TemplateKnowledge(developer=True, absent_content=True)
+KNOWS_ALL = TemplateKnowledge()
 
 
 def continues_final(prompt: ChatPrompt) -> bool:
@@ -74,33 +79,40 @@ def message_dicts(
 
 def _message(message: Message, knows: TemplateKnowledge, callees: dict[str, str]) -> dict[str, Any]:
     is_older = message.role == "developer" and not knows.developer
+    # Reasoning has two names among templates; `thinking` comes first, as transformers has it.
     turn: dict[str, Any] = {} if message.reasoning is None else {"thinking": message.reasoning}
     turn["role"] = "system" if is_older else message.role
-    turn["content"] = _content(message, knows)
+    if message.content is not None or not message.tool_calls or not knows.absent_content:
+        turn["content"] = _content(message, knows)
     name = message.name or callees.get(message.tool_call_id or "")
     if name is not None:
         turn["name"] = name
     if message.reasoning is not None:
         turn["reasoning_content"] = message.reasoning
     if message.tool_calls:
-        turn["tool_calls"] = [_tool_call(call) for call in message.tool_calls]
+        turn["tool_calls"] = [_tool_call(call, knows) for call in message.tool_calls]
     if message.tool_call_id is not None:
-        turn["tool_call_id"] = message.tool_call_id
+        turn["tool_call_id"] = _call_id(message.tool_call_id, knows)
     return turn
 
 
-def _content(message: Message, knows: TemplateKnowledge) -> str | list[dict[str, str]] | None:
-    if message.content is None and message.tool_calls and knows.absent_content:
-        return None
+def _content(message: Message, knows: TemplateKnowledge) -> str | list[dict[str, str]]:
     text = message.content or ""
     if (message.parts and knows.parts) or not knows.text:
         return [{"type": "text", "text": part} for part in message.parts or (text,)]
     return text
 
 
-def _tool_call(call: ToolCall) -> dict[str, Any]:
-    function = {"name": call.name, "arguments": _arguments(call.arguments)}
-    return {"id": call.id, "type": "function", "function": function}
+def _tool_call(call: ToolCall, knows: TemplateKnowledge) -> dict[str, Any]:
+    arguments = _arguments(call.arguments) if knows.object_arguments else call.arguments
+    function = {"name": call.name, "arguments": arguments}
+    return {"id": _call_id(call.id, knows), "type": "function", "function": function}
+
+
+def _call_id(sent: str, knows: TemplateKnowledge) -> str:
+    if knows.long_call_ids or (len(sent) == _SHORT_ID_CHARS and sent.isalnum()):
+        return sent
+    return hashlib.blake2b(sent.encode(), digest_size=8).hexdigest()[:_SHORT_ID_CHARS]
 
 
 def _arguments(source: str) -> dict[str, Any] | str:

@@ -19,7 +19,7 @@ PATIENCE = 5
 
 
 class Compile(msgspec.Struct, frozen=True, array_like=True, tag=0):
-    """First job of a renderer. Answered by `Text` (empty) or `Fault`."""
+    """First job of a renderer. Answered by `Compiled` or `Fault`."""
 
     source: str
     special_tokens: dict[str, str]
@@ -39,6 +39,13 @@ class Text(msgspec.Struct, frozen=True, array_like=True, tag=0):
     text: str
 
 
+class Compiled(msgspec.Struct, frozen=True, array_like=True, tag=2):
+    """The variables that the template reads, and the words it takes for reasoning effort."""
+
+    variables: tuple[str, ...]
+    effort_levels: tuple[str, ...]
+
+
 class Fault(msgspec.Struct, frozen=True, array_like=True, tag=1):
     """The job failed. If a `limit` is named, the process is spent and has to be replaced."""
 
@@ -46,4 +53,4 @@ class Fault(msgspec.Struct, frozen=True, array_like=True, tag=1):
     limit: Literal["memory", "time", "process"] | None = None
 
 
-Outcome = Text | Fault
+Outcome = Text | Fault | Compiled

@@ -25,6 +25,7 @@ from velocity_local.worker.chat.render_jobs import (
     PATIENCE,
     TIME_LIMIT_S,
     Compile,
+    Compiled,
     Fault,
     Job,
     Outcome,
@@ -58,8 +59,9 @@ class Renderer:
             return Fault("", "memory")
 
     def _compile(self, job: Compile) -> Outcome:
-        self._template = ChatTemplate(job.source, job.special_tokens, self._now)
-        return Text("")
+        template = ChatTemplate(job.source, job.special_tokens, self._now)
+        self._template = template
+        return Compiled(tuple(sorted(template.variables)), template.effort_levels)
 
     def _render(self, job: RenderJob) -> Outcome:
         if self._template is None:

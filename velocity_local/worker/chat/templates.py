@@ -6,19 +6,18 @@ https://huggingface.co/docs/transformers/chat_templating_writing
 """
 
 import json
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NoReturn
 
 import jinja2
-from jinja2 import nodes
+from jinja2 import meta, nodes
 from jinja2.ext import Extension
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from velocity_local.core.messages import Message, Tool, ToolCall
-from velocity_local.worker.chat.conversation import TemplateKnowledge, message_dicts, tool_dicts
+from velocity_local.core.reasoning import Scalar
+from velocity_local.worker.chat.probes import effort_levels, knowledge_of
 
 MAX_OUTPUT_CHARS = 16 * 1024 * 1024
 # The mark and its blank are transformers' own: templates may look for them.
@@ -52,18 +51,6 @@ class _Generation(Extension):
 
     def _body(self, caller: Callable[[], str]) -> str:
         return caller()
-
-
-# Small conversations that show what a template can read.
-_MARKS = ("velocity-a", "velocity-b")
-_ABSENT = (
-    Message("user", "x"),
-    Message("assistant", tool_calls=(ToolCall("call00000", "f", "{}"),)),
-    Message("tool", "x", name="f", tool_call_id="call00000"),
-)
-_PARTS = (Message("user", "x", parts=_MARKS),)
-_TEXT = (Message("user", _MARKS[0]),)
-_TOOL = (Tool("f", "x", {"type": "object", "properties": {}}),)
 
 
 class _Dict:
@@ -100,32 +87,31 @@ def _check_name(name: Any) -> None:
 class ChatTemplate:
     """One compiled template. `special_tokens` are given to every rendering by name.
 
-    `knows` tells which newer shapes of messages it can read.
+    `knows` tells which newer shapes of messages it can read, `variables` what else it asks for,
+    `effort_levels` the words it takes for reasoning effort.
     """
 
     def __init__(
         self, source: str, special_tokens: dict[str, str], now: Callable[[], datetime]
     ) -> None:
         self._special_tokens = special_tokens
+        environment = _environment(now)
         try:
-            self._template = _environment(now).from_string(source)
+            parsed = environment.parse(source)
+            self.variables = frozenset(meta.find_undeclared_variables(parsed))
+            self._template = environment.from_string(parsed)
         except jinja2.TemplateSyntaxError as error:
             raise TemplateFault(f"line {error.lineno}: {error.message}") from error
         except _FAULTS as error:
             raise TemplateFault(_reason(error)) from error
-        parts = self._probed(_PARTS)
-        self.knows = TemplateKnowledge(
-            developer="developer" in source,
-            absent_content="None" not in self._probed(_ABSENT, default="None"),
-            parts=_shows_parts(parts),
-            text=not _shows_parts(parts) or _MARKS[0] in self._probed(_TEXT),
-        )
+        self.knows = knowledge_of(source, self._probe)
+        self.effort_levels = effort_levels(self.variables, self._probe)
 
     def render(
         self,
         messages: list[dict[str, Any]],
         tools: list[dict[str, Any]] | None,
-        kwargs: dict[str, Any],
+        kwargs: Mapping[str, Scalar],
         *,
         continues_final: bool,
     ) -> str:
@@ -147,13 +133,16 @@ class ChatTemplate:
         text = self._run(context)
         return _cut_at_mark(text, messages[-1]) if continues_final else text
 
-    def _probed(self, messages: tuple[Message, ...], default: str = "") -> str:
-        """What it makes of a small conversation; `default` if it refuses that."""
-        tools = tool_dicts(_TOOL)
+    def _probe(
+        self,
+        messages: list[dict[str, Any]],
+        tools: list[dict[str, Any]] | None,
+        kwargs: Mapping[str, Scalar],
+    ) -> str | None:
         try:
-            return self.render(message_dicts(messages), tools, {}, continues_final=False)
+            return self.render(messages, tools, kwargs, continues_final=False)
         except TemplateFault:
-            return default
+            return None
 
     def _run(self, context: dict[str, Any]) -> str:
         try:
@@ -205,14 +194,9 @@ def _raise_exception(message: str) -> NoReturn:
     raise jinja2.TemplateError(message)
 
 
-def _shows_parts(text: str) -> bool:
-    """Whether the texts of a list were written, and not the list as Python or JSON spells it."""
-    return all(mark in text for mark in _MARKS) and not re.search(r"""['"]type['"]""", text)
-
-
 def _marked(final: dict[str, Any]) -> dict[str, Any]:
     """The last message with the mark at the end of its text."""
-    content = final["content"]
+    content = final.get("content")
     if content is None or final.get("tool_calls"):
         raise TemplateFault("the last message has no text that could be continued")
     if isinstance(content, str):

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from velocity_local.core.messages import Message, Tool, ToolCall
+from velocity_local.core.reasoning import Scalar
 from velocity_local.worker.chat.chatml import CHATML
 from velocity_local.worker.chat.conversation import message_dicts, tool_dicts
 from velocity_local.worker.chat.templates import ChatTemplate, TemplateFault
@@ -24,7 +25,7 @@ def _render(
     *messages: Message,
     tools: tuple[Tool, ...] = (),
     continues_final: bool = False,
-    **kwargs: object,
+    **kwargs: Scalar,
 ) -> str:
     return _compile(source).render(
         message_dicts(messages), tool_dicts(tools), kwargs, continues_final=continues_final
@@ -146,7 +147,8 @@ def test_a_template_that_hides_the_last_message_cannot_continue_it() -> None:
     ("source", "reads"),
     [
         pytest.param(HERMES, True, id="handles calls"),
-        pytest.param("{% for m in messages %}{{ m.content }}{% endfor %}", False, id="prints None"),
+        pytest.param("{% for m in messages %}{{ m.content }}{% endfor %}", True, id="prints it"),
+        pytest.param("{% for m in messages %}{{ m.get('content') }}{% endfor %}", False, id="None"),
         pytest.param(CHATML, False, id="fails on None"),
     ],
 )

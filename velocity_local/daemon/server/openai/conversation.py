@@ -1,9 +1,10 @@
 """OpenAI's messages and tools as core values. Refuses by path what no text model can take."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from velocity_local.core.errors import InvalidRequest, UnsupportedField
-from velocity_local.core.messages import Message, Tool, ToolCall
+from velocity_local.core.messages import Message, Role, Tool, ToolCall
 from velocity_local.wire.http.openai_messages import (
     AnyMessage,
     AnyTool,
@@ -14,12 +15,12 @@ from velocity_local.wire.http.openai_messages import (
     CustomToolCall,
     DeveloperMessage,
     FunctionMessage,
-    FunctionTool,
     Part,
     RefusalPart,
     SystemMessage,
     TextPart,
     ToolMessage,
+    UserMessage,
 )
 
 MAX_TOOLS = 128
@@ -55,14 +56,6 @@ def tools(sent: Sequence[AnyTool]) -> tuple[Tool, ...]:
     return tuple(_tool(each, f"tools[{i}]") for i, each in enumerate(sent))
 
 
-def strict_warning(offered: Sequence[AnyTool]) -> str | None:
-    """What to say if arguments were asked to follow their schema for certain."""
-    for i, tool in enumerate(offered):
-        if isinstance(tool, FunctionTool) and tool.function.strict:
-            return f"tools[{i}].function.strict is not enforced yet"
-    return None
-
-
 def _message(sent: AnyMessage, path: str) -> Message:
     match sent:
         case AssistantMessage():
@@ -72,15 +65,22 @@ def _message(sent: AnyMessage, path: str) -> Message:
                 "messages of role function are deprecated; use role tool", param=f"{path}.role"
             )
         case ToolMessage():
-            content = _text(sent.content, f"{path}.content")
+            content = _content(sent.content, f"{path}.content")
             call_id = sent.tool_call_id
-            return Message("tool", content, name=sent.name, tool_call_id=call_id)
+            return Message(
+                "tool", content.text, name=sent.name, tool_call_id=call_id, parts=content.parts
+            )
         case SystemMessage():
-            return Message("system", _text(sent.content, f"{path}.content"), name=sent.name)
+            return _turn("system", sent, path)
         case DeveloperMessage():
-            return Message("developer", _text(sent.content, f"{path}.content"), name=sent.name)
+            return _turn("developer", sent, path)
         case _:
-            return Message("user", _text(sent.content, f"{path}.content"), name=sent.name)
+            return _turn("user", sent, path)
+
+
+def _turn(role: Role, sent: SystemMessage | DeveloperMessage | UserMessage, path: str) -> Message:
+    content = _content(sent.content, f"{path}.content")
+    return Message(role, content.text, name=sent.name, parts=content.parts)
 
 
 def _assistant(sent: AssistantMessage, path: str) -> Message:
@@ -90,17 +90,24 @@ def _assistant(sent: AssistantMessage, path: str) -> Message:
         raise UnsupportedField(
             "function_call is deprecated; use tool_calls", param=f"{path}.function_call"
         )
-    content = sent.refusal if sent.content is None else sent.content
-    text = None if content is None else _text(content, f"{path}.content", has_refusals=True)
+    said = sent.refusal if sent.content is None else sent.content
+    content = _Content(None)
+    if said is not None:
+        content = _content(said, f"{path}.content", has_refusals=True)
     calls = tuple(
         _tool_call(call, f"{path}.tool_calls[{i}]") for i, call in enumerate(sent.tool_calls or ())
     )
-    if text is None and not calls and sent.reasoning_content is None:
+    if content.text is None and not calls and sent.reasoning_content is None:
         raise InvalidRequest(
             "an assistant's message needs content or tool_calls", param=f"{path}.content"
         )
     return Message(
-        "assistant", text, name=sent.name, reasoning=sent.reasoning_content, tool_calls=calls
+        "assistant",
+        content.text,
+        name=sent.name,
+        reasoning=sent.reasoning_content,
+        tool_calls=calls,
+        parts=content.parts,
     )
 
 
@@ -117,11 +124,17 @@ def _tool(sent: AnyTool, path: str) -> Tool:
     return Tool(function.name, function.description, function.parameters, function.strict)
 
 
-def _text(content: Content, path: str, *, has_refusals: bool = False) -> str:
+class _Content(NamedTuple):
+    text: str | None
+    parts: tuple[str, ...] = ()
+
+
+def _content(content: Content, path: str, *, has_refusals: bool = False) -> _Content:
+    """The text; a list of one part is that part."""
     if isinstance(content, str):
-        return content
-    parts = [_part_text(part, f"{path}[{i}]", has_refusals) for i, part in enumerate(content)]
-    return "\n".join(parts)
+        return _Content(content)
+    parts = tuple(_part_text(part, f"{path}[{i}]", has_refusals) for i, part in enumerate(content))
+    return _Content("\n".join(parts), parts if len(parts) > 1 else ())
 
 
 def _part_text(part: Part, path: str, has_refusals: bool) -> str:  # noqa: FBT001 - passed on

