@@ -1,6 +1,7 @@
 import os
 import queue
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,11 +16,16 @@ from velocity_local.wire.ipc.transport import Closed, CommandReader, Incoming, R
 class Pipe:
     read_fd: int
     write_fd: int
+    last_read: threading.Event | None = None
 
     def close(self) -> None:
-        for fd in (self.read_fd, self.write_fd):
-            if fd >= 0:
-                os.close(fd)
+        """A reader ends first: the number of what it reads may soon be another pipe's."""
+        if self.write_fd >= 0:
+            os.close(self.write_fd)
+        if self.last_read is not None:
+            assert self.last_read.wait(5)
+        if self.read_fd >= 0:
+            os.close(self.read_fd)
 
     def close_reading(self) -> None:
         os.close(self.read_fd)
@@ -39,7 +45,14 @@ def pipe() -> Iterator[Pipe]:
 
 def _reader(pipe: Pipe) -> "queue.SimpleQueue[Incoming]":
     arrived: queue.SimpleQueue[Incoming] = queue.SimpleQueue()
-    CommandReader(pipe.read_fd, arrived.put).start()
+    last_read = pipe.last_read = threading.Event()
+
+    def deliver(item: Incoming) -> None:
+        arrived.put(item)
+        if isinstance(item, Closed | FrameError):
+            last_read.set()
+
+    CommandReader(pipe.read_fd, deliver).start()
     return arrived
 
 
