@@ -15,27 +15,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.process.fleet.near_ties import GREEDY, chat, gap, prompt_tokens, widest_tie
 from tests.process.fleet.yard import Heard, demo_fleet, kill, listen, status_of, until
-from velocity_local.core.events import Delta
-from velocity_local.core.messages import Message
 from velocity_local.core.requests import (
-    ChatPrompt,
     DetokenizeRequest,
     GenerationRequest,
-    RenderRequest,
-    TokenizeRequest,
     TokenPrompt,
 )
-from velocity_local.core.sampling import SamplingParams
 from velocity_local.daemon.fleet.client import Fleet
 
 pytestmark = pytest.mark.process
 MAX_TOKENS = 160
 KILLS = 6
-# A gap wider than this many times the noise is no near tie.
-GAP_PER_NOISE = 6.0
-# The least that any two batches of different shape may differ in, in natural-log units.
-LEAST_NOISE = 1e-4
 QUESTIONS = (
     "Hello! How are you?",
     "How do I download a model?",
@@ -44,11 +35,6 @@ QUESTIONS = (
     "List five animals.",
     "What can you do?",
 )
-GREEDY = SamplingParams(temperature=0.0, ignore_eos=True)
-
-
-def chat(question: str) -> ChatPrompt:
-    return ChatPrompt((Message("user", question),))
 
 
 def asked(question: str) -> GenerationRequest:
@@ -62,12 +48,6 @@ def asked(question: str) -> GenerationRequest:
     )
 
 
-async def prompt_tokens(fleet: Fleet, question: str) -> tuple[int, ...]:
-    text = await fleet.render(RenderRequest("r", "demo", chat(question)))
-    tokenized = await fleet.tokenize(TokenizeRequest("t", "demo", text, add_special=False))
-    return tokenized.tokens
-
-
 async def continued(fleet: Fleet, tokens: Sequence[int], count: int) -> list[int]:
     """What the model says after these tokens, asked alone."""
     request = GenerationRequest(
@@ -78,35 +58,6 @@ async def continued(fleet: Fleet, tokens: Sequence[int], count: int) -> list[int
         max_tokens=count,
     )
     return (await listen(fleet, request)).tokens
-
-
-async def logprobs(fleet: Fleet, tokens: Sequence[int]) -> dict[int, float]:
-    """The likeliest next tokens."""
-    request = GenerationRequest(
-        id="p",
-        model="demo",
-        prompt=TokenPrompt(tuple(tokens)),
-        sampling=GREEDY,
-        max_tokens=1,
-        top_logprobs=20,
-    )
-    heard = await listen(fleet, request)
-    deltas = [event for event in heard.events if isinstance(event, Delta)]
-    (first,) = [logprob for delta in deltas for logprob in delta.logprobs]
-    return {token: value for token, _, value in first.top}
-
-
-async def noise(fleet: Fleet, prompts: Sequence[Sequence[int]]) -> float:
-    """How much the same logits differ between being computed alone and beside others."""
-    alone = [await logprobs(fleet, tokens) for tokens in prompts]
-    beside = await asyncio.gather(*(logprobs(fleet, tokens) for tokens in prompts))
-    gaps = [
-        abs(value - there[token])
-        for here, there in zip(alone, beside, strict=True)
-        for token, value in here.items()
-        if token in there
-    ]
-    return max(*gaps, LEAST_NOISE)
 
 
 @dataclass
@@ -145,30 +96,12 @@ async def _all_reach(heard: dict[str, Heard], step: int) -> None:
     )
 
 
-def first_difference(one: Sequence[int], other: Sequence[int]) -> int | None:
-    for place, (mine, theirs) in enumerate(zip(one, other, strict=False)):
-        if mine != theirs:
-            return place
-    return None if len(one) == len(other) else min(len(one), len(other))
-
-
-async def gap(
-    fleet: Fleet, tokens: Sequence[int], one: Sequence[int], other: Sequence[int]
-) -> float:
-    """By how much the two choices differ in likelihood where the texts part; 0 if they do not."""
-    place = first_difference(one, other)
-    if place is None:
-        return 0.0
-    likely = await logprobs(fleet, [*tokens, *one[:place]])
-    return abs(likely[one[place]] - likely[other[place]])
-
-
 async def test_a_killed_worker_costs_no_token(tmp_path: Path) -> None:
     async with demo_fleet(tmp_path) as fleet:
         calm = await asyncio.gather(*(listen(fleet, asked(question)) for question in QUESTIONS))
         run = await disturbed(fleet, seed=3)
         prompts = {question: await prompt_tokens(fleet, question) for question in QUESTIONS}
-        limit = GAP_PER_NOISE * await noise(fleet, list(prompts.values()))
+        limit = await widest_tie(fleet, list(prompts.values()))
         equal = 0
         for question, undisturbed in zip(QUESTIONS, calm, strict=True):
             prompt, heard = prompts[question], run.heard[question]
