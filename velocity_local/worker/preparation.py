@@ -20,8 +20,9 @@ from velocity_local.wire.ipc.messages import (
     Tokenize,
     Tokenized,
 )
-from velocity_local.worker.chat.pieces import PieceTable
+from velocity_local.worker.chat.pieces import PieceTable, with_markers
 from velocity_local.worker.chat.pipeline import ChoicePipeline, Delivered, OutputPlan
+from velocity_local.worker.chat.tools.parser import Offer
 from velocity_local.worker.embeddings import EmbeddingJob
 from velocity_local.worker.engine.backend import Capabilities, Tokenizer
 from velocity_local.worker.engine.checks import check
@@ -53,6 +54,9 @@ class Preparation:
         self._tokenizer = tokenizer
         self._capabilities = capabilities
         self._pieces = pieces
+        self._marked_pieces = PieceTable(
+            with_markers(tokenizer.piece, tokenizer.piece_special, prompts.markers)
+        )
         self._n_embd = n_embd
 
     def generate(self, command: Generate) -> Prepared:
@@ -143,26 +147,36 @@ class Preparation:
         key: SequenceKey,
         resumed: Resumed | None,
     ) -> Choice:
-        pipeline = ChoicePipeline(key.choice, self._pieces, self._plan(request, prompt, key.choice))
+        pieces = self._marked_pieces if request.parse_output else self._pieces
+        pipeline = ChoicePipeline(key.choice, pieces, self._plan(request, prompt, key.choice))
         if resumed is None:
             return Choice(pipeline, pipeline.begin())
         delivered = Delivered(resumed.text_chars, resumed.reasoning_chars, resumed.tool_chars)
         return Choice(pipeline, pipeline.replay(resumed.tokens, delivered))
 
     def _plan(self, request: GenerationRequest, prompt: ReadyPrompt, index: int) -> OutputPlan:
-        offers_tools = isinstance(request.prompt, ChatPrompt) and bool(request.prompt.tools)
+        offers = _offers(request)
         return OutputPlan(
             _call_ids(request.id, index),
             request.stop,
             request.parse_output,
             prompt.opens_reasoning,
-            self._prompts.dialect if request.parse_output and offers_tools else None,
+            self._prompts.dialect if request.parse_output and offers else None,
             request.top_logprobs is not None,
             self._echo(prompt) if request.echo else "",
+            self._prompts.family.thinking,
+            offers,
         )
 
     def _echo(self, prompt: ReadyPrompt) -> str:
         return self._prompts.text_of(prompt.tokens) if prompt.text is None else prompt.text
+
+
+def _offers(request: GenerationRequest) -> tuple[Offer, ...]:
+    if not isinstance(request.prompt, ChatPrompt):
+        return ()
+    tools = request.prompt.tools
+    return tuple(Offer(tool.name, tool.description, tool.parameters or {}) for tool in tools)
 
 
 def _check_dimensions(dimensions: int | None, n_embd: int) -> None:

@@ -36,6 +36,7 @@ from velocity_local.worker.embeddings import EmbeddingJob, Embeddings
 from velocity_local.worker.engine.backend import Backend, BackendError
 from velocity_local.worker.engine.loop import Engine
 from velocity_local.worker.engine.sequence import SequenceEvent
+from velocity_local.worker.family_files import shipped_families
 from velocity_local.worker.lanes import Lanes, internal
 from velocity_local.worker.preparation import Preparation, Prepared
 from velocity_local.worker.prompts import Prompts
@@ -72,7 +73,7 @@ class WorkerService:
         self._embeddings = Embeddings(backend)
         self._streams = Streams(self._engine, tokenizer.is_end)
         preparation = Preparation(
-            Prompts(tokenizer, host),
+            Prompts(tokenizer, host, shipped_families()),
             tokenizer,
             backend.capabilities,
             PieceTable(tokenizer.piece),

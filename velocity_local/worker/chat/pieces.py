@@ -2,13 +2,29 @@
 alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+
+Pieces = Callable[[int], bytes]
+
+
+def with_markers(piece: Pieces, piece_special: Pieces, markers: Iterable[str]) -> Pieces:
+    """`piece`, but control tokens that are one of `markers` are written out."""
+    shown = frozenset(marker.encode() for marker in markers)
+
+    def marked(token: int) -> bytes:
+        plain = piece(token)
+        if plain:
+            return plain
+        special = piece_special(token)
+        return special if special in shown else b""
+
+    return marked
 
 
 class PieceTable:
     """Looks a token up once. `text` is None for pieces that are not complete UTF-8."""
 
-    def __init__(self, piece: Callable[[int], bytes]) -> None:
+    def __init__(self, piece: Pieces) -> None:
         self._piece = piece
         self._bytes: dict[int, bytes] = {}
         self._texts: dict[int, str | None] = {}

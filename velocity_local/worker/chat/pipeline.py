@@ -12,11 +12,13 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from velocity_local.core.events import Delta, FinishReason, TokenLogprob, ToolCallDelta
+from velocity_local.worker.chat.channels import ChannelSplitter
 from velocity_local.worker.chat.detokenize import Detokenizer
 from velocity_local.worker.chat.pieces import PieceTable
-from velocity_local.worker.chat.segments import ReasoningSplitter
+from velocity_local.worker.chat.segments import ReasoningSplitter, Splitter
 from velocity_local.worker.chat.stops import StopScanner
-from velocity_local.worker.chat.tools.parser import CallIds, Dialect, Parsed, ToolParser
+from velocity_local.worker.chat.thinking import THINK, Thinking
+from velocity_local.worker.chat.tools.parser import CallIds, Dialect, Offer, Parsed, ToolParser
 
 TopLogprobs = tuple[tuple[int, float], ...]
 
@@ -24,7 +26,8 @@ TopLogprobs = tuple[tuple[int, float], ...]
 class OutputPlan(NamedTuple):
     """How one choice's output is read.
 
-    `echo` is shown before the first token. `dialect` is set if tools were offered.
+    `echo` is shown before the first token. `dialect` is set if tools were offered, and `offers`
+    are they.
     """
 
     call_id: CallIds
@@ -34,6 +37,8 @@ class OutputPlan(NamedTuple):
     dialect: Dialect | None = None
     with_logprobs: bool = False
     echo: str = ""
+    thinking: Thinking = THINK
+    offers: tuple[Offer, ...] = ()
 
 
 class Delivered(NamedTuple):
@@ -68,12 +73,10 @@ class ChoicePipeline:
         self._plan = plan
         self._detokenizer = Detokenizer()
         self._stops = StopScanner(plan.stops) if plan.stops else None
-        self._splitter: ReasoningSplitter | None = None
-        if plan.splits_reasoning:
-            self._splitter = ReasoningSplitter(starts_inside=plan.starts_in_reasoning)
+        self._splitter = _splitter(plan) if plan.splits_reasoning else None
         self._parser: ToolParser | None = None
         if plan.dialect is not None:
-            self._parser = plan.dialect.Parser(plan.call_id)
+            self._parser = plan.dialect.Parser(plan.call_id, plan.offers)
         self._is_plain = not (self._stops or self._splitter or self._parser or plan.with_logprobs)
         self._unreported: list[_Unreported] = []
         self._starts: deque[int] = deque()  # of tokens not known to be reasoning or not
@@ -196,6 +199,12 @@ class ChoicePipeline:
         piece = self._pieces.piece
         top = tuple((other, piece(other), value) for other, value in token.top)
         return TokenLogprob(token.token, piece(token.token), token.logprob, top)
+
+
+def _splitter(plan: OutputPlan) -> Splitter:
+    if plan.thinking == "harmony":
+        return ChannelSplitter()
+    return ReasoningSplitter(plan.thinking, starts_inside=plan.starts_in_reasoning)
 
 
 def _joined(first: Parsed, last: Parsed) -> Parsed:

@@ -1,16 +1,14 @@
-"""Splits a `<think>` block from the answer that follows it. Knows nothing of tokens.
+"""Splits the reasoning that opens an answer from the answer itself. Knows nothing of tokens.
 
 Only a block that opens the answer counts (white space before it is allowed), or one that the
 prompt left open; the same words later in an answer are text. White space inside the block's
 edges and between block and answer is dropped.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from velocity_local.worker.chat.markers import pending_suffix
-
-OPEN = "<think>"
-CLOSE = "</think>"
+from velocity_local.worker.chat.markers import first_marker, pending_suffix
+from velocity_local.worker.chat.thinking import THINK, Block
 
 
 class Segments(NamedTuple):
@@ -20,12 +18,32 @@ class Segments(NamedTuple):
     content: str
 
 
+class Splitter(Protocol):
+    """Text in, reasoning and content out; the same however the text is cut."""
+
+    @property
+    def held(self) -> int:
+        """Characters fed whose channel is not decided."""
+        ...
+
+    def is_reasoning(self, at: int) -> bool:
+        """True if the character at `at`, counted in those fed and decided, is of a block."""
+        ...
+
+    def feed(self, text: str) -> Segments: ...
+
+    def flush(self) -> Segments:
+        """What is held back: no more text will come."""
+        ...
+
+
 class ReasoningSplitter:
     """`reasoning_start` and `reasoning_end` are where the block lies, tags included, counted in
     characters fed; None is not known yet.
     """
 
-    def __init__(self, *, starts_inside: bool = False) -> None:
+    def __init__(self, block: Block = THINK, *, starts_inside: bool = False) -> None:
+        self._block = block
         self._step = self._inside if starts_inside else self._before
         self._held = ""
         self._fed = 0
@@ -35,11 +53,9 @@ class ReasoningSplitter:
 
     @property
     def held(self) -> int:
-        """Characters fed whose channel is not decided."""
         return len(self._held)
 
     def is_reasoning(self, at: int) -> bool:
-        """True if the character at `at`, which must be decided, lies in the block."""
         if self.reasoning_start is None or at < self.reasoning_start:
             return False
         return self.reasoning_end is None or at < self.reasoning_end
@@ -52,44 +68,75 @@ class ReasoningSplitter:
         return self._step()
 
     def flush(self) -> Segments:
-        """What is held back: no more text will come."""
         text, self._held = self._held, ""
         return Segments(text, "") if self._step == self._inside else Segments("", text)
 
     def _before(self) -> Segments:
         text = self._held.lstrip()
-        if OPEN.startswith(text):
+        opened = next((mark for mark in self._block.open if text.startswith(mark)), None)
+        if opened is not None:
+            self.reasoning_start = self._fed - len(text)
+            self._held = text[len(opened) :]
+            self._step = self._inside
+            return self._inside()
+        if any(mark.startswith(text) for mark in self._block.open):
             return Segments("", "")
-        if not text.startswith(OPEN):
-            self._step = self._after
-            return self.flush()
-        self.reasoning_start = self._fed - len(text)
-        self._held = text[len(OPEN) :]
-        self._step = self._inside
-        return self._inside()
+        self._step = self._unframed
+        return self._unframed()
 
     def _inside(self) -> Segments:
         if not self._is_begun:
             self._held = self._held.lstrip()
-        end = self._held.find(CLOSE)
-        if end < 0:
+        found = first_marker(self._held, self._block.close)
+        if not found:
             return Segments(self._release_inside(), "")
-        reasoning, self._held = self._held[:end].rstrip(), self._held[end + len(CLOSE) :]
+        reasoning, self._held = self._held[: found.start].rstrip(), self._held[found.end :]
         self.reasoning_end = self._fed - len(self._held)
         self._step = self._gap
         return Segments(reasoning, self._gap().content)
 
     def _release_inside(self) -> str:
-        sure = self._held[: len(self._held) - pending_suffix(self._held, CLOSE)].rstrip()
+        pending = pending_suffix(self._held, *self._block.close)
+        sure = self._held[: len(self._held) - pending].rstrip()
         self._held = self._held[len(sure) :]
         self._is_begun = self._is_begun or bool(sure)
         return sure
 
     def _gap(self) -> Segments:
-        content, self._held = self._held.lstrip(), ""
-        if content:
+        self._held = self._held.lstrip()
+        if not self._held:
+            return Segments("", "")
+        self._step = self._unframed
+        return self._unframed()
+
+    def _unframed(self) -> Segments:
+        """The answer, or what its family puts before it."""
+        if self._block.answer is None:
             self._step = self._after
-        return Segments("", content)
+            return self.flush()
+        opening = self._block.answer[0]
+        text = self._held.lstrip()
+        if opening.startswith(text) and text != opening:
+            return Segments("", "")
+        if text.startswith(opening):
+            self._held = text[len(opening) :].lstrip()
+            self._step = self._answer
+            return self._answer()
+        self._step = self._after
+        return self.flush()
+
+    def _answer(self) -> Segments:
+        """The answer up to what its family puts after it, which is dropped."""
+        assert self._block.answer is not None
+        close = self._block.answer[1]
+        found = first_marker(self._held, (close,)) if close else None
+        if found:
+            text, self._held = self._held[: found.start], self._held[found.end :]
+            self._step = self._after
+            return Segments("", text + self.flush().content)
+        end = len(self._held) - pending_suffix(self._held, close)
+        text, self._held = self._held[:end], self._held[end:]
+        return Segments("", text)
 
     def _after(self) -> Segments:
         return self.flush()

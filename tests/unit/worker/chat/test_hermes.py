@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from tests.unit.worker.chat.chunks import cut, few, made_of
 from velocity_local.core.events import ToolCallDelta
 from velocity_local.worker.chat.tools import hermes
-from velocity_local.worker.chat.tools.dialects import dialect_of
 
 Call = tuple[str | None, str | None, str]
 
@@ -145,16 +144,3 @@ def test_every_well_formed_call_is_read_back(arguments: dict[str, object], name:
     body = json.dumps({"name": name, "arguments": arguments})
     text, [(_, read_name, read_arguments)] = _parse([_call(body)])
     assert (text, read_name, json.loads(read_arguments)) == ("", name, arguments)
-
-
-@pytest.mark.parametrize(
-    ("template", "expected"),
-    [
-        ('<tool_call>{"name": ..., "arguments": ...}</tool_call>', hermes),
-        ("<tool_call>name <arg_key>arguments</arg_key></tool_call>", None),
-        ("<tool_call><function=name>arguments</function></tool_call>", None),
-        ("[TOOL_CALLS] arguments", None),
-    ],
-)
-def test_the_template_tells_the_dialect(template: str, expected: object) -> None:
-    assert dialect_of(template) is expected

@@ -6,7 +6,7 @@ it is made of wait for more text where they need it. What a step has read stays 
 text costs no more than any other.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import TypeAlias, TypeVar
 
 from velocity_local.core.events import ToolCallDelta
@@ -18,6 +18,7 @@ T = TypeVar("T")
 Steps: TypeAlias = Generator[None, None, T]
 MAX_HELD_CHARS = 32 * 1024
 """What has not become a call by then is text."""
+MAX_NAME_CHARS = 256
 
 
 class CallParser:
@@ -30,7 +31,7 @@ class CallParser:
         self._at = 0
         self._is_over = False
         self._index = 0
-        self._is_after_call = False
+        self.is_after_call = False
         self._text: list[str] = []
         self._calls: list[ToolCallDelta] = []
         self._steps = self.read()
@@ -106,6 +107,12 @@ class CallParser:
                 break
         return self._buffer[self._at : self._at + size]
 
+    def take(self, size: int = 1) -> Steps[str]:
+        """Read the next `size` characters; fewer at the end of the text."""
+        text = yield from self.peek(size)
+        self._at += len(text)
+        return text
+
     def accept(self, literal: str) -> Steps[bool]:
         """Read `literal` if it comes next."""
         while not self._buffer.startswith(literal, self._at):
@@ -132,13 +139,27 @@ class CallParser:
         return (yield from self.peek())
 
     def run(self, stops: str) -> Steps[str]:
-        """What comes before the first of the characters `stops`, or before the end."""
+        """What comes before the first of the characters `stops`: a name, or a number."""
         start = self._at
         while True:
-            ends = [at for stop in stops if (at := self._buffer.find(stop, self._at)) >= 0]
-            self._at = min(ends, default=len(self._buffer))
-            if ends or not (yield from self.more()):
-                return self._buffer[start : self._at]
+            window = self._buffer[start : start + MAX_NAME_CHARS]
+            size = min((at for stop in stops if (at := window.find(stop)) >= 0), default=None)
+            if size is None and len(window) < MAX_NAME_CHARS and (yield from self.more()):
+                continue
+            self._at = start + (len(window) if size is None else size)
+            return self._buffer[start : self._at]
+
+    def before(self, *markers: str) -> Steps[str | None]:
+        """What comes before the first of `markers`, which is read too; None if it is no name."""
+        start = self._at
+        limit = MAX_NAME_CHARS + max(map(len, markers))
+        while True:
+            window = self._buffer[start : start + limit]
+            found = first_marker(window, markers)
+            if not found and len(window) < limit and (yield from self.more()):
+                continue
+            self._at = start + (found.end if found else len(window))
+            return window[: found.start] if found else None
 
     def json_value(self) -> Steps[str | None]:
         """A JSON value's source; None if the text ends inside it."""
@@ -177,7 +198,16 @@ class CallParser:
     def close_call(self) -> None:
         self.drop()
         self._index += 1
-        self._is_after_call = True
+        self.is_after_call = True
+
+    def stream_named(self, name: str | None) -> Steps[bool]:
+        """A whole call of `name`, if an object of arguments comes next."""
+        if not name or (yield from self.peek_next()) != "{":
+            return False
+        self.open_call(name)
+        yield from self.stream_json()
+        self.close_call()
+        return True
 
     def stream_json(self, *, depth: int = 0, is_shown: bool = True) -> Steps[bool]:
         """Send a JSON object as it comes; `depth` of its brackets are read already.
@@ -197,11 +227,47 @@ class CallParser:
             if not (yield from self.more()):
                 return False
 
+    def stream_until(self, *closes: str, written: Callable[[str], str]) -> Steps[str | None]:
+        """Send what comes before one of `closes`, as `written`, and read that; None if the text
+        ends first. Only within an open call.
+        """
+        self.drop()
+        while True:
+            found = first_marker(self._buffer, closes)
+            pending = 0 if found else pending_suffix(self._buffer, *closes)
+            end = found.start if found else len(self._buffer) - pending
+            self.send(written(self._buffer[:end]))
+            self._at = found.end if found else end
+            self.drop()
+            if found:
+                return found.marker
+            if not (yield from self.more()):
+                return None
+
+    def collect_until(self, close: str) -> Steps[str | None]:
+        """What comes before `close`, however long; None if the text ends first, and then it is
+        sent as it is. Only within an open call.
+        """
+        self.drop()
+        parts: list[str] = []
+        while True:
+            start = self._buffer.find(close)
+            pending = 0 if start >= 0 else pending_suffix(self._buffer, close)
+            end = start if start >= 0 else len(self._buffer) - pending
+            parts.append(self._buffer[:end])
+            self._at = end + (len(close) if start >= 0 else 0)
+            self.drop()
+            if start >= 0:
+                return "".join(parts)
+            if not (yield from self.more()):
+                self.send("".join(parts).strip())
+                return None
+
     def _release(self, size: int) -> None:
         text, self._buffer = self._buffer[:size], self._buffer[size:]
         self._at = 0
-        if self._is_after_call:
+        if self.is_after_call:
             text = text.lstrip()
         if text:
             self._text.append(text)
-            self._is_after_call = False
+            self.is_after_call = False

@@ -1,10 +1,63 @@
-"""The dialects known, and which of them a chat template teaches its model."""
+"""The dialects known, by the names that `models/families` calls them."""
 
-from velocity_local.worker.chat.tools import hermes
+from velocity_local.worker.chat.tools import (
+    command_a,
+    command_r,
+    deepseek,
+    deepseek_v4,
+    deepseek_v31,
+    deepseek_v32,
+    function_gemma,
+    functionary_v31,
+    functionary_v32,
+    gemma,
+    glm,
+    granite,
+    harmony,
+    hermes,
+    kimi,
+    lfm2,
+    llama_json,
+    minimax,
+    minimax_m1,
+    mistral,
+    mistral_named,
+    nemotron,
+    phi4,
+    pythonic,
+    qwen_coder,
+    seed,
+    tool_calls_list,
+)
 from velocity_local.worker.chat.tools.parser import Dialect
 
-DIALECTS: tuple[Dialect, ...] = (hermes,)
-
-
-def dialect_of(template: str) -> Dialect | None:
-    return next((dialect for dialect in DIALECTS if dialect.recognises(template)), None)
+_MODULES: tuple[Dialect, ...] = (
+    command_a,
+    command_r,
+    deepseek,
+    deepseek_v31,
+    deepseek_v32,
+    deepseek_v4,
+    function_gemma,
+    functionary_v31,
+    functionary_v32,
+    gemma,
+    glm,
+    granite,
+    harmony,
+    hermes,
+    kimi,
+    lfm2,
+    llama_json,
+    minimax,
+    minimax_m1,
+    mistral,
+    mistral_named,
+    nemotron,
+    phi4,
+    pythonic,
+    qwen_coder,
+    seed,
+    tool_calls_list,
+)
+DIALECTS: dict[str, Dialect] = {dialect.NAME: dialect for dialect in _MODULES}

@@ -16,26 +16,31 @@ _Members = dict[str, str]
 
 class JsonCallParser(CallParser):
     """`NAMES` and `ARGUMENTS` are the keys of a call. If `KNOWN_ONLY`, a name that was not
-    offered makes no call: for dialects whose calls look like any other JSON.
+    offered makes no call: for dialects whose calls look like any other JSON. `SEPARATOR` stands
+    between calls outside of a list.
     """
 
     NAMES: tuple[str, ...] = ("name",)
     ARGUMENTS: tuple[str, ...] = ("arguments", "parameters")
     KNOWN_ONLY = False
+    SEPARATOR = ""
 
     def calls(self) -> Steps[bool]:
-        """One call or a list of calls; False if not even one comes."""
-        if not (yield from self.accept_next("[")):
-            return (yield from self.call())
+        """One call or several, in a list or not; False if not even one comes."""
+        is_list = yield from self.accept_next("[")
         if not (yield from self.call()):
             return False
-        while (yield from self.accept_next(",")):
+        while (yield from self._is_followed("," if is_list else self.SEPARATOR)):
             if not (yield from self.call()):
                 self.give_back()
                 return True
-        yield from self.accept("]")
+        if is_list:
+            yield from self.accept("]")
         self.drop()
         return True
+
+    def _is_followed(self, separator: str) -> Steps[bool]:
+        return (yield from self.accept_next(separator)) and (yield from self.peek_next()) == "{"
 
     def call(self) -> Steps[bool]:
         """One call; False if what comes is none, and then it is undecided still."""
@@ -118,3 +123,18 @@ def _load(source: str) -> Any:
         return json.loads(source)
     except (ValueError, RecursionError):
         return None
+
+
+class TaggedCalls(JsonCallParser):
+    """Calls between one of `OPENS` and `CLOSE`, which may be missing."""
+
+    OPENS: tuple[str, ...]
+    CLOSE: str
+
+    def read(self) -> Steps[None]:
+        while (yield from self.until(*self.OPENS)):
+            if (yield from self.calls()):
+                yield from self.accept_next(self.CLOSE)
+                self.drop()
+            else:
+                self.give_back()

@@ -62,10 +62,6 @@ class Dialect(Protocol):
     @property
     def OPENS_ANSWER(self) -> bool: ...  # noqa: N802 - as above
 
-    def recognises(self, template: str) -> bool:
-        """True if a chat template teaches this dialect."""
-        ...
-
     def Parser(  # noqa: N802 - the module's class
         self, call_id: CallIds, offers: Sequence[Offer] = ()
     ) -> ToolParser:

@@ -1,0 +1,52 @@
+"""Kimi K2: each call has an id made of its name and a number over the whole conversation.
+
+`<|tool_calls_section_begin|><|tool_call_begin|>functions.name:0<|tool_call_argument_begin|>{...}
+<|tool_call_end|>...<|tool_calls_section_end|>`, in one line.
+https://huggingface.co/moonshotai/Kimi-K2-Instruct/blob/main/docs/tool_call_guidance.md
+"""
+
+from collections.abc import Sequence
+
+from velocity_local.worker.chat.tools import lark
+from velocity_local.worker.chat.tools.call_parser import CallParser, Steps
+from velocity_local.worker.chat.tools.parser import Mark, Offer
+
+NAME = "kimi"
+OPEN = "<|tool_calls_section_begin|>"
+CLOSE = "<|tool_calls_section_end|>"
+CALL_OPEN = "<|tool_call_begin|>"
+CALL_CLOSE = "<|tool_call_end|>"
+ARGUMENTS = "<|tool_call_argument_begin|>"
+MARKERS = (OPEN, CLOSE, CALL_OPEN, CALL_CLOSE, ARGUMENTS)
+TRIGGER = OPEN
+OPENS_ANSWER = False
+
+
+class Parser(CallParser):
+    def read(self) -> Steps[None]:
+        while marker := (yield from self.until(OPEN, CALL_OPEN, CLOSE)):
+            if marker == CALL_OPEN or (marker == OPEN and (yield from self.accept_next(CALL_OPEN))):
+                yield from self._call()
+            else:
+                self.drop()
+
+    def _call(self) -> Steps[None]:
+        call_id = yield from self.before(ARGUMENTS, CALL_CLOSE)
+        if not (yield from self.stream_named(call_id and _name(call_id))):
+            self.give_back()
+            return
+        yield from self.accept_next(CALL_CLOSE)
+        self.drop()
+
+
+def _name(call_id: str) -> str:
+    return call_id.strip().removeprefix("functions.").rpartition(":")[0] or call_id.strip()
+
+
+def grammar(tools: Sequence[Offer], *, parallel: bool, mark: Mark) -> str:
+    def form(tool: Offer) -> str:
+        call_id = f"{lark.quoted(f'functions.{tool.name}:')} /[0-9]{{1,4}}/"
+        arguments = f"{mark(ARGUMENTS)} {lark.arguments_of(tool)}"
+        return f"{mark(CALL_OPEN)} {call_id} {arguments} {mark(CALL_CLOSE)}"
+
+    return lark.calls(tools, form, parallel=parallel, before=mark(OPEN), after=mark(CLOSE))

@@ -1,0 +1,120 @@
+"""Calls whose arguments are written one by one between tags: shared by the XML-like dialects.
+
+A value that can only be a string streams; any other waits for its closing tag, since what it is
+shows only then.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from velocity_local.worker.chat.tools.call_parser import CallParser, Steps
+from velocity_local.worker.chat.tools.parameter_values import (
+    Schema,
+    as_json,
+    escaped,
+    is_text,
+    properties,
+)
+from velocity_local.worker.chat.tools.parser import CallIds, Offer
+
+
+class Tags(NamedTuple):
+    """How a dialect frames calls. A name stands between `call` and `call_name_end`, a parameter's
+    between `key` and `key_end`, and its value goes on to `value_end`.
+
+    `is_padded`: the value stands on lines of its own, and their ends are no part of it.
+    """
+
+    block: str
+    block_end: str
+    call: str
+    call_name_end: str
+    call_end: str
+    key: str
+    key_end: str
+    value_end: str
+    is_padded: bool = False
+
+
+class ParameterParser(CallParser):
+    """Calls in one dialect's tags; the block's own may be missing."""
+
+    TAGS: Tags
+
+    def __init__(self, call_id: CallIds, offers: Sequence[Offer] = ()) -> None:
+        super().__init__(call_id, offers)
+        self._n_sent = 0
+        self.schemas: dict[str, Schema] = {}
+
+    def read(self) -> Steps[None]:
+        tags = self.TAGS
+        while marker := (yield from self.until(tags.block, tags.call, tags.block_end)):
+            if marker == tags.block_end:
+                self._end_of_block()
+            elif marker == tags.call or (yield from self.accept_next(tags.call)):
+                yield from self._call()
+            else:
+                self.give_back()
+
+    def key(self) -> Steps[str | None]:
+        """The next parameter's name, read on to where its value begins; None if there is none."""
+        if not (yield from self.accept_next(self.TAGS.key)):
+            return None
+        return (yield from self.before(self.TAGS.key_end))
+
+    def call(self, name: str) -> Steps[None]:
+        """A call of `name`, from its first parameter on; if it is cut off, it stays so."""
+        self.open_call(name)
+        self._n_sent = 0
+        offer = self.offers.get(name)
+        self.schemas = dict(properties(offer.parameters_schema)) if offer else {}
+        while key := (yield from self.key()):
+            if not (yield from self._value(key)):
+                return
+        is_closed = yield from self.accept_next(self.TAGS.call_end)
+        if is_closed or (yield from self.peek()):
+            self.send("}" if self._n_sent else "{}")
+        self.close_call()
+
+    def _end_of_block(self) -> None:
+        if self.is_after_call:
+            self.drop()
+        else:
+            self.give_back()
+
+    def _call(self) -> Steps[None]:
+        name = yield from self.before(self.TAGS.call_name_end)
+        if name and is_name(name):
+            yield from self.call(name)
+        else:
+            self.give_back()
+
+    def _value(self, key: str) -> Steps[bool]:
+        """A value up to its closing tag; False if the text ends first."""
+        schema = self.schemas.get(key, {})
+        self.send(("{" if self._n_sent == 0 else ", ") + json.dumps(key, ensure_ascii=False) + ": ")
+        self._n_sent += 1
+        if self.TAGS.is_padded:
+            yield from self.accept("\n")
+        if is_text(schema):
+            return (yield from self._string())
+        text = yield from self.collect_until(self.TAGS.value_end)
+        if text is None:
+            return False
+        self.send(as_json(text.removesuffix("\n") if self.TAGS.is_padded else text, schema))
+        return True
+
+    def _string(self) -> Steps[bool]:
+        end = self.TAGS.value_end
+        self.send('"')
+        closes = (f"\n{end}", end) if self.TAGS.is_padded else (end,)
+        if not (yield from self.stream_until(*closes, written=escaped)):
+            return False
+        self.send('"')
+        return True
+
+
+def is_name(text: str) -> bool:
+    """True if `text` may name a tool, and is not prose that follows something like a tag."""
+    return bool(text) and "<" not in text and not any(map(str.isspace, text))

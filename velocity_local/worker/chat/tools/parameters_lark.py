@@ -1,0 +1,113 @@
+"""Writes the Lark of calls whose arguments stand one by one between tags."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from velocity_local.worker.chat.tools import lark
+from velocity_local.worker.chat.tools.parameter_values import Schema, allows_text, members
+from velocity_local.worker.chat.tools.parameters import Tags
+from velocity_local.worker.chat.tools.parser import Offer
+
+# What a schema may say of a text that nothing in a grammar of tags can hold it to.
+_INEXPRESSIBLE = ("pattern", "format", "contentEncoding", "not", "allOf", "if")
+
+Key = Callable[[str, bool], str]
+
+
+class ParameterRules:
+    """The rules of all calls. `key` gives the Lark before a value, for its parameter's name and
+    whether it is bare text; `end` is the text that closes a value, and `between` the Lark of what
+    stands between parameters.
+    """
+
+    def __init__(self, markup: lark.Markup, *, key: Key, end: str, between: str) -> None:
+        self._markup = markup
+        self._key = key
+        self._end = end
+        self._between = between
+        self.rules = lark.Rules()
+
+    def arguments(self, tool: Offer) -> str:
+        """A tool's arguments in the order of its schema.
+
+        Raises:
+            Inexpressible: if the schema says of a text what a grammar cannot.
+        """
+        parts = []
+        for name, member, is_required in members(tool.parameters_schema):
+            key = self._key(name, allows_text(member))
+            source = f"{key} {self._value(member)} {self._between}"
+            parts.append(source if is_required else f"({source})?")
+        return " ".join(parts)
+
+    def _value(self, member: dict[str, Any]) -> str:
+        close = self._markup.write(self._end)
+        if not allows_text(member):
+            return f"{lark.json_of(member)} {close}"
+        chosen = _chosen(member)
+        if chosen is not None:
+            texts = [item if isinstance(item, str) else json.dumps(item) for item in chosen]
+            return f"({' | '.join(map(lark.quoted, texts))}) {close}"
+        return self._text(member)
+
+    def _text(self, member: Schema) -> str:
+        """Any text, up to the first time that its closing tag comes."""
+        plain, rest = self._markup.split(self._end)
+        body = f"/{_pattern(member)}{lark.regex(plain)}/"
+        name = self.rules.add(self.rules.name("text"), body, option="[lazy]" if plain else "")
+        return f"{name} {rest}"
+
+
+def grammar(
+    tags: Tags,
+    tools: Sequence[Offer],
+    markup: lark.Markup,
+    *,
+    parallel: bool,
+    attributes: tuple[str, str] = ("", ""),
+) -> str:
+    """Calls in `tags`, with a block around them all.
+
+    `attributes` follow the name of a parameter that is not bare text, and of one that is.
+    """
+    line = "\n" if tags.is_padded else ""
+
+    def key(name: str, is_text: bool) -> str:  # noqa: FBT001 - the type is `Key`
+        return markup.write(f"{tags.key}{name}{tags.key_end}{attributes[is_text]}{line}")
+
+    rules = ParameterRules(
+        markup,
+        key=key,
+        end=line + tags.value_end,
+        between=lark.quoted("\n"),
+    )
+
+    def form(tool: Offer) -> str:
+        head = markup.write(f"{tags.call}{tool.name}{tags.call_name_end}\n")
+        return f"{head} {rules.arguments(tool)} {markup.write(tags.call_end)}"
+
+    return lark.calls(
+        tools,
+        form,
+        parallel=parallel,
+        before=markup.write(f"{tags.block}\n"),
+        between=lark.quoted("\n"),
+        after=markup.write(f"\n{tags.block_end}"),
+        rules=rules.rules,
+    )
+
+
+def _chosen(schema: Schema) -> list[Any] | None:
+    if "const" in schema:
+        return [schema["const"]]
+    chosen = schema.get("enum")
+    return chosen if isinstance(chosen, list) else None
+
+
+def _pattern(schema: Schema) -> str:
+    for keyword in _INEXPRESSIBLE:
+        if keyword in schema:
+            raise lark.Inexpressible(keyword)
+    least, most = schema.get("minLength", 0), schema.get("maxLength", "")
+    return rf"(?s:.{{{least},{most}}})" if least or most != "" else r"(?s:.*)"
