@@ -59,6 +59,8 @@ class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Time in which a request's body must arrive."""
     write_timeout_s: Seconds = 30.0
     """Time after which a reader that takes nothing is disconnected."""
+    heartbeat_s: Seconds = 15.0
+    """Silence of a stream after which a comment tells that it still lives."""
     connections: Count = 1024
     """Most open connections."""
     queued_requests: Count = 256

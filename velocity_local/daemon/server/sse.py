@@ -17,6 +17,7 @@ from velocity_local.daemon.server.errors import ClientGone, unexpected
 T = TypeVar("T")
 
 DONE = b"data: [DONE]\n\n"
+_HEARTBEAT = b": still at work\n\n"
 
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -57,11 +58,12 @@ async def _gone(receive: Receive) -> None:
 class EventStream(ASGIResponse):
     """Sends the chunks of a generator, which runs in one task from its first step to its last.
 
-    An error before the first chunk is raised, so that it becomes an answer with its own status;
-    a later one is sent as the last event, written by `render_error`.
+    An error before anything was sent is raised, so that it becomes an answer with its own status;
+    a later one is sent as the last event, written by `render_error`. A reader that would hear
+    nothing for `heartbeat_s` gets a comment, as during a long prefill.
     """
 
-    __slots__ = ("_chunks", "_headers", "_render_error", "_request_id")
+    __slots__ = ("_chunks", "_headers", "_heartbeat_s", "_render_error", "_request_id")
 
     def __init__(
         self,
@@ -70,12 +72,14 @@ class EventStream(ASGIResponse):
         render_error: Callable[[VelocityError], bytes],
         request_id: str,
         headers: Mapping[str, str],
+        heartbeat_s: float,
     ) -> None:
         super().__init__(status_code=200)
         self._headers = [*_HEADERS, *((k.encode(), v.encode()) for k, v in headers.items())]
         self._chunks = chunks
         self._render_error = render_error
         self._request_id = request_id
+        self._heartbeat_s = heartbeat_s
 
     async def __call__(
         self,
@@ -86,19 +90,51 @@ class EventStream(ASGIResponse):
         await until_gone(receive, self._send(send))
 
     async def _send(self, send: Send) -> None:
+        line = _Line(send, self._headers)
+        beating = asyncio.create_task(line.beat(self._heartbeat_s))
+        try:
+            await self._send_chunks(line)
+        finally:
+            beating.cancel()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _send_chunks(self, line: "_Line") -> None:
         async with aclosing(self._chunks) as chunks:
-            first = await anext(chunks)
-            await send({"type": "http.response.start", "status": 200, "headers": self._headers})
-            await _send_chunk(send, first)
             try:
                 async for chunk in chunks:
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                    await line.send(chunk)
             except VelocityError as error:
-                await _send_chunk(send, self._render_error(error))
-            except Exception as error:  # noqa: BLE001 - the server's handler, once streaming
-                await _send_chunk(send, self._render_error(unexpected(error, self._request_id)))
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+                if not line.has_begun:
+                    raise
+                await line.send(self._render_error(error))
+            except Exception as error:
+                if not line.has_begun:
+                    raise
+                await line.send(self._render_error(unexpected(error, self._request_id)))
 
 
-async def _send_chunk(send: Send, chunk: bytes) -> None:
-    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+class _Line:
+    """The way to the reader; its head goes out with the first thing sent."""
+
+    def __init__(self, send: Send, headers: list[tuple[bytes, bytes]]) -> None:
+        self._send = send
+        self._headers = headers
+        self._is_quiet = True
+        self.has_begun = False
+
+    async def send(self, data: bytes) -> None:
+        self._is_quiet = False
+        if not self.has_begun:
+            self.has_begun = True
+            await self._send(
+                {"type": "http.response.start", "status": 200, "headers": self._headers}
+            )
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def beat(self, period_s: float) -> None:
+        """Send a comment whenever nothing else was sent for a period; to be cancelled."""
+        while True:
+            self._is_quiet = True
+            await asyncio.sleep(period_s)
+            if self._is_quiet:
+                await self.send(_HEARTBEAT)
