@@ -3,6 +3,7 @@
 import msgspec
 
 from velocity_local.core.messages import Message, Tool
+from velocity_local.core.reasoning import Reasoning, Scalar
 from velocity_local.core.sampling import SamplingParams
 
 
@@ -15,7 +16,8 @@ class ChatPrompt(msgspec.Struct, frozen=True, omit_defaults=True, tag="chat"):
 
     messages: tuple[Message, ...]
     tools: tuple[Tool, ...] = ()
-    template_kwargs: dict[str, str | int | float | bool | None] = {}
+    template_kwargs: dict[str, Scalar] = {}
+    reasoning: Reasoning = Reasoning()
 
 
 class TextPrompt(msgspec.Struct, frozen=True, tag="text"):
