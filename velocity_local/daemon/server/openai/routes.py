@@ -241,6 +241,7 @@ def _event_stream(
         render_error=_error_event,
         request_id=request_id_of(request),
         headers=headers or {},
+        heartbeat_s=context_of(request).limits.heartbeat_s,
     )
 
 
