@@ -8,7 +8,7 @@ from velocity_local.client.http import HttpClient
 class ClosedDoor:
     """Never opens: the watch stays in its first look."""
 
-    can_start = False
+    is_own = False
     where = "nowhere"
 
     def connect(self) -> HttpClient | None:

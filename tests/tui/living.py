@@ -34,7 +34,6 @@ async def until(
     while not is_so():
         assert time.monotonic() < deadline_s, text(pilot.app)
         await asyncio.sleep(0.01)
-    await pilot.pause()
 
 
 async def until_shown(pilot: Pilot[Any], piece: str) -> None:

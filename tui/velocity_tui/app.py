@@ -9,11 +9,16 @@ from textual.screen import Screen
 
 from velocity_local.client.errors import ClientError
 from velocity_local.core.printable import printable
-from velocity_tui import themes
+from velocity_tui import files, themes
 from velocity_tui.messages import SnapshotArrived
 from velocity_tui.places import PLACES
+from velocity_tui.screens.chat import ChatScreen
+from velocity_tui.screens.history import HistoryScreen
 from velocity_tui.screens.home import HomeScreen
+from velocity_tui.screens.models import ModelsScreen
+from velocity_tui.screens.monitor import MonitorScreen
 from velocity_tui.screens.page import Page
+from velocity_tui.screens.settings import SettingsScreen
 from velocity_tui.session import Session
 from velocity_tui.state import Snapshot
 from velocity_tui.widgets.masthead import Tab
@@ -24,13 +29,21 @@ class VelocityApp(App[None]):
 
     TITLE = "velocity-local"
     CSS_PATH = "app.tcss"
-    MODES = {"home": HomeScreen}  # noqa: RUF012 - Textual's own annotation is not a ClassVar
+    MODES = {  # noqa: RUF012 - Textual's own annotation is not a ClassVar
+        "home": HomeScreen,
+        "chat": ChatScreen,
+        "models": ModelsScreen,
+        "history": HistoryScreen,
+        "monitor": MonitorScreen,
+        "settings": SettingsScreen,
+    }
     DEFAULT_MODE = "home"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - as above
     VERTICAL_BREAKPOINTS = [(0, "-short"), (36, "-tall")]  # noqa: RUF012 - as above
     BINDINGS = [  # noqa: RUF012 - as above
         *(
             Binding(
-                place.key,
+                f"{place.key},alt+{place.key}",
                 f"go('{place.mode}')",
                 place.title,
                 id=f"go.{place.mode}",
@@ -39,10 +52,14 @@ class VelocityApp(App[None]):
             )
             for place in PLACES
         ),
+        Binding("ctrl+pagedown", "step(1)", "Next screen", id="next", show=False, priority=True,
+                tooltip="Show the screen to the right"),
+        Binding("ctrl+pageup", "step(-1)", "Screen before", id="before", show=False, priority=True,
+                tooltip="Show the screen to the left"),
         Binding("f1", "toggle_help", "Keys", id="help", tooltip="List the keys of this screen"),
         Binding("f9", "start_daemon", "Start", id="start", tooltip="Start the daemon", show=False),
         Binding("ctrl+q", "quit", "Quit", id="quit", tooltip="Leave; the daemon goes on"),
-    ]
+    ]  # fmt: skip
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -67,6 +84,10 @@ class VelocityApp(App[None]):
     def action_go(self, mode: str) -> None:
         self.switch_mode(mode)
 
+    def action_step(self, by: int) -> None:
+        modes = [place.mode for place in PLACES]
+        self.switch_mode(modes[(modes.index(self.current_mode) + by) % len(modes)])
+
     def action_toggle_help(self) -> None:
         if self.screen.query("HelpPanel"):
             self.action_hide_help_panel()
@@ -79,6 +100,22 @@ class VelocityApp(App[None]):
             await self.session.start_daemon()
         except ClientError as error:
             self.notify(printable(str(error)), severity="error", markup=False, timeout=15)
+
+    async def talk_to(self, model: str) -> None:
+        """Show Chat, with this model."""
+        await self.switch_mode("chat")
+        screen = self.screen
+        if isinstance(screen, ChatScreen):
+            screen.talk_to(model)
+
+    def save(self, name: str, data: bytes) -> None:
+        """Write a file that a person asked for, and tell how it went."""
+        try:
+            path = files.save(name, data)
+        except files.NotSaved as error:
+            self.notify(printable(str(error)), severity="error", markup=False)
+        else:
+            self.notify(printable(f"Saved to {path}"), markup=False)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         yield from super().get_system_commands(screen)

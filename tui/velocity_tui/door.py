@@ -22,7 +22,9 @@ class Door(Protocol):
     """How the daemon is reached. Both methods block."""
 
     @property
-    def can_start(self) -> bool: ...
+    def is_own(self) -> bool:
+        """Whether it is the user's, on this machine: to be started and configured from here."""
+        ...
 
     @property
     def where(self) -> str:
@@ -54,7 +56,7 @@ class OwnDaemon:
     environ: Mapping[str, str]
 
     @property
-    def can_start(self) -> bool:
+    def is_own(self) -> bool:
         return True
 
     @property
@@ -90,7 +92,7 @@ class RemoteDaemon:
     secret: str | None
 
     @property
-    def can_start(self) -> bool:
+    def is_own(self) -> bool:
         return False
 
     @property

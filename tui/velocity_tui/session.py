@@ -3,13 +3,18 @@
 Every question raises `client.errors.ClientError`, which says what and which.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
+
+import msgspec
 
 from velocity_local.client import api
 from velocity_local.client.chat import ChatRequest
 from velocity_local.client.errors import Unreachable
+from velocity_local.client.history_csv import csv_lines
 from velocity_local.client.http import HttpClient
+from velocity_local.config import edit
 from velocity_local.core.clock import Clock, SystemClock
 from velocity_local.core.downloads import Download
 from velocity_local.core.history import RequestRow
@@ -81,11 +86,28 @@ class Session:
     async def request(self, request_id: str) -> RequestRow:
         return await self._ask(api.request, request_id)
 
+    async def export(self, *, as_json: bool, **filters: str | None) -> bytes:
+        """All requests that match, as CSV or as one JSON document."""
+        return await self._ask(lambda client: _exported(client, filters, as_json=as_json))
+
     async def log_lines(self, n_lines: int, model_id: str | None) -> LogLines:
         return await self._ask(api.log_lines, n_lines=n_lines, model_id=model_id)
 
     async def configuration(self) -> ConfigList:
         return await self._ask(api.configuration)
+
+    @property
+    def can_configure(self) -> bool:
+        """Whether the daemon's configuration file is on this machine."""
+        return self._door.is_own
+
+    async def configure(self, file: Path, key: str, text: str) -> None:
+        """Set `key` in the file to what `text` stands for; "null" takes it out.
+
+        Raises:
+            ConfigError: if the value is not valid or the file cannot be changed.
+        """
+        await on_thread(lambda: edit.set_value(file, key, text))
 
     def answer(self, request: ChatRequest) -> Answering:
         """Ask for an answer, which then comes on its own."""
@@ -102,3 +124,11 @@ class Session:
         if client is None:
             raise Unreachable(self._door.where, "the daemon does not run")
         return client
+
+
+def _exported(client: HttpClient, filters: Mapping[str, str | None], *, as_json: bool) -> bytes:
+    rows = api.requests(client, limit=None, **filters)
+    if as_json:
+        document = {"schema": "velocity-local/history/1", "requests": list(rows)}
+        return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+    return "".join(f"{line}\n" for line in csv_lines(rows)).encode()

@@ -115,7 +115,7 @@ class Watch:
     def _link(self, reason: str, *, is_refused: bool) -> Link:
         if self._is_starting:
             return Starting()
-        return Refused(reason) if is_refused else Down(reason, can_start=self._door.can_start)
+        return Refused(reason) if is_refused else Down(reason, can_start=self._door.is_own)
 
     async def _rest(self, seconds: float) -> None:
         try:

@@ -12,7 +12,7 @@ from velocity_local.client.errors import ClientError
 from velocity_local.core.printable import printable
 from velocity_tui.places import PLACES
 from velocity_tui.session import Session
-from velocity_tui.state import Snapshot
+from velocity_tui.state import Snapshot, Up
 from velocity_tui.widgets.masthead import Masthead
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ class Page(Screen[None]):
     """A place. Given snapshots only while it is seen; `show` hands them to its widgets."""
 
     MODE: ClassVar[str]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_up = False
 
     def compose(self) -> ComposeResult:
         yield Masthead(PLACES, self.MODE)
@@ -39,11 +43,21 @@ class Page(Screen[None]):
         self.show(self.velocity.snapshot)
 
     def on_screen_resume(self) -> None:
-        if self.is_mounted:
-            self.show(self.velocity.snapshot)
+        self._is_up = False
+        self.show(self.velocity.snapshot)
 
     def show(self, snapshot: Snapshot) -> None:
+        """Draw it; what else the screen needs is asked for as soon as the daemon can be asked."""
         self.query_one(Masthead).show(snapshot)
+        was_up, self._is_up = self._is_up, isinstance(snapshot.link, Up)
+        if self._is_up and not was_up:
+            self.load()
+
+    def load(self) -> object:
+        """Ask for what a snapshot does not hold. Called when the screen comes into view, and when
+        the daemon comes back.
+        """
+        return None
 
     async def attempt(self, question: Awaitable[T]) -> T | None:
         """The answer; None if there is none, which is then told."""
