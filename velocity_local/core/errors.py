@@ -7,6 +7,7 @@
     │   │   └── UnknownField      no such field in the dialect
     │   ├── ContextOverflow       prompt does not fit the context
     │   ├── TemplateError         the model's chat template failed
+    │   ├── InvalidFormat         a schema, regex or grammar that cannot be enforced
     │   ├── InvalidModel          the model's file is damaged or hostile
     │   ├── Unauthorized 401      no key, or a wrong one
     │   ├── Forbidden 403         known, but not allowed (Origin, scope)
@@ -97,6 +98,10 @@ class ContextOverflow(RequestError):
 
 class TemplateError(RequestError):
     code = "template_error"
+
+
+class InvalidFormat(RequestError):
+    code = "invalid_format"
 
 
 class InvalidModel(RequestError):
@@ -221,6 +226,7 @@ _CLASSES: tuple[type[VelocityError], ...] = (
     UnknownField,
     ContextOverflow,
     TemplateError,
+    InvalidFormat,
     InvalidModel,
     Unauthorized,
     Forbidden,

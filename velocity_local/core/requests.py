@@ -2,6 +2,7 @@
 
 import msgspec
 
+from velocity_local.core.formats import AnswerFormat, ToolUse
 from velocity_local.core.messages import Message, Tool
 from velocity_local.core.reasoning import Reasoning, Scalar
 from velocity_local.core.sampling import SamplingParams
@@ -42,6 +43,7 @@ class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     `top_logprobs` None means no log-probabilities; 0 means those of the chosen tokens only.
     `parse_output` splits reasoning and tool calls from the text (chat dialects).
     `deadline_s` bounds the time from submission to the last token.
+    `format` and `tool_use` are enforced: no token is chosen that they do not allow.
     """
 
     id: str
@@ -55,6 +57,8 @@ class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     echo: bool = False
     parse_output: bool = False
     deadline_s: float | None = None
+    format: AnswerFormat | None = None
+    tool_use: ToolUse = ToolUse()
 
 
 class EmbeddingRequest(msgspec.Struct, frozen=True, omit_defaults=True):

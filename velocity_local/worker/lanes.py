@@ -3,7 +3,8 @@
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import assert_never
 
@@ -31,8 +32,8 @@ _log = logging.getLogger(__name__)
 class Lanes:
     """Answers commands, or makes them ready for the engine's loop and delivers them there.
 
-    There are three, each in its own order: a slow template holds up only chats, and a long text
-    to count holds up no prompt.
+    There are four, each in its own order: a slow template holds up only chats, a long text to
+    count holds up no prompt, and a grammar that is slow to compile only what needs a grammar.
     """
 
     def __init__(
@@ -50,11 +51,12 @@ class Lanes:
         self._chats = _Lane("chats")
         self._texts = _Lane("texts")
         self._others = _Lane("others")
+        self._grammars = _Lane("grammars")
 
     def start(self) -> None:
         """Start the threads; the template is compiled before anybody needs it."""
         self._chats.put(self._compile_template)
-        for lane in (self._chats, self._texts, self._others):
+        for lane in (self._chats, self._texts, self._others, self._grammars):
             lane.start()
 
     def take(self, command: TextCommand) -> None:
@@ -80,12 +82,24 @@ class Lanes:
             _log.warning("chats with this model will be refused: %s", error.message)
 
     def _handle(self, command: TextCommand) -> None:
-        try:
+        with self._refusing(command):
             result = self._work(command)
-            if isinstance(result, Prepared | EmbeddingJob):
+            if isinstance(result, Prepared) and result.situation is not None:
+                assert isinstance(command, Generate)
+                self._grammars.put(partial(self._constrain, command, result))
+            elif isinstance(result, Prepared | EmbeddingJob):
                 self._deliver(result)
             else:
                 self._answer(result)
+
+    def _constrain(self, command: Generate, prepared: Prepared) -> None:
+        with self._refusing(command):
+            self._deliver(self._preparation.constrain(command, prepared))
+
+    @contextmanager
+    def _refusing(self, command: TextCommand) -> Iterator[None]:
+        try:
+            yield
         except VelocityError as error:
             self._refuse(command.handle, error.info())
         except Exception:  # noqa: BLE001 - supervisor

@@ -23,6 +23,7 @@ from velocity_local.wire.ipc.messages import (
 from velocity_local.worker.chat.pieces import PieceTable, with_markers
 from velocity_local.worker.chat.pipeline import ChoicePipeline, Delivered, OutputPlan
 from velocity_local.worker.chat.tools.parser import Offer
+from velocity_local.worker.constraining import Constraining, Situation, is_needed
 from velocity_local.worker.embeddings import EmbeddingJob
 from velocity_local.worker.engine.backend import Capabilities, Tokenizer
 from velocity_local.worker.engine.checks import check
@@ -32,11 +33,15 @@ from velocity_local.worker.streams import Choice
 
 
 class Prepared(NamedTuple):
-    """A request ready for the engine: one spec and one choice for each answer to be written."""
+    """A request ready for the engine: one spec and one choice for each answer to be written.
+
+    With a `situation`, it is ready once `Preparation.constrain` has seen it as well.
+    """
 
     handle: int
     specs: tuple[SequenceSpec, ...]
     choices: tuple[Choice, ...]
+    situation: Situation | None = None
 
 
 class Preparation:
@@ -48,7 +53,9 @@ class Preparation:
         tokenizer: Tokenizer,
         capabilities: Capabilities,
         pieces: PieceTable,
+        *,
         n_embd: int,
+        constraining: Constraining,
     ) -> None:
         self._prompts = prompts
         self._tokenizer = tokenizer
@@ -58,6 +65,7 @@ class Preparation:
             with_markers(tokenizer.piece, tokenizer.piece_special, prompts.markers)
         )
         self._n_embd = n_embd
+        self._constraining = constraining
 
     def generate(self, command: Generate) -> Prepared:
         request = command.request
@@ -77,7 +85,14 @@ class Preparation:
         choices = tuple(
             self._choice(request, prompt, spec.key, resumed.get(spec.key.choice)) for spec in specs
         )
-        return Prepared(command.handle, specs, choices)
+        situation = self._situation(request, prompt) if is_needed(request) else None
+        return Prepared(command.handle, specs, choices, situation)
+
+    def constrain(self, command: Generate, prepared: Prepared) -> Prepared:
+        """The same with each choice held to what the request asks; takes its time."""
+        assert prepared.situation is not None
+        specs = self._constraining.apply(command.request, prepared.specs, prepared.situation)
+        return prepared._replace(specs=specs, situation=None)
 
     def embed(self, command: Embed) -> EmbeddingJob:
         request = command.request
@@ -153,6 +168,11 @@ class Preparation:
             return Choice(pipeline, pipeline.begin())
         delivered = Delivered(resumed.text_chars, resumed.reasoning_chars, resumed.tool_chars)
         return Choice(pipeline, pipeline.replay(resumed.tokens, delivered))
+
+    def _situation(self, request: GenerationRequest, prompt: ReadyPrompt) -> Situation:
+        block = self._prompts.block if request.parse_output else None
+        opening, closing = (block.open, block.close) if block else ((), ())
+        return Situation(opening, closing, prompt.opens_reasoning, self._prompts.dialect)
 
     def _plan(self, request: GenerationRequest, prompt: ReadyPrompt, index: int) -> OutputPlan:
         offers = _offers(request)

@@ -31,7 +31,8 @@ from velocity_local.wire.ipc.messages import (
     Tokenize,
 )
 from velocity_local.wire.ipc.transport import Closed, Incoming, ReportWriter
-from velocity_local.worker.chat.pieces import PieceTable
+from velocity_local.worker.chat.pieces import PieceTable, with_markers
+from velocity_local.worker.constraining import Constraining
 from velocity_local.worker.embeddings import EmbeddingJob, Embeddings
 from velocity_local.worker.engine.backend import Backend, BackendError
 from velocity_local.worker.engine.loop import Engine
@@ -72,12 +73,16 @@ class WorkerService:
         self._engine = Engine(backend, clock=clock)
         self._embeddings = Embeddings(backend)
         self._streams = Streams(self._engine, tokenizer.is_end)
+        prompts = Prompts(tokenizer, host, shipped_families())
+        shown = with_markers(tokenizer.piece, tokenizer.piece_special, prompts.markers)
+        self._constraining = Constraining(tokenizer, shown)
         preparation = Preparation(
-            Prompts(tokenizer, host, shipped_families()),
+            prompts,
             tokenizer,
             backend.capabilities,
             PieceTable(tokenizer.piece),
-            backend.loaded.n_embd,
+            n_embd=backend.loaded.n_embd,
+            constraining=self._constraining,
         )
         self._lanes = Lanes(preparation, host, deliver=inbox.put, answer=writer.send)
         self._preparing: set[int] = set()
@@ -95,6 +100,8 @@ class WorkerService:
     def start(self) -> None:
         """Let commands be prepared from now on."""
         self._lanes.start()
+        if self._can_generate:
+            self._constraining.start()
 
     def notice(self, item: Incoming) -> None:
         """On the reader's thread, after `item` went to the inbox: begin what need not wait."""
@@ -121,6 +128,7 @@ class WorkerService:
                 self._step()
             if self._embeddings.has_work:
                 self._embed()
+        self._constraining.close()
         return self._exit_code
 
     def _handle(self, item: InboxItem) -> None:

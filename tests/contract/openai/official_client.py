@@ -146,10 +146,10 @@ class OfficialClientContract:
     async def test_refused_fields_are_named(self, client: openai.AsyncOpenAI) -> None:
         with pytest.raises(openai.BadRequestError) as caught:
             await client.chat.completions.create(
-                model="demo", messages=HELLO, response_format={"type": "json_object"}
+                model="demo", messages=HELLO, functions=[{"name": "look_up"}]
             )
         assert caught.value.code == "unsupported_parameter"
-        assert caught.value.param == "response_format"
+        assert caught.value.param == "functions"
         assert caught.value.type == "invalid_request_error"
 
     async def test_the_synchronous_client(self, base_url: str) -> None:

@@ -86,6 +86,7 @@ SAMPLES: dict[str, Any] = {
     "cache_prompt": False,
     "grammar": "root ::= x",
     "json_schema": {"type": "object"},
+    "structured_outputs": {"choice": ["yes", "no"]},
     "chat_template_kwargs": {"enable_thinking": False},
 }
 

@@ -73,6 +73,7 @@ NESTED: dict[str, Any] = {
     "prompt": ["a", [1, 2]],
     "input": ["a", [1, 2]],
     "stop": ["a"],
+    "structured_outputs": {"json": {"type": "object"}, "choice": ["a"]},
 }
 
 

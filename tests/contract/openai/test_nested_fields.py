@@ -12,7 +12,7 @@ from openai.types.chat import (
     completion_create_params,
 )
 
-from tests.contract.openai.samples import BASES, TOOL
+from tests.contract.openai.samples import BASES
 from tests.support.asgi import Answer, call
 from tests.support.scripted import Stage
 from velocity_local.wire.http import openai
@@ -100,12 +100,3 @@ async def test_cache_marks_and_annotations_have_no_effect() -> None:
     said = {"role": "assistant", "content": "b", "annotations": [{"type": "url_citation"}]}
     answer = await ask(messages=[{"role": "user", "content": [part]}, said])
     assert answer.status == 200
-
-
-@pytest.mark.parametrize("stream", [True, False])
-async def test_strict_tools_are_taken_with_a_warning(*, stream: bool) -> None:
-    tool = {**TOOL, "function": {**TOOL["function"], "strict": True}}
-    answer = await ask(tools=[TOOL, tool], stream=stream)
-    assert answer.status == 200
-    assert answer.headers["x-velocity-warning"] == "tools[1].function.strict is not enforced yet"
-    assert "x-velocity-warning" not in (await ask(tools=[TOOL], stream=stream)).headers

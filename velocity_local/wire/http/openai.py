@@ -2,7 +2,8 @@
 
 Every documented field of https://platform.openai.com/docs/api-reference is here, so that none is
 ignored; `daemon.server.openai.fields` says what becomes of each. Samplers that OpenAI does not
-have bear the names of llama.cpp's server. Integers are bounded to 64 bits by the decoder.
+have bear the names of llama.cpp's server, and formats those of that and of vLLM. Integers are
+bounded to 64 bits by the decoder.
 """
 
 from typing import Annotated, Any, Literal
@@ -23,6 +24,16 @@ Scalar = str | int | float | bool | None
 class StreamOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     include_usage: bool | None = None
     include_obfuscation: bool | None = None
+
+
+class StructuredOutputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """vLLM's name for formats: one of these."""
+
+    json: dict[str, Any] | bool | str | None = None
+    regex: str | None = None
+    choice: list[str] | None = None
+    grammar: str | None = None
+    json_object: bool | None = None
 
 
 class Sampling(
@@ -64,7 +75,8 @@ class Sampling(
     ignore_eos: bool | None = None
     cache_prompt: bool | None = None
     grammar: str | None = None
-    json_schema: dict[str, Any] | None = None
+    json_schema: dict[str, Any] | bool | None = None
+    structured_outputs: StructuredOutputs | None = None
 
 
 class TextFormat(
@@ -76,7 +88,9 @@ class TextFormat(
 class JsonObjectFormat(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="json_object"
 ):
-    """Any JSON object."""
+    """Any JSON object, or as llama.cpp's server has it, one of a schema."""
+
+    schema: dict[str, Any] | None = None
 
 
 class JsonSchema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

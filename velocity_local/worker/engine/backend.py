@@ -12,8 +12,10 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from velocity_local.core.errors import VelocityError
 from velocity_local.core.models import LoadedModel, Pooling
 from velocity_local.core.sampling import SamplingParams
+from velocity_local.worker.engine.constraint import Constraint
 
 
 class Truncation(Enum):
@@ -76,11 +78,20 @@ class Sampled(NamedTuple):
     top: tuple[tuple[int, float], ...] = ()
 
 
+class Unsampled(NamedTuple):
+    """No token could be chosen for a row, because of what its own request asked."""
+
+    error: VelocityError
+
+
 class Sampler(Protocol):
-    """The sampler chain of one sequence, with its penalties and its random state."""
+    """The sampler chain of one sequence, with its penalties, random state and constraint."""
 
     def accept(self, token: int) -> None:
-        """Replay a token that was sampled elsewhere: penalties see it, randomness moves on."""
+        """Replay a token that was sampled elsewhere: penalties see it, randomness moves on.
+
+        The constraint does not: it was made to stand after these tokens.
+        """
         ...
 
     def close(self) -> None: ...
@@ -135,8 +146,18 @@ class Backend(Protocol):
     @property
     def tokenizer(self) -> Tokenizer: ...
 
-    def sampler(self, params: SamplingParams, prompt: Sequence[int]) -> Sampler:
-        """A fresh chain for `params`, with penalties told of the prompt."""
+    def sampler(
+        self,
+        params: SamplingParams,
+        prompt: Sequence[int],
+        constraint: Constraint | None = None,
+    ) -> Sampler:
+        """A fresh chain for `params`, with penalties told of the prompt.
+
+        With a constraint, a token is sampled as without one; only if it is not allowed, another
+        is chosen among those that are. That is sampling from the allowed tokens' share of the
+        distribution. Log-probabilities stay those of the whole.
+        """
         ...
 
     def forward(self, spans: Sequence[Span]) -> Forward:
@@ -147,7 +168,7 @@ class Backend(Protocol):
         """
         ...
 
-    def sample(self, rows: Sequence[SampleRow]) -> list[Sampled]:
+    def sample(self, rows: Sequence[SampleRow]) -> list[Sampled | Unsampled]:
         """One token for each row, from the last `forward`; each chain accepts its own."""
         ...
 

@@ -13,6 +13,7 @@ from velocity_local.worker.engine.backend import (
     Sampled,
     SampleRow,
     Span,
+    Unsampled,
 )
 from velocity_local.worker.engine.cache import KvCache
 from velocity_local.worker.engine.checks import check
@@ -165,7 +166,7 @@ class Engine:
             return True
         spec = sequence.spec
         try:
-            sequence.sampler = self._backend.sampler(spec.sampling, spec.prompt)
+            sequence.sampler = self._backend.sampler(spec.sampling, spec.prompt, spec.constraint)
         except VelocityError as error:
             self._break(sequence, error)
             return False
@@ -257,8 +258,11 @@ class Engine:
                 rows.append(_row(sequence, index))
         if len(self._roster.running) > len(batch):
             self._join_followers(owners, rows)
-        for sequence, sampled in zip(owners, self._backend.sample(rows), strict=True):
-            self._append(sequence, sampled)
+        for sequence, outcome in zip(owners, self._backend.sample(rows), strict=True):
+            if isinstance(outcome, Unsampled):
+                self._break(sequence, outcome.error)
+            else:
+                self._append(sequence, outcome)
 
     def _join_followers(self, owners: list[LiveSequence], rows: list[SampleRow]) -> None:
         """Copy prefixes to those who waited for them; a whole prompt shares its logits too."""
@@ -295,9 +299,14 @@ class Engine:
 
     def _end_of(self, sequence: LiveSequence) -> EndReason | None:
         n_tokens = len(sequence.tokens)
-        if n_tokens > sequence.n_prompt and self._is_end(sequence.tokens[-1]):
+        if n_tokens > sequence.n_prompt and self._is_over(sequence):
             return "stop"
         return "length" if n_tokens >= sequence.end_length else None
+
+    def _is_over(self, sequence: LiveSequence) -> bool:
+        constraint = sequence.spec.constraint
+        is_complete = constraint is not None and constraint.is_complete
+        return is_complete or self._is_end(sequence.tokens[-1])
 
     def _end_if_done(self, sequence: LiveSequence) -> None:
         reason = self._end_of(sequence)

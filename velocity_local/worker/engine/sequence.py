@@ -6,6 +6,7 @@ from velocity_local.core.errors import ErrorInfo
 from velocity_local.core.events import EngineTimings, Usage
 from velocity_local.core.sampling import SamplingParams
 from velocity_local.worker.engine.backend import Sampled
+from velocity_local.worker.engine.constraint import Constraint
 
 EndReason = Literal["stop", "length"]
 
@@ -22,6 +23,7 @@ class SequenceSpec(NamedTuple):
 
     `emitted` tokens were sampled by an earlier worker: they are prefilled after the prompt,
     replayed into the sampler, and never reported again. `max_tokens` counts them too.
+    `constraint` is this sequence's own and stands after `emitted`.
     """
 
     key: SequenceKey
@@ -31,6 +33,7 @@ class SequenceSpec(NamedTuple):
     top_logprobs: int | None = None
     emitted: tuple[int, ...] = ()
     deadline_s: float | None = None
+    constraint: Constraint | None = None
 
 
 class Prefilling(NamedTuple):
@@ -49,7 +52,7 @@ class Token(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """The engine's own ends: an end-of-generation token, or no room for more."""
+    """The engine's own ends: an end-of-generation token, a constraint's end, or no more room."""
 
     key: SequenceKey
     reason: EndReason

@@ -15,7 +15,6 @@ from velocity_local.wire.http.openai_messages import (
     CustomToolCall,
     DeveloperMessage,
     FunctionMessage,
-    FunctionTool,
     Part,
     RefusalPart,
     SystemMessage,
@@ -55,14 +54,6 @@ def tools(sent: Sequence[AnyTool]) -> tuple[Tool, ...]:
     if len(sent) > MAX_TOOLS:
         raise InvalidRequest(f"{len(sent)} tools; at most {MAX_TOOLS}", param="tools")
     return tuple(_tool(each, f"tools[{i}]") for i, each in enumerate(sent))
-
-
-def strict_warning(offered: Sequence[AnyTool]) -> str | None:
-    """What to say if arguments were asked to follow their schema for certain."""
-    for i, tool in enumerate(offered):
-        if isinstance(tool, FunctionTool) and tool.function.strict:
-            return f"tools[{i}].function.strict is not enforced yet"
-    return None
 
 
 def _message(sent: AnyMessage, path: str) -> Message:

@@ -7,7 +7,6 @@ import enum
 import msgspec
 
 from velocity_local.core.errors import UnsupportedField
-from velocity_local.wire.http.openai import TextFormat
 
 
 class Effect(enum.Enum):
@@ -16,7 +15,6 @@ class Effect(enum.Enum):
     HONOURED = "honoured"
     IN_PART = "honoured in part, other values refused"
     NO_EFFECT = "accepted, has no effect here"
-    REPORTED = "accepted, reported in a header"
     REFUSED = "refused"
 
 
@@ -61,8 +59,6 @@ def _refused(name: str, note: str, *neutral: object) -> Field:
     return Field(name, Effect.REFUSED, note, neutral)
 
 
-_CONSTRAINT = "constrained output is not built yet"
-
 _COMMON = (
     _honoured("model", "unknown names: 404 with near names"),
     _honoured("temperature", "0 to 100; 0 is greedy"),
@@ -99,8 +95,12 @@ _EXTENSIONS = (
     _honoured("mirostat_eta"),
     _honoured("ignore_eos"),
     _only("cache_prompt", (True,), "prefixes are always shared"),
-    _refused("grammar", _CONSTRAINT),
-    _refused("json_schema", _CONSTRAINT),
+    _honoured("grammar", "llama.cpp's GBNF, or Lark as llguidance reads it; enforced"),
+    _honoured("json_schema", "as llama.cpp's server has it: the answer is JSON of this schema"),
+    _honoured(
+        "structured_outputs",
+        "as vLLM has it: one of json, regex, choice, grammar and json_object; enforced",
+    ),
 )
 
 CHAT = (
@@ -118,9 +118,13 @@ CHAT = (
         "tools",
         "up to 128 functions",
     ),
-    _only("tool_choice", ("none", "auto"), "forcing a call is not built yet"),
-    _only("parallel_tool_calls", (True,), "the model decides how many calls it makes"),
-    _only("response_format", (TextFormat(),), _CONSTRAINT),
+    _honoured("tool_choice", "none, auto, required, a function or allowed_tools; enforced"),
+    _honoured("parallel_tool_calls", "false: one call at most; enforced"),
+    _honoured(
+        "response_format",
+        "text, json_object or json_schema; enforced after the reasoning, strict or not; a keyword "
+        "of the schema that cannot be enforced is refused by name",
+    ),
     _honoured("reasoning_effort", "handed to the template with enable_thinking; none: off"),
     _only("verbosity", ("medium",), "there is no way to steer it"),
     _only("modalities", (["text"],), "text is what comes out"),
@@ -184,10 +188,9 @@ INSIDE = (
     _honoured("tools[].function.name", "letters, digits, _ and -, up to 64"),
     _honoured("tools[].function.description"),
     _honoured("tools[].function.parameters"),
-    Field(
+    _honoured(
         "tools[].function.strict",
-        Effect.REPORTED,
-        "true is not enforced yet: the header x-velocity-warning says so",
+        "arguments keep to the schema either way; true refuses a schema that cannot be enforced",
     ),
     _refused("tools[].custom", "use functions"),
     _honoured("stream_options.include_usage"),

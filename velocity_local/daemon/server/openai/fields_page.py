@@ -17,9 +17,9 @@ Generated from `velocity_local/daemon/server/openai/fields.py`, which also enfor
 holds it against the official client's types and exercises every row.
 
 No field is ignored in silence. A field is honoured; or it has no effect by its nature and says so
-here; or it is taken and a header says what is not done; or it is refused with status 400, code
-`unsupported_parameter` and its name in `param`. A field that is in no table is refused too, with
-code `unknown_parameter`. null always means the default.
+here; or it is refused with status 400, code `unsupported_parameter` and its name in `param`. A
+field that is in no table is refused too, with code `unknown_parameter`. null always means the
+default.
 """
 
 

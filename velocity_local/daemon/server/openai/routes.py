@@ -19,7 +19,7 @@ from velocity_local.daemon.server.context import (
     request_id_of,
 )
 from velocity_local.daemon.server.errors import openai_body
-from velocity_local.daemon.server.openai import conversation, generate, translate, vectors
+from velocity_local.daemon.server.openai import generate, translate, vectors
 from velocity_local.daemon.server.openai.models import ModelPages
 from velocity_local.daemon.server.sse import EventStream, event_bytes, until_gone
 from velocity_local.wire.http import openai
@@ -27,7 +27,6 @@ from velocity_local.wire.http import openai_answers as answers
 from velocity_local.wire.ipc.messages import Tokenized
 
 DIALECT = "openai"
-WARNING_HEADER = "x-velocity-warning"
 
 _CHAT = msgspec.json.Decoder(openai.ChatCompletionRequest)
 _COMPLETION = msgspec.json.Decoder(openai.CompletionRequest)
@@ -50,12 +49,10 @@ async def chat_completions(request: AnyRequest) -> ASGIResponse:
         body = await read(request, _CHAT)
         origin = origin_of(request, DIALECT, is_stream=bool(body.stream))
         asked = translate.chat(body, request_id, _terms(context))
-    warning = conversation.strict_warning(body.tools or ())
-    headers = {} if warning is None else {WARNING_HEADER: warning}
     if not body.stream:
         work = generate.chat_answer(context, body, asked, origin)
-        return _json(await until_gone(request.receive, work), headers)
-    return _event_stream(request, generate.chat_stream(context, body, asked, origin), headers)
+        return _json(await until_gone(request.receive, work))
+    return _event_stream(request, generate.chat_stream(context, body, asked, origin))
 
 
 @post(

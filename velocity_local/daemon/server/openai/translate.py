@@ -9,6 +9,7 @@ import msgspec
 
 from velocity_local.config.settings import LimitSettings
 from velocity_local.core.errors import InvalidRequest, UnsupportedField
+from velocity_local.core.formats import AnswerFormat, JsonFormat
 from velocity_local.core.requests import (
     ChatPrompt,
     EmbeddingRequest,
@@ -18,6 +19,7 @@ from velocity_local.core.requests import (
 )
 from velocity_local.core.sampling import SamplingParams
 from velocity_local.daemon.server.openai import conversation, fields
+from velocity_local.daemon.server.openai.formats import answer_format
 from velocity_local.daemon.server.openai.sampling import (
     MAX_TOKEN_ID,
     MAX_TOKENS,
@@ -26,6 +28,7 @@ from velocity_local.daemon.server.openai.sampling import (
     sampling,
     stops,
 )
+from velocity_local.daemon.server.openai.tool_use import tool_use
 from velocity_local.wire.http.openai import (
     ApplyTemplateBody,
     ChatCompletionRequest,
@@ -72,16 +75,19 @@ def chat(body: ChatCompletionRequest, request_id: str, terms: Terms) -> Generati
     fields.check(body, fields.CHAT)
     _check_stream_options(body)
     _check_metadata(body.metadata)
+    prompt = _chat_prompt(body, terms.limits)
     return GenerationRequest(
         id=request_id,
         model=body.model,
-        prompt=_chat_prompt(body, terms.limits),
+        prompt=prompt,
         sampling=sampling(body, terms.sampling),
         n=_choices(body, terms),
         max_tokens=_chat_max_tokens(body),
         stop=stops(body.stop, terms.limits.stop_sequences),
         top_logprobs=_chat_logprobs(body),
         parse_output=True,
+        format=_chat_format(body, prompt),
+        tool_use=tool_use(body, prompt.tools),
     )
 
 
@@ -116,6 +122,7 @@ def completions(
         stop=stops(body.stop, terms.limits.stop_sequences),
         top_logprobs=bounded("logprobs", body.logprobs, 0, MAX_TOP_LOGPROBS),
         echo=bool(body.echo),
+        format=answer_format(body),
     )
     others = (
         msgspec.structs.replace(first, id=f"{request_id}-{i}", prompt=prompt)
@@ -166,6 +173,15 @@ def _chat_prompt(body: ChatCompletionRequest, limits: LimitSettings) -> ChatProm
         tools=() if body.tool_choice == "none" else offered,
         template_kwargs={**_effort_kwargs(body.reasoning_effort), **kwargs},
     )
+
+
+def _chat_format(body: ChatCompletionRequest, prompt: ChatPrompt) -> AnswerFormat | None:
+    asked = answer_format(body)
+    if asked is not None and prompt.tools and not isinstance(asked, JsonFormat):
+        raise InvalidRequest(
+            f"{asked.param} and tools do not go together; send one of them", param=asked.param
+        )
+    return asked
 
 
 def _effort_kwargs(effort: str | None) -> dict[str, Scalar]:

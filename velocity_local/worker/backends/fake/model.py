@@ -22,7 +22,9 @@ from velocity_local.worker.engine.backend import (
     SampleRow,
     Span,
     Truncation,
+    Unsampled,
 )
+from velocity_local.worker.engine.constraint import Constraint, Unanswerable
 
 Wait = Callable[[float], bool]
 
@@ -86,8 +88,10 @@ class FakeBackend:
     def tokenizer(self) -> ByteTokenizer:
         return self._tokenizer
 
-    def sampler(self, params: SamplingParams, prompt: Sequence[int]) -> FakeSampler:
-        return FakeSampler(self._script.reply, params, prompt, self._tokenizer)
+    def sampler(
+        self, params: SamplingParams, prompt: Sequence[int], constraint: Constraint | None = None
+    ) -> FakeSampler:
+        return FakeSampler(self._script.reply, params, prompt, self._tokenizer, constraint)
 
     def forward(self, spans: Sequence[Span]) -> Forward:
         self._last = ()
@@ -107,15 +111,19 @@ class FakeBackend:
         self._last = spans
         return Forward.DONE
 
-    def sample(self, rows: Sequence[SampleRow]) -> list[Sampled]:
-        sampled = []
+    def sample(self, rows: Sequence[SampleRow]) -> list[Sampled | Unsampled]:
+        sampled: list[Sampled | Unsampled] = []
         for row in rows:
             span = self._last[row.span]
             if not span.wants_logits:
                 raise BackendError(f"span {row.span} has no logits")
             assert isinstance(row.sampler, FakeSampler)
             self._faults.on_token()
-            sampled.append(row.sampler.sample(self._cells.tokens(span.sequence), row.top_logprobs))
+            cells = self._cells.tokens(span.sequence)
+            try:
+                sampled.append(row.sampler.sample(cells, row.top_logprobs))
+            except Unanswerable as error:
+                sampled.append(Unsampled(error))
         return sampled
 
     def copy(self, source: int, target: int, length: int) -> None:

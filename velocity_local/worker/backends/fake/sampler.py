@@ -9,14 +9,20 @@ from velocity_local.core.sampling import SamplingParams
 from velocity_local.worker.backends.fake.script import Babble, Echo, Fixed, Reply
 from velocity_local.worker.backends.fake.tokenizer import END_OF_TURN, ByteTokenizer
 from velocity_local.worker.engine.backend import BackendError, Sampled
+from velocity_local.worker.engine.constraint import Constraint, Unanswerable
 
 _LETTERS = b"abcdefghijklmnopqrstuvwxyz     "
+# Bytes that end things come before those that go on with them: no format keeps it busy for long.
+_WAYS_OUT = b'}]",:0123456789' + bytes(range(ord("A"), 127))
 _LOGPROB = -0.125
 _OTHER_LOGPROB = -4.0
 
 
 class FakeSampler:
-    """One sequence's answer. It checks that the cells hold what it was told and has sampled."""
+    """One sequence's answer. It checks that the cells hold what it was told and has sampled.
+
+    Where a constraint forbids what it would say, it takes a short way out.
+    """
 
     def __init__(
         self,
@@ -24,6 +30,7 @@ class FakeSampler:
         params: SamplingParams,
         prompt: Sequence[int],
         tokenizer: ByteTokenizer,
+        constraint: Constraint | None = None,
     ) -> None:
         outside = [token for token, _ in params.logit_bias if token >= tokenizer.n_vocab]
         if outside:
@@ -37,6 +44,7 @@ class FakeSampler:
         self._ignores_end = params.ignore_eos
         self._seed = 0 if params.seed is None else params.seed
         self._script = _script(reply, list(prompt), tokenizer)
+        self._constraint = constraint
         self.is_closed = False
 
     def accept(self, token: int) -> None:
@@ -49,7 +57,7 @@ class FakeSampler:
         """The next token after `cells`, which must be the sequence so far."""
         if cells != self._history:
             raise BackendError(f"the cells hold {len(cells)} tokens that are not this sequence's")
-        token = self._next()
+        token = self._allowed(self._next())
         self._history.append(token)
         if top_logprobs is None:
             return Sampled(token)
@@ -66,6 +74,17 @@ class FakeSampler:
         if self._ignores_end and self._script:
             return self._script[i % len(self._script)]
         return ord(" ") if self._ignores_end else END_OF_TURN
+
+    def _allowed(self, token: int) -> int:
+        constraint = self._constraint
+        if constraint is None or constraint.accept(token):
+            return token
+        bits = constraint.allowed()
+        ways = (END_OF_TURN, *_WAYS_OUT, *range(8 * len(bits)))
+        token = next((way for way in ways if bits[way >> 3] >> (way & 7) & 1), -1)
+        if token < 0 or not constraint.accept(token):
+            raise Unanswerable("the answer's format allows no byte")
+        return token
 
     def _babble(self, reply: Babble) -> int:
         history = ",".join(map(str, self._history))

@@ -1,4 +1,10 @@
-"""The samplers of sequences: native chains, whole or in parts, each on its own state."""
+"""The samplers of sequences: native chains, whole or in parts, each on its own state.
+
+`sample` does all there is to a token. For answers that are held to a format it comes in parts:
+`draw` a token, perhaps `redraw` among those allowed, and `keep` the one that is taken. A draw
+moves the chain's own randomness on once, whether its token is kept or not, so that replaying the
+tokens that were kept leaves the same state; a redraw has randomness of its own.
+"""
 
 from collections.abc import Sequence
 
@@ -12,10 +18,13 @@ _U64 = 2**64 - 1
 class NativeSampler:
     """A whole chain in the library. Its last sampler `draws` once per token, to be replayed.
 
-    A heavy one goes through the whole vocabulary more than once.
+    A heavy one goes through the whole vocabulary more than once. One that `remembers` looks at
+    past tokens.
     """
 
     is_heavy = True
+    remembers = False
+    is_greedy = False
 
     def __init__(
         self, head: Sequence[SamplerHandle], tail: Sequence[SamplerHandle], *, draws: bool
@@ -28,6 +37,26 @@ class NativeSampler:
     def sample(self, context: int, row: int) -> int:
         """Sample from a row that has logits, and accept."""
         return self._chain.sample(context, row)
+
+    def draw(self, context: int, row: int, candidates: chains.Candidates) -> int:
+        """Sample from a row of logits; what remembers does not see the token."""
+        if not self.remembers:
+            return self._chain.sample(context, row)
+        candidates.fill(native.logits(context, row, len(candidates.rows)))
+        self._chain.apply(candidates)
+        return candidates.selected
+
+    def redraw(self, candidates: chains.Candidates, seed: int) -> int:
+        """Sample from the candidates with another seed."""
+        body = self._chain.clone_without_last()
+        body.apply(candidates)
+        body.free()
+        return _select(candidates, None if self.is_greedy else seed)
+
+    def keep(self, token: int) -> None:
+        """The drawn or redrawn token is taken."""
+        if self.remembers:
+            self._chain.accept(token)
 
     def tell(self, token: int) -> None:
         """Show the penalties a token that was not sampled."""
@@ -47,6 +76,7 @@ class GreedySampler(NativeSampler):
     """The most likely token, with nothing to change the logits."""
 
     is_heavy = False
+    is_greedy = True
 
     def __init__(self, *, n_vocab: int) -> None:
         super().__init__([], [chains.greedy()], draws=False)
@@ -54,6 +84,9 @@ class GreedySampler(NativeSampler):
 
     def sample(self, context: int, row: int) -> int:
         return int(native.logits(context, row, self._n_vocab).argmax())
+
+    def draw(self, context: int, row: int, _candidates: chains.Candidates) -> int:
+        return self.sample(context, row)
 
 
 class XtcSampler(NativeSampler):
@@ -79,15 +112,28 @@ class XtcSampler(NativeSampler):
         self._candidates = chains.Candidates(n_vocab)
 
     def sample(self, context: int, row: int) -> int:
-        candidates = self._candidates
+        token = self.draw(context, row, self._candidates)
+        self.keep(token)
+        return token
+
+    def draw(self, context: int, row: int, candidates: chains.Candidates) -> int:
         candidates.fill(native.logits(context, row, self._n_vocab))
-        self._before.apply(candidates)
-        if _coin(self._seed, self._position) < self._probability:
-            self._xtc.apply(candidates)
+        self._leave_out(candidates)
         self._chain.apply(candidates)
-        self._position += 1
-        self._before.accept(candidates.selected)
         return candidates.selected
+
+    def redraw(self, candidates: chains.Candidates, seed: int) -> int:
+        self._leave_out(candidates)
+        return super().redraw(candidates, seed)
+
+    def keep(self, token: int) -> None:
+        self._before.accept(token)
+        self._position += 1
+
+    def _leave_out(self, candidates: chains.Candidates) -> None:
+        self._before.apply(candidates)
+        if coin(self._seed, self._position) < self._probability:
+            self._xtc.apply(candidates)
 
     def tell(self, token: int) -> None:
         self._before.accept(token)
@@ -103,9 +149,22 @@ class XtcSampler(NativeSampler):
         self._xtc.free()
 
 
-def _coin(seed: int, position: int) -> float:
-    """A number in [0, 1) that seed and position decide (SplitMix64, Steele et al. 2014)."""
+def coin(seed: int, position: int) -> float:
+    """A number in [0, 1) that seed and position decide."""
+    return mixed(seed, position) / 2**64
+
+
+def mixed(seed: int, position: int) -> int:
+    """64 bits that seed and position decide (SplitMix64, Steele et al. 2014)."""
     z = (seed + (position + 1) * 0x9E3779B97F4A7C15) & _U64
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _U64
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _U64
-    return (z ^ (z >> 31)) / 2**64
+    return z ^ (z >> 31)
+
+
+def _select(candidates: chains.Candidates, seed: int | None) -> int:
+    """One of the candidates: by chance, or without a seed the likeliest."""
+    last = chains.greedy() if seed is None else chains.distribution(seed)
+    chains.apply_sampler(last, candidates)
+    chains.free_sampler(last)
+    return candidates.selected

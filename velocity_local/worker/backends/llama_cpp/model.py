@@ -10,12 +10,11 @@ from velocity_local.core.models import LoadedModel, LoadOptions, Pooling
 from velocity_local.core.sampling import SamplingParams
 from velocity_local.worker.backends.llama_cpp import log, native
 from velocity_local.worker.backends.llama_cpp.batch import fill
-from velocity_local.worker.backends.llama_cpp.chain_samplers import NativeSampler
 from velocity_local.worker.backends.llama_cpp.embed import Embedder
 from velocity_local.worker.backends.llama_cpp.logprobs import log_normalizer
 from velocity_local.worker.backends.llama_cpp.pool import RowPool
 from velocity_local.worker.backends.llama_cpp.ranking import top_tokens
-from velocity_local.worker.backends.llama_cpp.sampler import SamplerFactory
+from velocity_local.worker.backends.llama_cpp.sampler import AnySampler, SamplerFactory
 from velocity_local.worker.backends.llama_cpp.tokenizer import NativeTokenizer
 from velocity_local.worker.engine.backend import (
     BackendError,
@@ -25,7 +24,9 @@ from velocity_local.worker.engine.backend import (
     SampleRow,
     Span,
     Truncation,
+    Unsampled,
 )
+from velocity_local.worker.engine.constraint import Constraint, Unanswerable
 
 # Cells of the cache if nobody says: room for some conversations at once, about 200 MB for a
 # model of 0.3 B parameters and 1 GB for one of 8 B.
@@ -114,8 +115,10 @@ class LlamaCppBackend:
     def tokenizer(self) -> NativeTokenizer:
         return self._tokenizer
 
-    def sampler(self, params: SamplingParams, prompt: Sequence[int]) -> NativeSampler:
-        return self._samplers.make(params, prompt)
+    def sampler(
+        self, params: SamplingParams, prompt: Sequence[int], constraint: Constraint | None = None
+    ) -> AnySampler:
+        return self._samplers.make(params, prompt, constraint)
 
     def forward(self, spans: Sequence[Span]) -> Forward:
         self._last_spans = ()
@@ -132,7 +135,7 @@ class LlamaCppBackend:
         self._last_rows, self._last_spans = last_rows, spans
         return Forward.DONE
 
-    def sample(self, rows: Sequence[SampleRow]) -> list[Sampled]:
+    def sample(self, rows: Sequence[SampleRow]) -> list[Sampled | Unsampled]:
         n_heavy = sum(_is_heavy(row) for row in rows)
         if n_heavy < MIN_HEAVY_ROWS and len(rows) < MIN_ROWS:
             return [self._sample(row) for row in rows]
@@ -176,12 +179,15 @@ class LlamaCppBackend:
         native.close_context(self._context)
         native.close_model(self._model)
 
-    def _sample(self, row: SampleRow) -> Sampled:
+    def _sample(self, row: SampleRow) -> Sampled | Unsampled:
         # A row without logits would end the process inside the library.
         assert self._last_spans[row.span].wants_logits, "sampling a row without logits"
-        assert isinstance(row.sampler, NativeSampler)
+        assert isinstance(row.sampler, AnySampler)
         at = self._last_rows[row.span]
-        token = row.sampler.sample(self._context, at)
+        try:
+            token = row.sampler.sample(self._context, at)
+        except Unanswerable as error:
+            return Unsampled(error)
         if row.top_logprobs is None:
             return Sampled(token)
         logits = native.logits(self._context, at, self._facts.n_vocab)
@@ -250,7 +256,7 @@ class LlamaCppBackend:
 
 
 def _is_heavy(row: SampleRow) -> bool:
-    assert isinstance(row.sampler, NativeSampler)
+    assert isinstance(row.sampler, AnySampler)
     return row.sampler.is_heavy
 
 

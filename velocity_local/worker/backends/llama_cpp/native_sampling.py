@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from velocity_local.worker.backends.llama_cpp.native import FloatRow, lib, pointer_to
 
 SamplerHandle = Any
+IntRow = NDArray[np.int64]
 # LLAMA_DEFAULT_SEED of llama.h asks for a random seed; no seed of ours may mean that
 RANDOM_SEED = 0xFFFFFFFF
 
@@ -37,10 +39,18 @@ class Candidates:
 
     def fill(self, logits: FloatRow | float) -> None:
         """All tokens in order, with these logits."""
-        self.rows["id"] = np.arange(len(self.rows))
-        self.rows["logit"] = logits
+        self._set(np.arange(len(self.rows)), logits)
+
+    def fill_some(self, tokens: IntRow, logits: FloatRow) -> None:
+        """These tokens only, at most as many as there is room for."""
+        self._set(tokens, logits)
+
+    def _set(self, tokens: IntRow, logits: FloatRow | float) -> None:
+        size = len(tokens)
+        self.rows["id"][:size] = tokens
+        self.rows["logit"][:size] = logits
         self.struct.data = pointer_to(self.rows, lib.llama_token_data)
-        self.struct.size = len(self.rows)
+        self.struct.size = size
         self.struct.selected = -1
         self.struct.sorted = False
 
@@ -72,6 +82,12 @@ class Chain:
 
     def apply(self, candidates: Candidates) -> None:
         apply_sampler(self._handle, candidates)
+
+    def clone_without_last(self) -> "Chain":
+        """The chain as it is now, but for its last sampler; the caller frees it."""
+        n_samplers = lib.llama_sampler_chain_n(self._handle)
+        members = (lib.llama_sampler_chain_get(self._handle, i) for i in range(n_samplers - 1))
+        return Chain([clone_sampler(member) for member in members])
 
     def free(self) -> None:
         free_sampler(self._handle)

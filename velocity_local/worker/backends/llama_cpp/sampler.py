@@ -26,7 +26,11 @@ from velocity_local.worker.backends.llama_cpp.chain_samplers import (
     NativeSampler,
     XtcSampler,
 )
+from velocity_local.worker.backends.llama_cpp.constrained import ConstrainedSampler
 from velocity_local.worker.backends.llama_cpp.native_sampling import SamplerHandle
+from velocity_local.worker.engine.constraint import Constraint
+
+AnySampler = NativeSampler | ConstrainedSampler
 
 _MIN_KEEP = 0
 _MIROSTAT_M = 100
@@ -46,7 +50,9 @@ class SamplerFactory:
         self._ends = [(token, -np.inf) for token in ends]
         self._dry: dict[chains.DryRule, SamplerHandle] = {}
 
-    def make(self, params: SamplingParams, prompt: Sequence[int]) -> NativeSampler:
+    def make(
+        self, params: SamplingParams, prompt: Sequence[int], constraint: Constraint | None = None
+    ) -> AnySampler:
         """A chain for `params` that has seen as much of the prompt as its penalties look at.
 
         Raises:
@@ -56,9 +62,12 @@ class SamplerFactory:
         biases = self._biases(params)
         head, memory = self._head(params, biases)
         sampler = self._choose(params, seed, head, memory=memory)
+        sampler.remembers = memory > 0
         for token in prompt[len(prompt) - min(memory, len(prompt)) :]:
             sampler.tell(token)
-        return sampler
+        if constraint is None:
+            return sampler
+        return ConstrainedSampler(sampler, constraint, seed=seed, n_vocab=self._n_vocab)
 
     def _choose(
         self,
@@ -81,6 +90,7 @@ class SamplerFactory:
             tail = [*_filters(params), *_temperature(params), chains.distribution(seed)]
             sampler = NativeSampler(head, tail, draws=True)
         sampler.is_heavy = memory > 0 or (params.temperature > 0 and params.top_k == 0)
+        sampler.is_greedy = params.temperature == 0
         return sampler
 
     def _xtc(self, params: SamplingParams, seed: int, head: list[SamplerHandle]) -> XtcSampler:

@@ -1,0 +1,62 @@
+"""A compiled grammar at one point of one answer. Implements the engine's `Constraint`."""
+
+from llguidance import LLMatcher
+
+from velocity_local.worker.constraints.vocabulary import Vocabulary
+from velocity_local.worker.engine.constraint import Unanswerable
+
+
+class GrammarConstraint:
+    """Copies share what has been learned about the grammar, and nothing else."""
+
+    def __init__(self, matcher: LLMatcher, vocabulary: Vocabulary, first: bytes) -> None:
+        """`first` are the tokens allowed at the start."""
+        self._matcher = matcher
+        self._vocabulary = vocabulary
+        self._allowed: bytes | None = first
+
+    def copy(self) -> "GrammarConstraint":
+        copied = GrammarConstraint(self._matcher.deep_copy(), self._vocabulary, b"")
+        copied._allowed = self._allowed
+        return copied
+
+    def accept(self, token: int) -> bool:
+        if self.is_complete:
+            return self._vocabulary.tokens.is_end(token)
+        if self._matcher.try_consume_tokens([token]):
+            self._allowed = None
+            return True
+        self._check()
+        return False
+
+    def accept_text(self, text: bytes) -> bool:
+        """Go on with bytes instead of a token: all of them, or nothing has changed."""
+        tokens = self._vocabulary.spell(text)
+        n_accepted = self._matcher.try_consume_tokens(tokens)
+        self._check()
+        if tokens and n_accepted == len(tokens):
+            self._allowed = None
+            return True
+        self._matcher.rollback(n_accepted)
+        return not text
+
+    def allowed(self) -> bytes:
+        if self._allowed is None:
+            self._allowed = self._matcher.compute_bitmask()
+            self._check()
+        return self._allowed
+
+    @property
+    def is_complete(self) -> bool:
+        return self._matcher.is_stopped()
+
+    def _check(self) -> None:
+        if self._matcher.is_error():
+            raise Unanswerable(
+                "the answer's format became too complex to follow; simplify it "
+                f"({_first_line(self._matcher.get_error())})"
+            )
+
+
+def _first_line(message: str) -> str:
+    return message.partition("\n")[0][:200]
