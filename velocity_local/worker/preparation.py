@@ -20,6 +20,7 @@ from velocity_local.wire.ipc.messages import (
     Tokenize,
     Tokenized,
 )
+from velocity_local.worker.budgets import Budgets
 from velocity_local.worker.chat.pieces import PieceTable, with_markers
 from velocity_local.worker.chat.pipeline import ChoicePipeline, Delivered, OutputPlan
 from velocity_local.worker.chat.tools.parser import Offer
@@ -32,16 +33,25 @@ from velocity_local.worker.prompts import Prompts, ReadyPrompt
 from velocity_local.worker.streams import Choice
 
 
+class Budget(NamedTuple):
+    """What a reasoning may have, and whether the prompt begins it."""
+
+    tokens: int
+    is_open: bool
+
+
 class Prepared(NamedTuple):
     """A request ready for the engine: one spec and one choice for each answer to be written.
 
-    With a `situation`, it is ready once `Preparation.constrain` has seen it as well.
+    With a `situation`, it is ready once `Preparation.constrain` has seen it as well; the `budget`
+    is part of the specs then.
     """
 
     handle: int
     specs: tuple[SequenceSpec, ...]
     choices: tuple[Choice, ...]
     situation: Situation | None = None
+    budget: Budget | None = None
 
 
 class Preparation:
@@ -66,6 +76,7 @@ class Preparation:
         )
         self._n_embd = n_embd
         self._constraining = constraining
+        self._budgets = Budgets(tokenizer, prompts.family.thinking)
 
     def generate(self, command: Generate) -> Prepared:
         request = command.request
@@ -85,14 +96,27 @@ class Preparation:
         choices = tuple(
             self._choice(request, prompt, spec.key, resumed.get(spec.key.choice)) for spec in specs
         )
-        situation = self._situation(request, prompt) if is_needed(request) else None
-        return Prepared(command.handle, specs, choices, situation)
+        prepared = Prepared(command.handle, specs, choices, None, _budget(request, prompt))
+        if is_needed(request):
+            return prepared._replace(situation=self._situation(request, prompt))
+        return self._bounded(prepared)
 
     def constrain(self, command: Generate, prepared: Prepared) -> Prepared:
         """The same with each choice held to what the request asks; takes its time."""
         assert prepared.situation is not None
         specs = self._constraining.apply(command.request, prepared.specs, prepared.situation)
-        return prepared._replace(specs=specs, situation=None)
+        return self._bounded(prepared._replace(specs=specs, situation=None))
+
+    def _bounded(self, prepared: Prepared) -> Prepared:
+        """The same with each reasoning held to its budget."""
+        if prepared.budget is None:
+            return prepared
+        budget_tokens, is_open = prepared.budget
+        specs = (
+            self._budgets.bounded(spec, budget_tokens, starts_inside=is_open)
+            for spec in prepared.specs
+        )
+        return prepared._replace(specs=tuple(specs), budget=None)
 
     def embed(self, command: Embed) -> EmbeddingJob:
         request = command.request
@@ -190,6 +214,12 @@ class Preparation:
 
     def _echo(self, prompt: ReadyPrompt) -> str:
         return self._prompts.text_of(prompt.tokens) if prompt.text is None else prompt.text
+
+
+def _budget(request: GenerationRequest, prompt: ReadyPrompt) -> Budget | None:
+    if prompt.budget_tokens is None or not request.parse_output:
+        return None
+    return Budget(prompt.budget_tokens, prompt.opens_reasoning)
 
 
 def _offers(request: GenerationRequest) -> tuple[Offer, ...]:

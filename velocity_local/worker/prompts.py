@@ -4,11 +4,20 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from velocity_local.core.errors import UnsupportedField
+from velocity_local.core.reasoning import Scalar
 from velocity_local.core.requests import ChatPrompt, Prompt, TextPrompt, TokenPrompt
 from velocity_local.worker.chat import channels, conversation
 from velocity_local.worker.chat.chatml import CHATML
 from velocity_local.worker.chat.families import Family, family_of
 from velocity_local.worker.chat.render_jobs import RenderJob
+from velocity_local.worker.chat.switches import (
+    BUDGET,
+    EFFORTS,
+    SWITCHES,
+    Resolved,
+    Switches,
+    resolve,
+)
 from velocity_local.worker.chat.thinking import Block
 from velocity_local.worker.chat.tools.dialects import DIALECTS
 from velocity_local.worker.engine.backend import Tokenizer
@@ -16,11 +25,15 @@ from velocity_local.worker.render_host import RenderHost
 
 
 class ReadyPrompt(NamedTuple):
-    """A prompt's tokens, its text where it has one, and whether it ends inside `<think>`."""
+    """A prompt's tokens, its text where it has one, and whether it ends inside reasoning.
+
+    `budget_tokens` is what the reasoning may have in all; None: any.
+    """
 
     tokens: tuple[int, ...]
     text: str | None = None
     opens_reasoning: bool = False
+    budget_tokens: int | None = None
 
 
 class Prompts:
@@ -60,9 +73,11 @@ class Prompts:
         """
         match prompt:
             case ChatPrompt():
-                text = self.render(prompt)
+                resolved = self._resolved(prompt)
+                text = self._rendered(prompt, resolved.kwargs)
                 tokens = self._encode(text, add_special=not self._has_template)
-                return ReadyPrompt(tokens, text, self._opens_reasoning(prompt, text))
+                is_open = self._opens_reasoning(prompt, text)
+                return ReadyPrompt(tokens, text, is_open, resolved.budget_tokens)
             case TextPrompt():
                 return ReadyPrompt(self._encode(prompt.text, add_special=True), prompt.text)
             case TokenPrompt():
@@ -70,21 +85,28 @@ class Prompts:
 
     def render(self, prompt: ChatPrompt) -> str:
         """The conversation as the model's template writes it."""
-        conversation.check_kwargs(prompt.template_kwargs)
-        if prompt.tools:
-            self._check_tools()
-        job = RenderJob(
-            prompt.messages,
-            prompt.tools,
-            prompt.template_kwargs,
-            conversation.continues_final(prompt),
-        )
-        return self._host.render(job)
+        return self._rendered(prompt, self._resolved(prompt).kwargs)
 
     def text_of(self, tokens: tuple[int, ...]) -> str:
         """Tokens as text, control tokens written out."""
         piece = self._tokenizer.piece_special
         return b"".join(piece(token) for token in tokens).decode(errors="replace")
+
+    def _resolved(self, prompt: ChatPrompt) -> Resolved:
+        """What is asked of the reasoning, as this template's variables and a budget."""
+        conversation.check_kwargs(prompt.template_kwargs)
+        compiled = self._host.prepare()
+        can_be_closed = self.block is not None or self.family.thinking == "harmony"
+        reads = frozenset(compiled.variables)
+        reasons = can_be_closed or not reads.isdisjoint((*SWITCHES, *EFFORTS, BUDGET))
+        switches = Switches(reads, compiled.effort_levels, reasons, can_be_closed)
+        return resolve(prompt.reasoning, prompt.template_kwargs, switches)
+
+    def _rendered(self, prompt: ChatPrompt, kwargs: dict[str, Scalar]) -> str:
+        if prompt.tools:
+            self._check_tools()
+        is_continued = conversation.continues_final(prompt)
+        return self._host.render(RenderJob(prompt.messages, prompt.tools, kwargs, is_continued))
 
     def _opens_reasoning(self, prompt: ChatPrompt, text: str) -> bool:
         block = self.family.thinking

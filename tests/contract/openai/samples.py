@@ -88,6 +88,9 @@ SAMPLES: dict[str, Any] = {
     "json_schema": {"type": "object"},
     "structured_outputs": {"choice": ["yes", "no"]},
     "chat_template_kwargs": {"enable_thinking": False},
+    "reasoning_budget_tokens": 5,
+    "thinking_budget_tokens": 5,
+    "thinking_token_budget": 5,
 }
 
 BESIDE: dict[str, dict[str, Any]] = {

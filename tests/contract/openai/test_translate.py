@@ -7,8 +7,9 @@ import pytest
 
 from tests.contract.openai.samples import MESSAGES, TOOL
 from velocity_local.config.settings import LimitSettings
-from velocity_local.core.errors import RequestError
+from velocity_local.core.errors import InvalidRequest, RequestError
 from velocity_local.core.messages import Message, Tool, ToolCall
+from velocity_local.core.reasoning import Reasoning
 from velocity_local.core.requests import ChatPrompt, GenerationRequest, TextPrompt, TokenPrompt
 from velocity_local.core.sampling import SamplingParams
 from velocity_local.daemon.server.openai import translate
@@ -174,15 +175,24 @@ def test_tools_are_offered_unless_none_may_be_called() -> None:
     assert prompt(tools=[TOOL], tool_choice="none").tools == ()
 
 
-@pytest.mark.parametrize(("effort", "thinks"), [("none", False), ("low", True), ("max", True)])
-def test_reasoning_effort_goes_to_the_template(effort: str, *, thinks: bool) -> None:
-    kwargs = prompt(reasoning_effort=effort).template_kwargs
-    assert kwargs == {"reasoning_effort": effort, "enable_thinking": thinks}
+def test_what_is_asked_of_the_reasoning_goes_to_the_worker() -> None:
+    asked = prompt(reasoning_effort="low", chat_template_kwargs={"enable_thinking": True})
+    assert asked.reasoning == Reasoning("low")
+    assert asked.template_kwargs == {"enable_thinking": True}
 
 
-def test_an_explicit_kwarg_outweighs_the_effort() -> None:
-    asked = prompt(reasoning_effort="low", chat_template_kwargs={"enable_thinking": False})
-    assert asked.template_kwargs["enable_thinking"] is False
+BUDGETS = ("reasoning_budget_tokens", "thinking_budget_tokens", "thinking_token_budget")
+
+
+@pytest.mark.parametrize("name", BUDGETS)
+@pytest.mark.parametrize(("sent", "expected"), [(0, 0), (64, 64), (-1, None)])
+def test_a_reasoning_budget_has_three_names(name: str, sent: int, expected: int | None) -> None:
+    assert prompt(**{name: sent}).reasoning == Reasoning(budget_tokens=expected)
+
+
+def test_budgets_that_differ_are_refused() -> None:
+    with pytest.raises(InvalidRequest, match="differ"):
+        prompt(reasoning_budget_tokens=1, thinking_token_budget=2)
 
 
 @pytest.mark.parametrize(

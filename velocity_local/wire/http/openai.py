@@ -171,6 +171,9 @@ class ChatCompletionRequest(Sampling, frozen=True, kw_only=True):
     prompt_cache_options: PromptCacheOptions | None = None
     prompt_cache_retention: Literal["in_memory", "24h"] | None = None
     chat_template_kwargs: dict[str, Scalar] | None = None
+    reasoning_budget_tokens: Int | None = None
+    thinking_budget_tokens: Int | None = None
+    thinking_token_budget: Int | None = None
 
 
 class CompletionRequest(Sampling, frozen=True, kw_only=True):

@@ -125,7 +125,14 @@ CHAT = (
         "text, json_object or json_schema; enforced after the reasoning, strict or not; a keyword "
         "of the schema that cannot be enforced is refused by name",
     ),
-    _honoured("reasoning_effort", "handed to the template with enable_thinking; none: off"),
+    _honoured(
+        "reasoning_effort",
+        "in the template's own words, or by a budget where it has none; none: off; refused if the "
+        "model cannot reason, or cannot stop",
+    ),
+    _honoured("reasoning_budget_tokens", "as llama.cpp's server has it; enforced; -1: none"),
+    _honoured("thinking_budget_tokens", "the same, by llama.cpp's other name"),
+    _honoured("thinking_token_budget", "the same, by vLLM's name"),
     _only("verbosity", ("medium",), "there is no way to steer it"),
     _only("modalities", (["text"],), "text is what comes out"),
     _refused("audio", "text is what comes out"),
@@ -142,7 +149,10 @@ CHAT = (
     _unused("prompt_cache_options", "equal prefixes are always found"),
     _unused("prompt_cache_retention", "equal prefixes are kept while there is room"),
     *_EXTENSIONS,
-    _honoured("chat_template_kwargs", "up to 16 scalars for the template; reserved names refused"),
+    _honoured(
+        "chat_template_kwargs",
+        "up to 16 scalars; what the template does not read is refused by name",
+    ),
 )
 
 COMPLETIONS = (
@@ -170,7 +180,10 @@ INSIDE = (
         ("system", "developer", "user", "assistant", "tool"),
         "function is deprecated by OpenAI; use tool",
     ),
-    _honoured("messages[].content", "a text, or parts that are joined by line breaks"),
+    _honoured(
+        "messages[].content",
+        "a text, or parts: joined as the template does, else by newlines",
+    ),
     _only(
         "messages[].content[].type",
         ("text", "refusal"),

@@ -10,6 +10,7 @@ import msgspec
 from velocity_local.config.settings import LimitSettings
 from velocity_local.core.errors import InvalidRequest, UnsupportedField
 from velocity_local.core.formats import AnswerFormat, JsonFormat
+from velocity_local.core.reasoning import Reasoning
 from velocity_local.core.requests import (
     ChatPrompt,
     EmbeddingRequest,
@@ -171,7 +172,8 @@ def _chat_prompt(body: ChatCompletionRequest, limits: LimitSettings) -> ChatProm
     return ChatPrompt(
         messages=conversation.messages(body.messages, limits.messages),
         tools=() if body.tool_choice == "none" else offered,
-        template_kwargs={**_effort_kwargs(body.reasoning_effort), **kwargs},
+        template_kwargs=kwargs,
+        reasoning=Reasoning(body.reasoning_effort, _reasoning_budget(body)),
     )
 
 
@@ -184,10 +186,21 @@ def _chat_format(body: ChatCompletionRequest, prompt: ChatPrompt) -> AnswerForma
     return asked
 
 
-def _effort_kwargs(effort: str | None) -> dict[str, Scalar]:
-    if effort is None:
-        return {}
-    return {"reasoning_effort": effort, "enable_thinking": effort != "none"}
+def _reasoning_budget(body: ChatCompletionRequest) -> int | None:
+    """The budget by the names of llama.cpp's and vLLM's servers; -1 is none, as there."""
+    sent = {
+        "reasoning_budget_tokens": body.reasoning_budget_tokens,
+        "thinking_budget_tokens": body.thinking_budget_tokens,
+        "thinking_token_budget": body.thinking_token_budget,
+    }
+    checked = {name: bounded(name, budget, -1, MAX_TOKENS) for name, budget in sent.items()}
+    budgets = {name: budget for name, budget in checked.items() if budget is not None}
+    if len(set(budgets.values())) > 1:
+        raise InvalidRequest(
+            f"{' and '.join(budgets)} differ; send one of them", param=next(iter(budgets))
+        )
+    budget = next(iter(budgets.values()), -1)
+    return None if budget < 0 else budget
 
 
 def _template_kwargs(kwargs: dict[str, Scalar]) -> dict[str, Scalar]:
