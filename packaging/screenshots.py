@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +35,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "screens"
 SIZE = (120, 36)
 N_BUSY = 6
+BUSY_S = 20
 PATIENCE_S = 30.0
 QUESTIONS = ("Hello!", "What is velocity-local?", "Tell me a story.")
 FONT_FACE = re.compile(r"@font-face\s*\{[^}]*\}\s*|<!--.*?-->\s*", re.DOTALL)
@@ -79,10 +81,16 @@ async def portray(app: VelocityApp, daemon: LocalDaemon) -> dict[str, str]:
     pictures = {}
     async with app.run_test(size=SIZE) as pilot:
         await _until(lambda: app.snapshot.system is not None)
-        busy = [asyncio.create_task(asyncio.to_thread(_ramble, daemon, n)) for n in range(N_BUSY)]
+        enough = threading.Event()
+        busy = [
+            asyncio.create_task(asyncio.to_thread(_ramble, daemon, seed, enough))
+            for seed in range(N_BUSY)
+        ]
+        await asyncio.sleep(BUSY_S)
         await _until(lambda: app.snapshot.running > 1)
-        await asyncio.sleep(4)
+        await pilot.pause()
         pictures["home"] = app.export_screenshot()
+        enough.set()
         await asyncio.gather(*busy)
         await pilot.press("alt+2")
         await _converse(app)
@@ -114,13 +122,13 @@ async def _converse(app: VelocityApp) -> None:
     await asyncio.sleep(0.5)
 
 
-def _ramble(daemon: LocalDaemon, seed: int) -> None:
+def _ramble(daemon: LocalDaemon, seed: int, enough: threading.Event) -> None:
     record = daemon.record()
     assert record is not None
     asked = ChatRequest(
         "demo", (Turn("user", f"Story {seed}, please."),), temperature=2.0, seed=seed
     )
-    for _ in range(40):
+    while not enough.is_set():
         with stream_chat(daemon.client(record), asked) as items:
             list(items)
 

@@ -66,3 +66,13 @@ def test_the_architecture_page_knows_every_package() -> None:
 
 def test_the_readme_is_short_enough_to_read() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+
+
+@pytest.mark.parametrize(
+    "picture", sorted((ROOT / "docs" / "screens").glob("*.svg")), ids=lambda each: each.stem
+)
+def test_a_picture_loads_nothing_from_elsewhere(picture: Path) -> None:
+    text = picture.read_text(encoding="utf-8")
+    addresses = re.findall(r"https?://(?!www\.w3\.org/|127\.0\.0\.1)[^\s\"'<)]+", text)
+    assert addresses == []
+    assert "<script" not in text

@@ -53,8 +53,8 @@ def test_fit_takes_the_larger_of_both_memories() -> None:
 
 
 def test_the_timeline_is_as_wide_as_asked_and_names_its_parts() -> None:
-    bar, legend = timeline(ROW, 40).plain.split("\n")
-    assert bar == "█" * 40
+    bar, legend = timeline(ROW, 80).plain.split("\n")
+    assert bar == "█" * 80
     assert [part.strip() for part in legend.split("■")[1:]] == [
         "queue 1.0 ms",
         "prefill 20.0 ms",

@@ -69,6 +69,9 @@ class VelocityApp(App[None]):
             self.register_theme(theme)
         self.theme = themes.DEFAULT
 
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return dict(themes.VARIABLES)
+
     def on_mount(self) -> None:
         self.run_worker(self.session.watch(self._tell), name="watch")
 

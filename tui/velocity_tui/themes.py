@@ -15,6 +15,7 @@ THEMES = (
         success="#5FD38D",
         warning="#F2C14E",
         error="#F2717A",
+        variables={"muted": "#8B96A6", "line": "#3A4556"},
         dark=True,
     ),
     Theme(
@@ -29,6 +30,7 @@ THEMES = (
         success="#1B7F45",
         warning="#8F5B00",
         error="#B3202C",
+        variables={"muted": "#5C6773", "line": "#C2CAD4"},
         dark=False,
     ),
     Theme(
@@ -43,9 +45,12 @@ THEMES = (
         success="#00FF00",
         warning="#FFFF00",
         error="#FF6B6B",
+        variables={"muted": "#D0D0D0", "line": "#FFFFFF"},
         dark=True,
         luminosity_spread=0.3,
         text_alpha=1.0,
     ),
 )
 DEFAULT = THEMES[0].name
+VARIABLES = THEMES[0].variables
+"""What other themes lack: the colours of labels and of lines around things."""

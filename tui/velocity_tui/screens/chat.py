@@ -229,7 +229,7 @@ class ChatScreen(Page):
     def _tell_with_whom(self) -> None:
         about = Content.assemble(
             (printable(self.model or "no model is loaded"), "bold"),
-            (f"  {printable(self.parameters.told())}", "$text-muted"),
+            (f"  {printable(self.parameters.told())}", "$muted"),
             ("  editing: Enter asks again from there, Esc leaves it", "$text-warning")
             if self._editing is not None
             else "",

@@ -32,7 +32,7 @@ class Choose(Dialog[str]):
         yield OptionList(
             *(
                 Option(
-                    Content.assemble(printable(name).ljust(width), (detail, "$text-muted")),
+                    Content.assemble(printable(name).ljust(width), (detail, "$muted")),
                 )
                 for name, detail in zip(self._names, self._details, strict=True)
             )

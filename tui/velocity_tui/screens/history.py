@@ -20,7 +20,7 @@ from velocity_tui.widgets.fields import Fields
 from velocity_tui.widgets.grid import Cell
 from velocity_tui.widgets.recent import STATUS_STYLES
 from velocity_tui.widgets.rows import Rows
-from velocity_tui.widgets.timeline import timeline
+from velocity_tui.widgets.timeline import Timeline
 
 PAGE_ROWS = 100
 _TYPING_PAUSE_S = 0.15
@@ -57,7 +57,7 @@ class HistoryScreen(Page):
             yield Rows("AT", "MODEL", "STATUS", "PROMPT", "ANSWER", "TTFT", "TOK/S", "TOTAL",
                        id="requests")  # fmt: skip
             with Vertical(id="explained"):
-                yield Static("", id="timeline", markup=False)
+                yield Timeline(id="timeline")
                 yield Fields("", id="figures")
 
     def on_mount(self) -> None:
@@ -99,9 +99,6 @@ class HistoryScreen(Page):
         self.query_one(Rows).focus()
 
     def on_data_table_row_highlighted(self) -> None:
-        self._explain()
-
-    def on_resize(self) -> None:
         self._explain()
 
     def action_search(self) -> None:
@@ -152,15 +149,13 @@ class HistoryScreen(Page):
 
     def _explain(self) -> None:
         row = self.rows.get(self.query_one(Rows).key_at_cursor or "")
-        bar = self.query_one("#timeline", Static)
-        width = bar.content_size.width
-        bar.update("" if row is None else timeline(row, width))
+        self.query_one(Timeline).show(row)
         self.query_one("#figures", Fields).show({} if row is None else _figures(row))
 
 
 def _row(row: RequestRow) -> list[Cell]:
     return [
-        (moment(row.created_s)[5:], "$text-muted"),
+        (moment(row.created_s)[5:], "$muted"),
         (row.model, "bold"),
         (row.error_code or row.status, STATUS_STYLES.get(row.status, "")),
         ("" if row.prompt_tokens is None else str(row.prompt_tokens), ""),
@@ -185,7 +180,7 @@ def _figures(row: RequestRow) -> dict[str, str]:
         "ended": row.finish_reason or row.status,
         "cached": number(row.cached_tokens),
         "first token": milliseconds(row.ttft_ms),
-        "between tokens": " / ".join(
+        "token gaps": " / ".join(
             filter(None, map(milliseconds, (row.itl_p50_ms, row.itl_p95_ms, row.itl_max_ms)))
         ),
         "resumed": number(row.resumes or None),

@@ -23,7 +23,7 @@ from velocity_tui.widgets.workers import STATE_STYLES
 
 _LOOKS_PER_S = 2
 _METER = 16
-_DOWNLOAD_STYLES = {"done": "$success", "failed": "$error", "cancelled": "$text-muted"}
+_DOWNLOAD_STYLES = {"done": "$success", "failed": "$error", "cancelled": "$muted"}
 
 
 class ModelsScreen(Page):

@@ -101,7 +101,7 @@ class SettingsScreen(Page):
                     (
                         (item.key, "bold" if item.origin != "default" else ""),
                         (_typed(item.value), ""),
-                        (item.origin, _ORIGIN_STYLES.get(item.origin, "$text-muted")),
+                        (item.origin, _ORIGIN_STYLES.get(item.origin, "$muted")),
                     ),
                 )
                 for item in self.settings.values()

@@ -21,7 +21,7 @@ class Cores(Panel):
         if system is None:
             return Content("")
         uses = system.cpu.use
-        name = Content.styled(printable(system.cpu.name), "$text-muted").truncate(width)
+        name = Content.styled(printable(system.cpu.name), "$muted").truncate(width)
         rest = height - 1
         if len(uses) <= rest:
             bars = [_bar(number, use, width) for number, use in enumerate(uses)]
@@ -33,5 +33,5 @@ class Cores(Panel):
 def _bar(number: int, use: float, width: int) -> Content:
     bar = meter(use, max(1, width - _LABEL - 5))
     return Content.assemble(
-        (f"{number:<{_LABEL}}", "$text-muted"), (bar, "$success on $surface"), f"{use:5.0%}"
+        (f"{number:<{_LABEL}}", "$muted"), (bar, "$success on $surface"), f"{use:5.0%}"
     )

@@ -28,7 +28,7 @@ class Fields(VerticalScroll, can_focus=True):
         self._pairs = given
         width = max((len(name) for name in given), default=0) + 2
         lines = [
-            Content.assemble((name.ljust(width), "$text-muted"), printable(value))
+            Content.assemble((name.ljust(width), "$muted"), printable(value))
             for name, value in given.items()
         ]
         self.query_one(Static).update(Content("\n").join(lines))

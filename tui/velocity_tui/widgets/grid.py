@@ -17,7 +17,7 @@ def grid(
     headers: Sequence[str], rows: Sequence[Sequence[Cell]], widths: Sequence[int], height: int
 ) -> Content:
     """A header line and the rows that fit. The text may be anybody's: it is made safe to show."""
-    lines = [_row([(header, "$text-muted") for header in headers], widths)]
+    lines = [_row([(header, "$muted") for header in headers], widths)]
     lines += [_row(row, widths) for row in rows[: max(0, height - 1)]]
     return Content("\n").join(lines)
 

@@ -13,7 +13,7 @@ from velocity_tui.state import Snapshot, cpu_use, memory_use
 from velocity_tui.widgets.panel import Panel
 
 _LABEL = 5
-_FIGURE = 18
+_FIGURE = 20
 _HIGH = 0.9
 
 
@@ -67,10 +67,10 @@ def _gpu_gauges(gpu: GpuItem) -> Iterator[Gauge]:
 
 
 def _line(gauge: Gauge, width: int) -> Content:
-    label = (gauge.label.ljust(_LABEL), "$text-muted")
+    label = (gauge.label.ljust(_LABEL), "$muted")
     if gauge.share is None:
         room = max(0, width - _LABEL)
-        return Content.assemble(label, (Content(gauge.figure).truncate(room).plain, "$text-muted"))
+        return Content.assemble(label, (Content(gauge.figure).truncate(room).plain, "$muted"))
     bar = meter(gauge.share, max(1, width - _LABEL - _FIGURE - 1))
     colour = "$warning" if gauge.share >= _HIGH else "$success"
     return Content.assemble(label, (bar, f"{colour} on $surface"), " ", gauge.figure[:_FIGURE])
@@ -81,6 +81,6 @@ def _history(snapshot: Snapshot, width: int, height: int) -> list[Content]:
     lines = columns(snapshot.trend.cpu, max(0, width - _LABEL), height, top=1.0)
     labels = ["1 min" if row == 0 else "" for row in range(height)]
     return [
-        Content.assemble((label.ljust(_LABEL), "$text-muted"), (line, "$secondary"))
+        Content.assemble((label.ljust(_LABEL), "$muted"), (line, "$secondary"))
         for label, line in zip(labels, lines, strict=True)
     ]

@@ -32,7 +32,7 @@ class Tab(Static):
             self.mode = mode
 
     def __init__(self, place: Place, *, is_current: bool) -> None:
-        title = Content.assemble((place.key, "$text-muted"), f" {place.title}")
+        title = Content.assemble((place.key, "$muted"), f" {place.title}")
         super().__init__(title, classes="-current" if is_current else "")
         self._mode = place.mode
 
@@ -71,7 +71,7 @@ def state_line(snapshot: Snapshot) -> Content:
             style = "$success" if healthy else "$warning"
             return Content.assemble(("● ", style), printable(address.partition("://")[2]))
         case Looking():
-            return Content.styled("looking", "$text-muted")
+            return Content.styled("looking", "$muted")
         case Starting():
             return Content.styled("◌ starting", "$warning")
         case Down():

@@ -14,7 +14,7 @@ STATUS_STYLES = {
     "ok": "$success",
     "running": "$primary",
     "error": "$error",
-    "cancelled": "$text-muted",
+    "cancelled": "$muted",
     "interrupted": "$warning",
 }
 _HEADERS = ("AT", "MODEL", "STATUS", "PROMPT", "CACHED", "ANSWER", "TTFT", "TOK/S", "TOTAL")
@@ -27,7 +27,7 @@ class Recent(Panel):
 
     def draw(self, snapshot: Snapshot, width: int, height: int) -> Content:
         if not snapshot.recent:
-            return Content.styled("None yet.", "$text-muted")
+            return Content.styled("None yet.", "$muted")
         fixed = _FIXED if width >= sum(_FIXED) + 2 * len(_FIXED) + 8 else _NARROW
         room = width - sum(fixed) - 2 * (sum(1 for each in fixed if each) or 1)
         widths = (fixed[0], max(6, room), *fixed[2:])
@@ -37,11 +37,11 @@ class Recent(Panel):
 def _row(row: RequestRow) -> list[Cell]:
     style = STATUS_STYLES.get(row.status, "")
     return [
-        (clock_time(row.created_s), "$text-muted"),
+        (clock_time(row.created_s), "$muted"),
         (row.model, ""),
         (row.status, style),
         (_figure(row.prompt_tokens), ""),
-        (_figure(row.cached_tokens or None), "$text-muted"),
+        (_figure(row.cached_tokens or None), "$muted"),
         (_figure(row.completion_tokens), ""),
         (milliseconds(row.ttft_ms), ""),
         ("" if row.tokens_per_s is None else f"{row.tokens_per_s:.1f}", ""),

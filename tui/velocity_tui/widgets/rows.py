@@ -11,7 +11,7 @@ from velocity_tui.widgets.grid import Cell
 
 Line = tuple[str, Sequence[Cell]]
 """A key, and the cells behind it."""
-_MUTED = "$text-muted"
+_MUTED = "$muted"
 
 
 class Rows(DataTable[Text]):

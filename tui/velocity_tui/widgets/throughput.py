@@ -26,7 +26,7 @@ class Throughput(Panel):
         plot_width = max(0, width - len(label) - 1)
         lines = columns(samples, plot_width, max(1, height - 1), top=top)
         plot = [
-            Content.assemble((line, "$primary"), " ", (label if row == 0 else "", "$text-muted"))
+            Content.assemble((line, "$primary"), " ", (label if row == 0 else "", "$muted"))
             for row, line in enumerate(lines)
         ]
         return Content("\n").join([head, *plot])

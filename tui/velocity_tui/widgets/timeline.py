@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator
 
 from textual.content import Content
+from textual.widgets import Static
 
 from velocity_local.core.history import RequestRow
 from velocity_local.core.units import milliseconds
@@ -14,7 +15,25 @@ _PHASES = (
     ("prefill", "prefill_ms", "$accent"),
     ("decode", "decode_ms", "$success"),
 )
-_REST = ("other", "$text-muted")
+_REST = ("other", "$muted")
+
+
+class Timeline(Static):
+    """The bar of one request, as wide as there is room."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
+        super().__init__(id=id, markup=False)
+        self._row: RequestRow | None = None
+
+    def show(self, row: RequestRow | None) -> None:
+        self._row = row
+        self._redraw()
+
+    def on_resize(self) -> None:
+        self._redraw()
+
+    def _redraw(self) -> None:
+        self.update("" if self._row is None else timeline(self._row, self.content_size.width))
 
 
 def timeline(row: RequestRow, width: int) -> Content:
@@ -25,10 +44,18 @@ def timeline(row: RequestRow, width: int) -> Content:
         return Content("")
     cells = _shares([spent_ms for _, spent_ms, _ in phases], width)
     bar = [("█" * n, style) for n, (_, _, style) in zip(cells, phases, strict=True)]
-    legend: list[str | tuple[str, str]] = []
+    return Content("\n").join([Content.assemble(*bar), *_legend(phases, width)])
+
+
+def _legend(phases: list[tuple[str, float, str]], width: int) -> list[Content]:
+    """The names and times of the parts, as many on a line as fit."""
+    lines: list[list[Content]] = [[]]
     for name, spent_ms, style in phases:
-        legend += [("■ ", style), f"{name} {milliseconds(spent_ms)}   "]
-    return Content.assemble(*bar, "\n", *legend)
+        item = Content.assemble(("■ ", style), f"{name} {milliseconds(spent_ms)}   ")
+        if lines[-1] and sum(each.cell_length for each in [*lines[-1], item]) > width + 3:
+            lines.append([])
+        lines[-1].append(item)
+    return [Content("").join(line) for line in lines]
 
 
 def _phases(row: RequestRow) -> Iterator[tuple[str, float, str]]:

@@ -14,7 +14,7 @@ STATE_STYLES = {
     "loading": "$warning",
     "unloading": "$warning",
     "failed": "bold $error",
-    "unloaded": "$text-muted",
+    "unloaded": "$muted",
 }
 _HEADERS = ("MODEL", "STATE", "KV CACHE", "RUN", "WAIT", "STEP", "MEMORY", "RESTARTS")
 _FIXED = (0, 9, 18, 3, 4, 8, 8, 8)
@@ -28,7 +28,7 @@ class Workers(Panel):
     def draw(self, snapshot: Snapshot, width: int, height: int) -> Content:
         if not snapshot.workers:
             told = "No model is in memory. One is loaded when it is first asked."
-            return Content.styled(told if isinstance(snapshot.link, Up) else "", "$text-muted")
+            return Content.styled(told if isinstance(snapshot.link, Up) else "", "$muted")
         wide = width >= sum(_FIXED) + _GAPS + 16
         fixed = _FIXED if wide else (*_FIXED[:5], 0, _FIXED[6], 0)
         gaps = _GAPS if wide else _GAPS - 4
