@@ -21,6 +21,7 @@ TAGS = parameters.Tags(
     key=f'<{_DSML}parameter name="',
     key_end='"',
     value_end=f"</{_DSML}parameter>",
+    is_shared=True,
 )
 MARKERS = (_DSML,)
 TRIGGER = TAGS.block

@@ -88,12 +88,9 @@ class _Values:
 
     def _text(self, schema: Schema) -> str:
         _check(schema, "string")
-        plain, rest = self._markup.split(self._quote)
-        least, most = schema.get("minLength", 0), schema.get("maxLength", "")
-        pattern = rf"(?s:.{{{least},{most}}})" if least or most != "" else r"(?s:.*)"
-        body = f"/{pattern}{lark.regex(plain)}/"
-        name = self._rules.add(self._rules.name("text"), body, option="[lazy]" if plain else "")
-        return f"{self._markup.write(self._quote)} {name} {rest}"
+        return f"{self._markup.write(self._quote)} " + self._markup.text(
+            schema, self._quote, self._rules
+        )
 
     def _literal(self, value: object) -> str:
         if isinstance(value, str):

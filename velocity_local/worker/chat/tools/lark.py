@@ -5,7 +5,7 @@ https://github.com/guidance-ai/llguidance/blob/main/docs/syntax.md
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from velocity_local.worker.chat.markers import first_marker
@@ -16,6 +16,8 @@ Form = Callable[[Offer], str]
 
 
 _MAX_RULES = 4096
+# What a schema may ask of a text that no grammar of bare text can hold it to.
+_TEXT_KEYWORDS = ("pattern", "format", "contentEncoding", "not", "allOf", "if")
 
 
 class Inexpressible(Exception):
@@ -79,6 +81,32 @@ class Markup:
         """`text` as Lark source."""
         plain, rest = self.split(text)
         return f"{quoted(plain)} {rest}".strip()
+
+    def text(self, schema: Mapping[str, Any], end: str, rules: Rules) -> str:
+        """Any text that keeps to `schema`, and `end` where it first comes.
+
+        A line's end before `end` belongs to it. The text never has `end` inside, not even spelled
+        in other tokens, so that whoever reads it stops at the same place.
+
+        Raises:
+            Inexpressible: if the schema asks more of a text than its length.
+        """
+        for keyword in _TEXT_KEYWORDS:
+            if keyword in schema:
+                raise Inexpressible(keyword)
+        least, most = schema.get("minLength", 0), schema.get("maxLength", "")
+        value = rf"(?s:.{{{least},{most}}})" if least or most != "" else "(?s:.*)"
+        plain, rest = self.split(end)
+        if rest:
+            never = f"(?s:.*){regex(end.lstrip())}(?s:.*)"
+            body, option = f"/{value}{regex(plain)}/ & ~/{never}/", ""
+        elif value == "(?s:.*)":
+            body, option = f"/{value}{regex(end.lstrip())}/", "[lazy]"
+        else:
+            never = f"(?s:.*){regex(end.lstrip())}(?s:.+)"
+            body, option = f"/{value}{regex(end)}/ & ~/{never}/", "[lazy]"
+        terminal = rules.add(rules.name("TEXT"), body)
+        return f"{rules.add(rules.name('text'), terminal, option=option)} {rest}"
 
 
 def json_of(schema: dict[str, Any]) -> str:

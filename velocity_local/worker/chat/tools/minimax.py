@@ -20,6 +20,7 @@ TAGS = parameters.Tags(
     key='<parameter name="',
     key_end='">',
     value_end="</parameter>",
+    is_shared=True,
 )
 MARKERS = (TAGS.block, TAGS.block_end)
 TRIGGER = TAGS.block

@@ -24,6 +24,7 @@ class Tags(NamedTuple):
     between `key` and `key_end`, and its value goes on to `value_end`.
 
     `is_padded`: the value stands on lines of its own, and their ends are no part of it.
+    `is_shared`: all calls of an answer stand in one block, instead of one each.
     """
 
     block: str
@@ -35,6 +36,7 @@ class Tags(NamedTuple):
     key_end: str
     value_end: str
     is_padded: bool = False
+    is_shared: bool = False
 
 
 class ParameterParser(CallParser):

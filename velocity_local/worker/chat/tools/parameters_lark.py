@@ -9,9 +9,6 @@ from velocity_local.worker.chat.tools.parameter_values import Schema, allows_tex
 from velocity_local.worker.chat.tools.parameters import Tags
 from velocity_local.worker.chat.tools.parser import Offer
 
-# What a schema may say of a text that nothing in a grammar of tags can hold it to.
-_INEXPRESSIBLE = ("pattern", "format", "contentEncoding", "not", "allOf", "if")
-
 Key = Callable[[str, bool], str]
 
 
@@ -49,14 +46,7 @@ class ParameterRules:
         if chosen is not None:
             texts = [item if isinstance(item, str) else json.dumps(item) for item in chosen]
             return f"({' | '.join(map(lark.quoted, texts))}) {close}"
-        return self._text(member)
-
-    def _text(self, member: Schema) -> str:
-        """Any text, up to the first time that its closing tag comes."""
-        plain, rest = self._markup.split(self._end)
-        body = f"/{_pattern(member)}{lark.regex(plain)}/"
-        name = self.rules.add(self.rules.name("text"), body, option="[lazy]" if plain else "")
-        return f"{name} {rest}"
+        return self._markup.text(member, self._end, self.rules)
 
 
 def grammar(
@@ -67,7 +57,7 @@ def grammar(
     parallel: bool,
     attributes: tuple[str, str] = ("", ""),
 ) -> str:
-    """Calls in `tags`, with a block around them all.
+    """Calls in `tags`.
 
     `attributes` follow the name of a parameter that is not bare text, and of one that is.
     """
@@ -83,17 +73,22 @@ def grammar(
         between=lark.quoted("\n"),
     )
 
+    newline = lark.quoted("\n")
+    opening = f"{markup.write(tags.block)} {newline}"
+    closing = f"{newline} {markup.write(tags.block_end)}"
+
     def form(tool: Offer) -> str:
-        head = markup.write(f"{tags.call}{tool.name}{tags.call_name_end}\n")
-        return f"{head} {rules.arguments(tool)} {markup.write(tags.call_end)}"
+        head = f"{markup.write(f'{tags.call}{tool.name}{tags.call_name_end}')} {newline}"
+        call = f"{head} {rules.arguments(tool)} {markup.write(tags.call_end)}"
+        return call if tags.is_shared else f"{opening} {call} {closing}"
 
     return lark.calls(
         tools,
         form,
         parallel=parallel,
-        before=markup.write(f"{tags.block}\n"),
-        between=lark.quoted("\n"),
-        after=markup.write(f"\n{tags.block_end}"),
+        before=opening if tags.is_shared else "",
+        between=newline,
+        after=closing if tags.is_shared else "",
         rules=rules.rules,
     )
 
@@ -103,11 +98,3 @@ def _chosen(schema: Schema) -> list[Any] | None:
         return [schema["const"]]
     chosen = schema.get("enum")
     return chosen if isinstance(chosen, list) else None
-
-
-def _pattern(schema: Schema) -> str:
-    for keyword in _INEXPRESSIBLE:
-        if keyword in schema:
-            raise lark.Inexpressible(keyword)
-    least, most = schema.get("minLength", 0), schema.get("maxLength", "")
-    return rf"(?s:.{{{least},{most}}})" if least or most != "" else r"(?s:.*)"

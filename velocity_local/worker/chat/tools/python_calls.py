@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from velocity_local.worker.chat.tools import lark
 from velocity_local.worker.chat.tools.call_parser import Steps
@@ -9,7 +10,19 @@ from velocity_local.worker.chat.tools.literals import LiteralParser
 from velocity_local.worker.chat.tools.parameter_values import escaped, members
 from velocity_local.worker.chat.tools.parser import Offer
 
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"', "\n": ""}
+# Python's own escapes, and JSON's, since models mix them.
+_ESCAPES = {
+    "n": "\n",
+    "t": "\t",
+    "r": "\r",
+    "b": "\b",
+    "f": "\f",
+    "/": "/",
+    "\\": "\\",
+    "'": "'",
+    '"': '"',
+    "\n": "",
+}
 _HEX_DIGITS = {"x": 2, "u": 4, "U": 8}
 
 
@@ -91,14 +104,14 @@ def _code(digits: str) -> int | None:
 
 
 def grammar(tools: Sequence[Offer], *, parallel: bool, before: str = "", after: str = "") -> str:
-    """Lark for a list of calls; values are JSON, which is Python but for three words that are
-    read as well.
+    """Lark for a list of calls. Values are JSON, which is Python but for three words; those of a
+    value that is true or false are Python's.
     """
     rules = lark.Rules()
 
     def form(tool: Offer) -> str:
         parts = [
-            (f"{lark.quoted(f'{name}=')} {lark.json_of(schema)}", is_required)
+            (f"{lark.quoted(f'{name}=')} {_value(schema)}", is_required)
             for name, schema, is_required in members(tool.parameters_schema)
         ]
         arguments = lark.separated(parts, lark.quoted(", "), rules)
@@ -113,3 +126,9 @@ def grammar(tools: Sequence[Offer], *, parallel: bool, before: str = "", after: 
         after=f"{lark.quoted(']')} {after}",
         rules=rules,
     )
+
+
+def _value(schema: dict[str, Any]) -> str:
+    if schema.get("type") == "boolean" and "enum" not in schema and "const" not in schema:
+        return '("True" | "False")'
+    return lark.json_of(schema)
