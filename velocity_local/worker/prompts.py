@@ -8,6 +8,7 @@ from velocity_local.core.reasoning import Scalar
 from velocity_local.core.requests import ChatPrompt, Prompt, TextPrompt, TokenPrompt
 from velocity_local.worker.chat import channels, conversation
 from velocity_local.worker.chat.chatml import CHATML
+from velocity_local.worker.chat.control import ControlTexts, Piece
 from velocity_local.worker.chat.families import Family, family_of
 from velocity_local.worker.chat.render_jobs import RenderJob
 from velocity_local.worker.chat.switches import (
@@ -46,6 +47,7 @@ class Prompts:
         self._template = tokenizer.chat_template or CHATML
         self.family = family_of(self._template, families)
         self.dialect = DIALECTS.get(self.family.tools or "")
+        self._control = ControlTexts(tokenizer.control_tokens)
         host.use(self._template, tokenizer.special_tokens)
 
     @property
@@ -75,7 +77,9 @@ class Prompts:
             case ChatPrompt():
                 resolved = self._resolved(prompt)
                 text = self._rendered(prompt, resolved.kwargs)
-                tokens = self._encode(text, add_special=not self._has_template)
+                pieces = self._control.pieces(text)
+                tokens = self._encode_pieces(pieces)
+                text = "".join(piece.text for piece in pieces)
                 is_open = self._opens_reasoning(prompt, text)
                 return ReadyPrompt(tokens, text, is_open, resolved.budget_tokens)
             case TextPrompt():
@@ -85,7 +89,8 @@ class Prompts:
 
     def render(self, prompt: ChatPrompt) -> str:
         """The conversation as the model's template writes it."""
-        return self._rendered(prompt, self._resolved(prompt).kwargs)
+        text = self._rendered(prompt, self._resolved(prompt).kwargs)
+        return "".join(piece.text for piece in self._control.pieces(text))
 
     def text_of(self, tokens: tuple[int, ...]) -> str:
         """Tokens as text, control tokens written out."""
@@ -103,10 +108,23 @@ class Prompts:
         return resolve(prompt.reasoning, prompt.template_kwargs, switches)
 
     def _rendered(self, prompt: ChatPrompt, kwargs: dict[str, Scalar]) -> str:
+        """The template's text, in which the control tokens of others are marked."""
         if prompt.tools:
             self._check_tools()
+        messages = self._control.mark_messages(prompt.messages)
+        tools = self._control.mark_tools(prompt.tools)
         is_continued = conversation.continues_final(prompt)
-        return self._host.render(RenderJob(prompt.messages, prompt.tools, kwargs, is_continued))
+        return self._host.render(RenderJob(messages, tools, kwargs, is_continued))
+
+    def _encode_pieces(self, pieces: Iterable[Piece]) -> tuple[int, ...]:
+        """Each piece by itself; there are several only where someone wrote control tokens."""
+        tokens: list[int] = []
+        for at, piece in enumerate(pieces):
+            is_first = at == 0 and not self._has_template
+            tokens += self._tokenizer.encode(
+                piece.text, add_special=is_first, parse_special=not piece.is_plain
+            )
+        return tuple(tokens)
 
     def _opens_reasoning(self, prompt: ChatPrompt, text: str) -> bool:
         block = self.family.thinking

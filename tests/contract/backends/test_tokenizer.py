@@ -76,3 +76,15 @@ def test_the_demo_model_brings_its_template(open_backend: Open) -> None:
     template = open_backend("demo").tokenizer.chat_template
     assert template is not None
     assert "<|im_start|>" in template
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_control_tokens_are_those_that_parsing_makes(name: str, open_backend: Open) -> None:
+    tokenizer = open_backend(name).tokenizer
+    texts = tokenizer.control_tokens
+    assert tokenizer.special_tokens["eos_token"] in texts
+    for text in texts:
+        parsed = tokenizer.encode(text, add_special=False, parse_special=True)
+        plain = tokenizer.encode(text, add_special=False, parse_special=False)
+        assert len(parsed) == 1
+        assert parsed[0] not in plain

@@ -126,6 +126,11 @@ class Tokenizer(Protocol):
     def n_vocab(self) -> int: ...
 
     @property
+    def control_tokens(self) -> tuple[str, ...]:
+        """The texts that are control tokens if `parse_special` says so, and plain text if not."""
+        ...
+
+    @property
     def chat_template(self) -> str | None: ...
 
     @property

@@ -32,6 +32,10 @@ class ByteTokenizer:
         return N_BYTES + len(CONTROL)
 
     @property
+    def control_tokens(self) -> tuple[str, ...]:
+        return CONTROL
+
+    @property
     def chat_template(self) -> str | None:
         return self._chat_template
 

@@ -30,6 +30,7 @@ KV_TYPES = {"f32": 0, "f16": 1, "q8_0": 8}
 POOLING = {-1: "none", 0: "none", 1: "mean", 2: "cls", 3: "last", 4: "rank"}
 # ggml-backend.h: GGML_BACKEND_DEVICE_TYPE_GPU and _IGPU
 _GPU_TYPES = {1, 2}
+_CONTROL_KINDS = lib.LLAMA_TOKEN_ATTR_CONTROL | lib.LLAMA_TOKEN_ATTR_UNKNOWN
 
 
 class ModelFacts(NamedTuple):
@@ -302,6 +303,12 @@ def piece(vocab: int, token: int, *, special: bool) -> bytes:
 
 def is_end(vocab: int, token: int) -> bool:
     return bool(lib.llama_vocab_is_eog(vocab, token))
+
+
+def control_tokens(vocab: int, n_vocab: int) -> list[int]:
+    """Tokens that `llama_tokenize` makes of text only if it is to parse special ones."""
+    attribute, kinds = lib.llama_vocab_get_attr, _CONTROL_KINDS
+    return [token for token in range(n_vocab) if attribute(vocab, token) & kinds]
 
 
 def special_token(vocab: int, name: str) -> int | None:

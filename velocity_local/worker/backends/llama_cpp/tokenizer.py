@@ -20,6 +20,11 @@ class NativeTokenizer:
         return self._n_vocab
 
     @property
+    def control_tokens(self) -> tuple[str, ...]:
+        tokens = native.control_tokens(self._vocab, self._n_vocab)
+        return tuple(self.piece_special(token).decode("utf-8", "replace") for token in tokens)
+
+    @property
     def chat_template(self) -> str | None:
         return self._chat_template
 
