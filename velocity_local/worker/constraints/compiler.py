@@ -6,8 +6,10 @@ than `TIME_LIMIT_S` is left to a thread that is not used again, and after `MAX_S
 new grammars are taken.
 """
 
+import itertools
 import logging
 import queue
+import re
 import threading
 from collections import OrderedDict
 
@@ -22,6 +24,9 @@ MAX_STUCK = 3
 MAX_KEPT = 256
 MAX_KEPT_CHARS = 4 * 2**20
 _MESSAGE_CHARS = 300
+_ONE_OF = "oneOf constraints are not supported"
+_DRAWING = re.compile(r"\s*\d+ \| ")
+_PLACE = re.compile(r"^(?:at )?\d+\(\d+\): ")
 # Fuel is used up at some 50 a microsecond in compiling and 14 in a mask: 20 and 15 ms
 _LIMITS = LLParserLimits(
     initial_lexer_fuel=1_000_000,
@@ -99,5 +104,9 @@ def _run(trie: LLTokenizer, lark: str, results: queue.SimpleQueue[tuple[LLMatche
 
 
 def _reason(matcher: LLMatcher) -> str:
-    """What llguidance says, without its drawing of where."""
-    return " ".join(matcher.get_error().split())[:_MESSAGE_CHARS]
+    """What llguidance says, without its drawing of where in our source."""
+    message = matcher.get_error()
+    if _ONE_OF in message:
+        return "oneOf: its schemas may overlap; give each a constant that is required, or use anyOf"
+    lines = itertools.takewhile(lambda line: not _DRAWING.match(line), message.split("\n"))
+    return _PLACE.sub("", " ".join(" ".join(lines).split()))[:_MESSAGE_CHARS]

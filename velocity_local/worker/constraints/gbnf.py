@@ -1,13 +1,13 @@
 """llama.cpp's GBNF as Lark for llguidance.
 
 https://github.com/ggml-org/llama.cpp/blob/master/grammars/README.md. GBNF is made of characters,
-Lark of rules and terminals. What repeats or chooses among characters alone becomes a terminal,
-which is a regular expression and quick to follow; what refers to itself stays a rule.
+Lark of rules and terminals, and a terminal takes as much text as it can, which GBNF's parts do not.
+So a grammar that never refers to itself becomes one terminal, and every other a grammar of
+characters: slower to follow, and exact.
 """
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from velocity_local.core.errors import InvalidFormat
@@ -36,8 +36,13 @@ _COUNTS = {"*": (0, _UNBOUNDED), "+": (1, _UNBOUNDED), "?": (0, 1)}
 
 
 @dataclass(frozen=True, slots=True)
+class _Literal:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Source:
-    """A literal, a set of characters or a special token, as Lark writes it."""
+    """A set of characters or a special token, as Lark writes it."""
 
     text: str
     is_terminal: bool = True
@@ -65,7 +70,7 @@ class _Repeat:
     most: int
 
 
-_Node = _Source | _Ref | _Sequence | _Choice | _Repeat
+_Node = _Literal | _Source | _Ref | _Sequence | _Choice | _Repeat
 _Rules = dict[str, _Node]
 
 
@@ -106,7 +111,7 @@ class _Parser:
         while at < len(self._source):
             match = _TOKEN.match(self._source, at)
             if match is None or match.lastgroup is None:
-                raise self._error("this is no GBNF", at)
+                raise self._error("this is no GBNF, as in: root ::= ...", at)
             if match.lastgroup != "space":
                 tokens.append((match.lastgroup, match[0], at))
             at = match.end()
@@ -160,7 +165,7 @@ class _Parser:
             case "literal", text:
                 self._at += 1
                 chars = "".join(_chars(text[1:-1]))
-                return _Source(json.dumps(chars, ensure_ascii=False)) if chars else _Sequence(())
+                return _Literal(chars) if chars else _Sequence(())
             case "set", text:
                 self._at += 1
                 return _Source(f"/{self._set(text[1:-1])}/")
@@ -224,44 +229,35 @@ class _Writer:
     def __init__(self, rules: _Rules) -> None:
         self._rules = rules
         self._terminals = _terminal_rules(rules)
+        self._is_regular = "root" in self._terminals
         self._names = {
-            name: f"{'T' if name in self._terminals else 'r'}_{i}" for i, name in enumerate(rules)
+            name: f"{'T' if self._is_regular else 'r'}_{i}" for i, name in enumerate(rules)
         }
-        self._hoisted: list[str] = []
 
     def lark(self) -> str:
-        lines = [f"start: {self._names['root']}"]
-        for name, node in self._rules.items():
-            write = self._terminal if name in self._terminals else self._rule
-            lines.append(f"{self._names[name]}: {write(node)}")
-        return "\n".join([*lines, *self._hoisted]) + "\n"
+        wanted = self._terminals if self._is_regular else self._rules
+        lines = [f"{self._names[name]}: {self._write(self._rules[name])}" for name in wanted]
+        return "\n".join([f"start: {self._names['root']}", *lines]) + "\n"
 
-    def _terminal(self, node: _Node) -> str:
-        return self._write(node, self._terminal)
-
-    def _rule(self, node: _Node) -> str:
-        if isinstance(node, _Repeat | _Choice) and self._is_terminal(node):
-            name = f"H_{len(self._hoisted)}"
-            self._hoisted.append(f"{name}: {self._terminal(node)}")
-            return name
-        return self._write(node, self._rule)
-
-    def _write(self, node: _Node, write: Callable[[_Node], str]) -> str:
+    def _write(self, node: _Node) -> str:
         match node:
             case _Source(text):
                 return text
+            case _Literal(text):
+                return self._literal(text)
             case _Ref(name):
                 return self._names[name]
             case _Sequence(parts):
-                return " ".join(map(write, parts)) or '""'
+                return " ".join(map(self._write, parts)) or '""'
             case _Choice(options):
-                return f"({' | '.join(map(write, options))})"
+                return f"({' | '.join(map(self._write, options))})"
             case _Repeat(part, least, most):
                 end = "" if most == _UNBOUNDED else most
-                return f"({write(part)}){{{least},{end}}}"
+                return f"({self._write(part)}){{{least},{end}}}"
 
-    def _is_terminal(self, node: _Node) -> bool:
-        return _is_terminal(node, self._terminals)
+    def _literal(self, text: str) -> str:
+        parts = [text] if self._is_regular else text
+        return " ".join(json.dumps(part, ensure_ascii=False) for part in parts)
 
 
 def _terminal_rules(rules: _Rules) -> set[str]:
@@ -278,6 +274,8 @@ def _terminal_rules(rules: _Rules) -> set[str]:
 
 def _is_terminal(node: _Node, terminals: set[str]) -> bool:
     match node:
+        case _Literal():
+            return True
         case _Source():
             return node.is_terminal
         case _Ref(name):
@@ -290,7 +288,7 @@ def _is_terminal(node: _Node, terminals: set[str]) -> bool:
 
 def _references(node: _Node) -> list[str]:
     match node:
-        case _Source():
+        case _Literal() | _Source():
             return []
         case _Ref(name):
             return [name]

@@ -10,6 +10,9 @@ SCHEMA = frozenset({"additionalProperties", "additionalItems", "items"})
 SCHEMAS = frozenset({"allOf", "anyOf", "oneOf", "prefixItems", "items"})
 """Their value is a list of schemas."""
 
+APPLICATORS = frozenset({"allOf", "anyOf", "oneOf", "$ref"})
+"""They lay other schemas over this one."""
+
 NAMED_SCHEMAS = frozenset({"properties", "patternProperties", "$defs", "definitions"})
 """Their value holds schemas by name."""
 
@@ -37,15 +40,17 @@ VALUES = frozenset(
 )
 """Their value is no schema, and they are enforced."""
 
+COUNTS = frozenset(
+    {"maxItems", "maxLength", "maxProperties", "minItems", "minLength", "minProperties"}
+)
+"""Of these, values that are whole numbers."""
+
 NAMES = frozenset({"$anchor", "$id", "$schema", "id"})
 """They say how to read the schema."""
 
 ANNOTATIONS = frozenset(
     {
         "$comment",
-        "contentEncoding",
-        "contentMediaType",
-        "contentSchema",
         "default",
         "deprecated",
         "description",

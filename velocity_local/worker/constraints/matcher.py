@@ -47,6 +47,11 @@ class GrammarConstraint:
         return self._allowed
 
     @property
+    def may_end(self) -> bool:
+        """True if what was accepted is a whole sentence."""
+        return self._matcher.is_accepting()
+
+    @property
     def is_complete(self) -> bool:
         return self._matcher.is_stopped()
 

@@ -22,6 +22,8 @@ MAX_SCHEMAS = 10_000
 MAX_PROPERTIES = 1_000
 MAX_VALUES = 5_000
 MAX_PATTERN_CHARS = 4_096
+# Where llguidance looks for its own options
+_OPTIONS = "x-guidance"
 # White space between the parts of an answer: a space, or a new line that may be indented. Models
 # that may write more sometimes do nothing else.
 _WHITESPACE = r" |\r?\n[ \t]{0,40}"
@@ -46,7 +48,7 @@ def with_options(schema: Schema) -> dict[str, Any]:
     """The schema, told how much white space an answer may have."""
     if isinstance(schema, bool):
         schema = {} if schema else {"enum": []}
-    return {"x-guidance": {"whitespace_pattern": _WHITESPACE}, **schema}
+    return {_OPTIONS: {"whitespace_pattern": _WHITESPACE}, **schema}
 
 
 class _Walk:
@@ -81,7 +83,7 @@ class _Walk:
             kept[keyword] = self._named(value, place, depth)
         elif keyword in keywords.VALUES:
             self._check_value(keyword, value, place)
-            kept[keyword] = value
+            kept[keyword] = self._count(value, place) if keyword in keywords.COUNTS else value
         elif keyword in keywords.NAMES:
             kept[keyword] = value
         elif not (keyword in keywords.ANNOTATIONS or _is_neutral(keyword, value)):
@@ -110,6 +112,11 @@ class _Walk:
             known = ", ".join(sorted(keywords.FORMATS))
             raise self._unsupported(place, f"of formats, these are enforced: {known}")
 
+    def _count(self, value: Any, place: str) -> int:
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+            raise self._invalid(place, "it is a whole number")
+        return int(value)
+
     def _adjusted(self, kept: dict[str, Any], place: str) -> Schema:
         """With the keywords in place that the compiler takes too loosely, or not at all."""
         if "pattern" in kept:
@@ -121,6 +128,10 @@ class _Walk:
         if kept.get("format") in dates.PATTERNS:
             pattern = {"pattern": dates.PATTERNS[kept.pop("format")]}
             kept["allOf"] = [*kept.get("allOf", ()), pattern]
+        if "additionalItems" in kept and not _is_plain_list(kept):
+            raise self._unsupported(
+                f"{place}.additionalItems", "it needs items, as a list, and no schemas beside it"
+            )
         if "minProperties" in kept:
             self._adjust_min_properties(kept, place)
         if isinstance(kept.get("oneOf"), list) and are_disjoint(kept["oneOf"], self._root):
@@ -133,7 +144,7 @@ class _Walk:
         required = kept.get("required")
         n_required = len(set(map(str, required))) if isinstance(required, list) else 0
         least = kept["minProperties"]
-        if not isinstance(least, int) or least <= n_required:
+        if least <= n_required:
             kept.pop("minProperties")
         elif least > 1:
             raise self._unsupported(
@@ -147,6 +158,10 @@ class _Walk:
         return InvalidFormat(f"{place}: {why}", param=self._param)
 
 
+def _is_plain_list(kept: dict[str, Any]) -> bool:
+    return isinstance(kept.get("items"), list) and not kept.keys() & keywords.APPLICATORS
+
+
 def _is_neutral(keyword: str, value: Any) -> bool:
-    is_extension = keyword.startswith("x-")
+    is_extension = keyword.startswith("x-") and keyword != _OPTIONS
     return is_extension or (keyword in keywords.NEUTRAL and value is keywords.NEUTRAL[keyword])
