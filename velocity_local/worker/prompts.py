@@ -19,7 +19,7 @@ from velocity_local.worker.chat.switches import (
     Switches,
     resolve,
 )
-from velocity_local.worker.chat.thinking import Block
+from velocity_local.worker.chat.thinking import Block, Thinking
 from velocity_local.worker.chat.tools.dialects import DIALECTS
 from velocity_local.worker.engine.backend import Tokenizer
 from velocity_local.worker.render_host import RenderHost
@@ -53,10 +53,7 @@ class Prompts:
     @property
     def block(self) -> Block | None:
         """The block in which the model reasons, if its template knows of one."""
-        block = self.family.thinking
-        if not isinstance(block, Block) or not any(mark in self._template for mark in block.close):
-            return None
-        return block
+        return _block_of(self.family.thinking, self._template)
 
     @property
     def markers(self) -> tuple[str, ...]:
@@ -101,10 +98,9 @@ class Prompts:
         """What is asked of the reasoning, as this template's variables and a budget."""
         conversation.check_kwargs(prompt.template_kwargs)
         compiled = self._host.prepare()
-        can_be_closed = self.block is not None or self.family.thinking == "harmony"
-        reads = frozenset(compiled.variables)
-        reasons = can_be_closed or not reads.isdisjoint((*SWITCHES, *EFFORTS, BUDGET))
-        switches = Switches(reads, compiled.effort_levels, reasons, can_be_closed)
+        switches = switches_of(
+            self.family.thinking, self._template, compiled.variables, compiled.effort_levels
+        )
         return resolve(prompt.reasoning, prompt.template_kwargs, switches)
 
     def _rendered(self, prompt: ChatPrompt, kwargs: dict[str, Scalar]) -> str:
@@ -149,3 +145,19 @@ class Prompts:
                 "use a model of one of the known families, such as Qwen, Llama or Mistral",
                 param="tools",
             )
+
+
+def switches_of(
+    thinking: Thinking, template: str, variables: Iterable[str], effort_levels: tuple[str, ...]
+) -> Switches:
+    """How the reasoning of a model with this template is steered."""
+    can_be_closed = thinking == "harmony" or _block_of(thinking, template) is not None
+    reads = frozenset(variables)
+    reasons = can_be_closed or not reads.isdisjoint((*SWITCHES, *EFFORTS, BUDGET))
+    return Switches(reads, effort_levels, reasons, can_be_closed)
+
+
+def _block_of(thinking: Thinking, template: str) -> Block | None:
+    if not isinstance(thinking, Block) or not any(mark in template for mark in thinking.close):
+        return None
+    return thinking

@@ -1,0 +1,109 @@
+"""What a request asks of the reasoning changes real prompts, family by family."""
+
+from functools import cache
+
+import pytest
+
+from tests.contract.templates.reference import NOW, SPECIAL_TOKENS
+from tests.contract.templates.sources import template
+from tests.contract.templates.test_reference import FAMILIES
+from velocity_local.core.errors import UnsupportedField
+from velocity_local.core.messages import Message, Tool
+from velocity_local.core.reasoning import Reasoning
+from velocity_local.worker.chat.conversation import message_dicts, tool_dicts
+from velocity_local.worker.chat.families import family_of
+from velocity_local.worker.chat.switches import Resolved, Switches, resolve
+from velocity_local.worker.chat.templates import ChatTemplate, TemplateFault
+from velocity_local.worker.family_files import shipped_families
+from velocity_local.worker.prompts import switches_of
+
+ASKED = (Message("user", "Why?"),)
+TOOLS = (Tool("f", "Does.", {"type": "object", "properties": {}}),)
+# Templates that take an effort in words of their own.
+IN_WORDS = {
+    "Cohere2MoE": {"none": "none"},
+    "Kimi-K3": {"low": "low", "medium": "high", "high": "high", "max": "max"},
+    "deepseek-ai-DeepSeek-V4": {"max": "max", "xhigh": "max"},
+    "openai-gpt-oss-120b": {"minimal": "low", "low": "low", "medium": "medium", "high": "high"},
+    "tencent-Hy3": {"none": "no_think", "low": "low", "medium": "high", "high": "high"},
+    "muse-glimmer": {"low": "low", "high": "high"},
+}
+
+
+# How their reasoning ends is not known here, so no budget can end it; most have a switch.
+UNBOUNDED = {
+    "Apertus-8B-Instruct",
+    "Kimi-K3",
+    "MiniMax-M3",
+    "muse-glimmer",
+    "tencent-Hy3",
+    "upstage-Solar-Open-100B",
+}
+ENDLESS = {"muse-glimmer", "upstage-Solar-Open-100B"}
+
+
+@cache
+def _compiled(name: str) -> ChatTemplate:
+    return ChatTemplate(template(name), SPECIAL_TOKENS, lambda: NOW)
+
+
+@cache
+def _switches(name: str) -> Switches:
+    compiled = _compiled(name)
+    family = family_of(template(name), shipped_families())
+    return switches_of(family.thinking, template(name), compiled.variables, compiled.effort_levels)
+
+
+def _text(name: str, resolved: Resolved) -> str:
+    compiled = _compiled(name)
+    turns = message_dicts(ASKED, compiled.knows)
+    try:
+        return compiled.render(turns, None, resolved.kwargs, continues_final=False)
+    except TemplateFault:
+        tools = tool_dicts(TOOLS)
+        return compiled.render(turns, tools, resolved.kwargs, continues_final=False)
+
+
+@pytest.mark.parametrize("name", sorted(set(FAMILIES) - {"fireworks-ai-llama-3-firefunction-v2"}))
+def test_reasoning_is_turned_off_and_on_or_refused(name: str) -> None:
+    switches = _switches(name)
+    if name in ENDLESS:
+        with pytest.raises(UnsupportedField, match="cannot be turned off"):
+            resolve(Reasoning("none"), {}, switches)
+        return
+    off = resolve(Reasoning("none"), {}, switches)
+    if not switches.reasons:
+        assert off == Resolved({}, None)
+        with pytest.raises(UnsupportedField, match="no reasoning"):
+            resolve(Reasoning("high"), {}, switches)
+        return
+    assert off.kwargs or off.budget_tokens == 0
+    on = resolve(Reasoning("high"), {}, switches)
+    assert on.budget_tokens is None
+    if off.kwargs:
+        assert _text(name, off) != _text(name, on)
+
+
+@pytest.mark.parametrize("name", IN_WORDS)
+def test_efforts_are_told_in_the_templates_words(name: str) -> None:
+    switches = _switches(name)
+    assert switches.effort_name is not None
+    for effort, word in IN_WORDS[name].items():
+        resolved = resolve(Reasoning(effort), {}, switches)  # type: ignore[arg-type]  # each is one
+        assert resolved.kwargs[switches.effort_name] == word
+        assert resolved.budget_tokens is None
+        assert _text(name, resolved)
+
+
+def test_most_families_reason_and_can_be_stopped() -> None:
+    reasoning = [name for name in FAMILIES if _switches(name).reasons]
+    assert len(reasoning) >= 40
+    unbounded = {name for name in reasoning if not _switches(name).can_be_closed}
+    assert unbounded <= UNBOUNDED
+
+
+@pytest.mark.parametrize("name", sorted(ENDLESS))
+def test_a_budget_that_cannot_be_enforced_is_refused(name: str) -> None:
+    with pytest.raises(UnsupportedField) as refused:
+        resolve(Reasoning(budget_tokens=64), {}, _switches(name))
+    assert refused.value.param == "reasoning_budget_tokens"
