@@ -11,7 +11,9 @@ from velocity_local.core.errors import InternalError, InvalidFormat, Unsupported
 from velocity_local.core.formats import ToolUse
 from velocity_local.core.messages import Tool
 from velocity_local.core.requests import ChatPrompt, GenerationRequest
-from velocity_local.worker.chat.tools.parser import Dialect, Offer
+from velocity_local.worker.chat.tools.lark import quoted
+from velocity_local.worker.chat.tools.parser import Dialect, Inexpressible, Offer
+from velocity_local.worker.chat.tools.shapes import simpler
 from velocity_local.worker.constraints.compiler import Compiler
 from velocity_local.worker.constraints.gates import AfterReasoning, AfterTrigger, Inner
 from velocity_local.worker.constraints.grammars import either, lark_of
@@ -96,7 +98,26 @@ class Constraining:
             for i, tool in enumerate(tools)
             if not use.only or tool.name in use.only
         ]
-        return dialect.grammar(offers, parallel=use.is_parallel, mark=self._mark)
+        fitted = [self._fitted(offer, dialect, tools) for offer in offers]
+        return dialect.grammar(fitted, parallel=use.is_parallel, mark=self._mark)
+
+    def _fitted(self, offer: Offer, dialect: Dialect, tools: Sequence[Tool]) -> Offer:
+        """The offer, with as much of its schema as the dialect's form can be held to.
+
+        Raises:
+            Inexpressible: if the tool is strict and that is not all of it.
+        """
+        is_strict = any(tool.strict for tool in tools if tool.name == offer.name)
+        for schema in simpler(offer.parameters_schema):
+            fitted = offer._replace(parameters_schema=schema)
+            try:
+                dialect.grammar([fitted], parallel=False, mark=self._mark)
+            except Inexpressible:
+                if is_strict:
+                    raise
+            else:
+                return fitted
+        raise InternalError(f"no grammar for the names alone of {offer.name}'s arguments")
 
     def _offer(self, tool: Tool, param: str) -> Offer:
         """The tool with a schema that is enforced.
@@ -117,7 +138,7 @@ class Constraining:
     def _mark(self, text: str) -> str:
         """A marker as Lark: by its number if it is a control token, else as text."""
         token = self._control_token(text)
-        return f'"{text}"' if token is None else f"<[{token}]>"
+        return quoted(text) if token is None else f"<[{token}]>"
 
     def _control_token(self, text: str) -> int | None:
         tokens = self._tokenizer.encode(text, add_special=False, parse_special=True)

@@ -15,7 +15,8 @@ from tests.unit.worker.chat.test_tool_corpus import FAMILIES, FILES, TOOLS
 from velocity_local.worker.chat.channels import ChannelSplitter
 from velocity_local.worker.chat.tools import lark
 from velocity_local.worker.chat.tools.dialects import DIALECTS
-from velocity_local.worker.chat.tools.parser import Dialect, Offer, Parsed
+from velocity_local.worker.chat.tools.parser import Dialect, Inexpressible, Offer, Parsed
+from velocity_local.worker.chat.tools.shapes import simpler
 
 # What a matcher masks, a walk may choose; some bytes more often, or strings would never end.
 _LIKELY = b'"}]>\n</| ,'
@@ -239,5 +240,28 @@ def test_schemas_are_kept(case: Case, name: str) -> None:
 )
 def test_what_bare_text_cannot_be_held_to_is_named(dialect: str) -> None:
     tool = Offer("f", None, {"properties": {"a": {"type": "string", "pattern": "^a"}}})
-    with pytest.raises(lark.Inexpressible, match="pattern"):
+    with pytest.raises(Inexpressible, match="pattern"):
         DIALECTS[dialect].grammar((tool,), parallel=False, mark=lark.quoted)
+
+
+AWKWARD = {
+    "type": "object",
+    "minProperties": 1,
+    "properties": {
+        "day": {"type": "string", "format": "date"},
+        "sizes": {"type": "array", "items": {"type": "integer"}, "uniqueItems": True},
+        "either": {"oneOf": [{"type": "string", "pattern": "^a"}, {"type": "string"}]},
+    },
+    "required": ["day"],
+}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda dialect: dialect.NAME)
+def test_a_simpler_schema_is_always_expressible(dialect: Dialect) -> None:
+    case = Case(dialect, Vocabulary(dialect.MARKERS))
+    _, typed, named = (Offer("f", None, schema) for schema in simpler(AWKWARD))
+    for offer in (typed, named):
+        text = case.walk((offer,), random.Random(0), parallel=False)
+        [(name, arguments)] = calls_of(dialect, text, (offer,))
+        assert name == "f"
+        assert "day" in arguments

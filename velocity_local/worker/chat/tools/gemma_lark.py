@@ -10,15 +10,15 @@ from typing import Any
 
 from velocity_local.worker.chat.tools import lark
 from velocity_local.worker.chat.tools.gemma_calls import CALL, GemmaForm
-from velocity_local.worker.chat.tools.parameter_values import Schema, members, types
-from velocity_local.worker.chat.tools.parser import Offer
-
-_NOTES = frozenset({"title", "description", "default", "examples", "deprecated", "$comment"})
-_KNOWN = {
-    "object": frozenset({"type", "properties", "required", "additionalProperties"}),
-    "array": frozenset({"type", "items", "minItems", "maxItems"}),
-    "string": frozenset({"type", "minLength", "maxLength"}),
-}
+from velocity_local.worker.chat.tools.parameter_values import types
+from velocity_local.worker.chat.tools.parser import Inexpressible, Offer
+from velocity_local.worker.chat.tools.shapes import (
+    Schema,
+    check_alternatives,
+    check_list,
+    check_only,
+    members,
+)
 
 
 def grammar(form: GemmaForm, tools: Sequence[Offer], markup: lark.Markup, *, parallel: bool) -> str:
@@ -45,7 +45,6 @@ class _Values:
         self._references: dict[str, str] = {}
 
     def members(self, schema: Schema) -> str:
-        _check(schema, "object")
         parts = [
             (f"{lark.quoted(f'{name}:')} {self._value(member)}", is_required)
             for name, member, is_required in members(schema)
@@ -55,12 +54,15 @@ class _Values:
 
     def _value(self, schema: Schema) -> str:
         if "$ref" in schema:
+            check_only(schema, "$ref")
             return self._reference(str(schema["$ref"]))
-        alternatives = schema.get("anyOf", schema.get("oneOf"))
-        if isinstance(alternatives, list):
+        if "anyOf" in schema or "oneOf" in schema:
+            check_alternatives(schema)
+            alternatives = schema.get("anyOf", schema.get("oneOf", []))
             return f"({' | '.join(self._value(one) for one in alternatives)})"
         if "enum" in schema or "const" in schema:
-            chosen = schema["enum"] if "enum" in schema else [schema["const"]]
+            check_only(schema, "enum", "const", "type")
+            chosen = [schema["const"]] if "const" in schema else schema["enum"]
             return f"({' | '.join(map(self._literal, chosen))})"
         allowed = sorted(types(schema) or ("string", "number", "boolean", "null"))
         return f"({' | '.join(self._of_type(kind, schema) for kind in allowed)})"
@@ -77,17 +79,19 @@ class _Values:
                 return lark.json_of({**schema, "type": kind})
 
     def _list(self, schema: Schema) -> str:
-        _check(schema, "array")
+        check_list(schema)
         least, most = schema.get("minItems", 0), schema.get("maxItems")
         if most == 0:
             return lark.quoted("[]")
-        item = self._rules.add(self._rules.name("item"), self._value(schema.get("items", {})))
+        items = schema.get("items", {})
+        each = self._value(items if isinstance(items, Mapping) else {})
+        item = self._rules.add(self._rules.name("item"), each)
         bounds = f"{{{max(0, least - 1)},{'' if most is None else most - 1}}}"
-        items = f"{item} ({lark.quoted(',')} {item}){bounds}"
-        return f"{lark.quoted('[')} {items if least else f'({items})?'} {lark.quoted(']')}"
+        all_items = f"{item} ({lark.quoted(',')} {item}){bounds}"
+        inside = all_items if least else f"({all_items})?"
+        return f"{lark.quoted('[')} {inside} {lark.quoted(']')}"
 
     def _text(self, schema: Schema) -> str:
-        _check(schema, "string")
         return f"{self._markup.write(self._quote)} " + self._markup.text(
             schema, self._quote, self._rules
         )
@@ -96,7 +100,7 @@ class _Values:
         if isinstance(value, str):
             return self._markup.write(f"{self._quote}{value}{self._quote}")
         if isinstance(value, dict | list):
-            raise lark.Inexpressible("enum")
+            raise Inexpressible("enum")
         return lark.quoted(json.dumps(value))
 
     def _reference(self, path: str) -> str:
@@ -106,19 +110,12 @@ class _Values:
         return self._references[path]
 
 
-def _check(schema: Schema, kind: str) -> None:
-    """Refuse a keyword that the rules of `kind` would not enforce."""
-    for keyword in schema:
-        if keyword not in _KNOWN[kind] | _NOTES | {"$defs", "definitions"}:
-            raise lark.Inexpressible(keyword)
-
-
 def _resolved(root: Schema, path: str) -> Schema:
     found: Any = root
     for key in path.removeprefix("#").strip("/").split("/"):
         if not isinstance(found, Mapping) or key not in found:
-            raise lark.Inexpressible("$ref")
+            raise Inexpressible("$ref")
         found = found[key]
     if not isinstance(found, Mapping):
-        raise lark.Inexpressible("$ref")
+        raise Inexpressible("$ref")
     return found

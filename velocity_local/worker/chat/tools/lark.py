@@ -9,23 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from velocity_local.worker.chat.markers import first_marker
-from velocity_local.worker.chat.tools.parser import Mark, Offer
+from velocity_local.worker.chat.tools.parser import Inexpressible, Mark, Offer
+from velocity_local.worker.chat.tools.shapes import check_text
 
 Form = Callable[[Offer], str]
 """The Lark source of one call of a tool."""
 
 
 _MAX_RULES = 4096
-# What a schema may ask of a text that no grammar of bare text can hold it to.
-_TEXT_KEYWORDS = ("pattern", "format", "contentEncoding", "not", "allOf", "if")
-
-
-class Inexpressible(Exception):
-    """A schema asks of a text what this dialect's grammar cannot enforce; `keyword` asks it."""
-
-    def __init__(self, keyword: str) -> None:
-        super().__init__(f"{keyword!r} cannot be enforced in this model's form of tool calls")
-        self.keyword = keyword
 
 
 def quoted(text: str) -> str:
@@ -91,9 +82,7 @@ class Markup:
         Raises:
             Inexpressible: if the schema asks more of a text than its length.
         """
-        for keyword in _TEXT_KEYWORDS:
-            if keyword in schema:
-                raise Inexpressible(keyword)
+        check_text(schema)
         least, most = schema.get("minLength", 0), schema.get("maxLength", "")
         value = rf"(?s:.{{{least},{most}}})" if least or most != "" else "(?s:.*)"
         plain, rest = self.split(end)

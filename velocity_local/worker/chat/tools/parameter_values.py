@@ -5,10 +5,10 @@ is JSON of an allowed type, and is a string again if it is not. So every value b
 """
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
-Schema = Mapping[str, Any]
+from velocity_local.worker.chat.tools.shapes import Schema
+
 _TYPES = {
     dict: "object",
     list: "array",
@@ -20,25 +20,6 @@ _TYPES = {
 }
 # How a template that prints values with Python's own words shows them.
 _PYTHON = {"True": "true", "False": "false", "None": "null"}
-
-
-def properties(schema: Schema) -> Mapping[str, Schema]:
-    """The schemas of an object's members, as far as they are objects themselves."""
-    members = schema.get("properties")
-    if not isinstance(members, dict):
-        return {}
-    return {name: member for name, member in members.items() if isinstance(member, dict)}
-
-
-def members(schema: Schema) -> list[tuple[str, dict[str, Any], bool]]:
-    """An object's members in their order: name, schema that stands alone, and if it is required."""
-    required = schema.get("required", [])
-    shared = {key: schema[key] for key in ("$defs", "definitions") if key in schema}
-    named: dict[str, Schema] = {name: {} for name in required}
-    return [
-        (name, {**shared, **member}, name in required)
-        for name, member in (dict(properties(schema)) | named | dict(properties(schema))).items()
-    ]
 
 
 def types(schema: Schema) -> frozenset[str] | None:

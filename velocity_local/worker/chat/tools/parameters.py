@@ -10,13 +10,12 @@ from typing import NamedTuple
 
 from velocity_local.worker.chat.tools.call_parser import CallParser, Steps
 from velocity_local.worker.chat.tools.parameter_values import (
-    Schema,
     as_json,
     escaped,
     is_text,
-    properties,
 )
 from velocity_local.worker.chat.tools.parser import CallIds, Offer
+from velocity_local.worker.chat.tools.shapes import Schema, properties
 
 
 class Tags(NamedTuple):

@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from velocity_local.worker.chat.tools import lark
-from velocity_local.worker.chat.tools.parameter_values import Schema, allows_text, members
+from velocity_local.worker.chat.tools.parameter_values import allows_text
 from velocity_local.worker.chat.tools.parameters import Tags
 from velocity_local.worker.chat.tools.parser import Offer
+from velocity_local.worker.chat.tools.shapes import Schema, check_text, members
 
 Key = Callable[[str, bool], str]
 
@@ -44,6 +45,7 @@ class ParameterRules:
             return f"{lark.json_of(member)} {close}"
         chosen = _chosen(member)
         if chosen is not None:
+            check_text(member)
             texts = [item if isinstance(item, str) else json.dumps(item) for item in chosen]
             return f"({' | '.join(map(lark.quoted, texts))}) {close}"
         return self._markup.text(member, self._end, self.rules)

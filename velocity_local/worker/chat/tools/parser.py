@@ -3,12 +3,24 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from velocity_local.core.errors import UnsupportedField
 from velocity_local.core.events import ToolCallDelta
 
 CallIds = Callable[[int], str]
 Mark = Callable[[str], str]
 """The Lark source of a marker: `<[id]>` where the vocabulary has one token for it that is no
 plain text, else the marker quoted."""
+
+
+class Inexpressible(UnsupportedField):
+    """A schema asks what the grammar of a dialect cannot enforce; `keyword` asks it."""
+
+    def __init__(self, keyword: str) -> None:
+        super().__init__(
+            f"{keyword!r} cannot be enforced in this model's form of tool calls; leave it out",
+            param="tools",
+        )
+        self.keyword = keyword
 
 
 class Offer(NamedTuple):
@@ -73,5 +85,8 @@ class Dialect(Protocol):
 
         It begins with `TRIGGER` and ends where the model should end its answer.
         https://github.com/guidance-ai/llguidance/blob/main/docs/syntax.md
+
+        Raises:
+            Inexpressible: if a schema asks what this form of calls cannot be held to.
         """
         ...

@@ -7,8 +7,9 @@ from typing import Any
 from velocity_local.worker.chat.tools import lark
 from velocity_local.worker.chat.tools.call_parser import Steps
 from velocity_local.worker.chat.tools.literals import LiteralParser
-from velocity_local.worker.chat.tools.parameter_values import escaped, members
+from velocity_local.worker.chat.tools.parameter_values import escaped
 from velocity_local.worker.chat.tools.parser import Offer
+from velocity_local.worker.chat.tools.shapes import members
 
 # Python's own escapes, and JSON's, since models mix them.
 _ESCAPES = {
