@@ -26,7 +26,7 @@ MAX_PATTERN_CHARS = 4_096
 _OPTIONS = "x-guidance"
 # White space between the parts of an answer: a space, or a new line that may be indented. Models
 # that may write more sometimes do nothing else.
-_WHITESPACE = r" |\r?\n[ \t]{0,40}"
+_WHITESPACE = r" |\r?\n[ \t]{0,20}"
 
 
 def enforceable(schema: Any, param: str) -> Schema:
