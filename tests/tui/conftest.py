@@ -12,3 +12,11 @@ def daemon(tmp_path: Path) -> Iterator[RunningDaemon]:
     with running_daemon(tmp_path / "home") as running:
         running.wait_ready()
         yield running
+
+
+@pytest.fixture(scope="session")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDaemon]:
+    """One for all tests that leave it as it was."""
+    with running_daemon(tmp_path_factory.mktemp("lasting") / "home") as running:
+        running.wait_ready()
+        yield running

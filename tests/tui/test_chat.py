@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -26,11 +26,22 @@ pytestmark = pytest.mark.process
 RAMBLING = Parameters(temperature=100.0, top_p=1.0, seed=7)
 
 
-@pytest.fixture
-def rambler(tmp_path: Path) -> Iterator[RunningDaemon]:
+def rambling(home: Path) -> AbstractContextManager[RunningDaemon]:
     """A daemon that keeps every token of the vocabulary in play, up to the end of the context."""
     flags = [f"--set=sampling.{each}" for each in ("top_k=0", "min_p=0", "ignore_eos=true")]
-    with running_daemon(tmp_path / "home", *flags) as running:
+    return running_daemon(home, *flags)
+
+
+@pytest.fixture(scope="module")
+def rambler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDaemon]:
+    with rambling(tmp_path_factory.mktemp("rambler") / "home") as running:
+        running.wait_ready()
+        yield running
+
+
+@pytest.fixture
+def doomed(tmp_path: Path) -> Iterator[RunningDaemon]:
+    with rambling(tmp_path / "home") as running:
         running.wait_ready()
         yield running
 
@@ -67,8 +78,8 @@ async def say(pilot: Pilot[None], screen: ChatScreen, words: str) -> None:
     await until(pilot, lambda: screen.is_answering or bool(screen.conversation.exchanges))
 
 
-async def test_an_answer_comes_with_the_engines_figures(daemon: RunningDaemon) -> None:
-    app = over(daemon)
+async def test_an_answer_comes_with_the_engines_figures(lasting: RunningDaemon) -> None:
+    app = over(lasting)
     async with app.run_test(size=(100, 30)) as pilot:
         screen = await open_chat(pilot, app)
         await say(pilot, screen, "Hello!")
@@ -83,8 +94,22 @@ async def test_an_answer_comes_with_the_engines_figures(daemon: RunningDaemon) -
         assert exchange.answer.text.split()[0] in shown
 
 
-async def test_the_conversation_goes_on_and_can_be_asked_again(daemon: RunningDaemon) -> None:
+async def test_keys_that_would_do_nothing_are_not_offered(daemon: RunningDaemon) -> None:
     app = over(daemon)
+    async with app.run_test(size=(120, 30)) as pilot:
+        screen = await open_chat(pilot, app)
+        await pilot.pause()
+        assert "Again" not in text(app)
+        assert "f9 Start" not in text(app)
+        await say(pilot, screen, "Hello!")
+        await until(pilot, lambda: not screen.is_answering)
+        await until_shown(pilot, "Again")
+        daemon.process.kill()
+        await until_shown(pilot, "f9 Start")
+
+
+async def test_the_conversation_goes_on_and_can_be_asked_again(lasting: RunningDaemon) -> None:
+    app = over(lasting)
     async with app.run_test(size=(100, 40)) as pilot:
         screen = await open_chat(pilot, app)
         screen.parameters = Parameters(temperature=0.0)
@@ -153,17 +178,17 @@ async def test_a_draft_outlives_the_daemon(daemon: RunningDaemon) -> None:
 
 
 async def test_an_answer_that_breaks_off_says_so_and_keeps_its_text(
-    rambler: RunningDaemon,
+    doomed: RunningDaemon,
 ) -> None:
-    app = over(rambler)
+    app = over(doomed)
     async with app.run_test() as pilot:
         screen = await open_chat(pilot, app)
         screen.parameters = RAMBLING
         await say(pilot, screen, "Go on and on.")
         reply = screen.query_one(Reply)
         await until(pilot, lambda: reply.text != "")
-        with holding_its_breath(rambler):
-            rambler.process.kill()
+        with holding_its_breath(doomed):
+            doomed.process.kill()
             await until(pilot, lambda: not screen.is_answering)
         (exchange,) = screen.conversation.exchanges
         assert exchange.answer is not None
@@ -171,8 +196,8 @@ async def test_an_answer_that_breaks_off_says_so_and_keeps_its_text(
         assert "broke off" in exchange.answer.note
 
 
-async def test_parameters_are_checked_while_typed_and_then_used(daemon: RunningDaemon) -> None:
-    app = over(daemon)
+async def test_parameters_are_checked_while_typed_and_then_used(lasting: RunningDaemon) -> None:
+    app = over(lasting)
     async with app.run_test(size=(100, 30)) as pilot:
         screen = await open_chat(pilot, app)
         await pilot.press("f3")
@@ -189,9 +214,9 @@ async def test_parameters_are_checked_while_typed_and_then_used(daemon: RunningD
 
 
 async def test_a_conversation_is_saved_and_never_over_another_file(
-    daemon: RunningDaemon, tmp_path: Path
+    lasting: RunningDaemon, tmp_path: Path
 ) -> None:
-    app = over(daemon)
+    app = over(lasting)
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
         screen = await open_chat(pilot, app)
         await say(pilot, screen, "Hello!")

@@ -11,13 +11,16 @@ from tests.process.cli.shell import shell_in
 from tests.support.daemon import RunningDaemon
 from tests.tui.living import over, over_home, until, until_shown
 from velocity_local.config.paths import locate
-from velocity_tui.state import Down, Up
+from velocity_tui.app import VelocityApp
+from velocity_tui.door import RemoteDaemon
+from velocity_tui.session import Session
+from velocity_tui.state import Down, Refused, Up
 
 pytestmark = pytest.mark.process
 
 
-async def test_what_is_loaded_is_shown(daemon: RunningDaemon) -> None:
-    app = over(daemon)
+async def test_what_is_loaded_is_shown(lasting: RunningDaemon) -> None:
+    app = over(lasting)
     async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, "demo")
         await until(pilot, lambda: app.snapshot.system is not None)
@@ -34,6 +37,18 @@ async def test_a_death_is_told_within_two_seconds(daemon: RunningDaemon) -> None
         await until(pilot, lambda: isinstance(app.snapshot.link, Down))
         assert time.monotonic() - died_s < 2
         await until_shown(pilot, "F9 starts it")
+
+
+async def test_a_daemon_that_wants_a_token_is_told_apart_from_a_dead_one(
+    lasting: RunningDaemon,
+) -> None:
+    app = VelocityApp(Session(RemoteDaemon(lasting.base_url, "wrong")))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: isinstance(app.snapshot.link, Refused))
+        await until_shown(pilot, "VELOCITY_API_KEY")
+    app = VelocityApp(Session(RemoteDaemon(lasting.base_url, lasting.token)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: isinstance(app.snapshot.link, Up))
 
 
 async def test_the_daemon_is_started_on_request(tmp_path: Path) -> None:

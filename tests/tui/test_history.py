@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -9,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from tests.support.daemon import RunningDaemon
+from tests.support.daemon import RunningDaemon, running_daemon
 from tests.tui.living import over, until, until_shown
 from tests.tui.terminal import text
 from velocity_tui.app import VelocityApp
@@ -20,9 +21,16 @@ pytestmark = pytest.mark.process
 N_REQUESTS = 5
 
 
-@pytest.fixture
-def used(daemon: RunningDaemon) -> RunningDaemon:
+@pytest.fixture(scope="module")
+def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDaemon]:
     """A daemon with five requests behind it, one of them wrong."""
+    with running_daemon(tmp_path_factory.mktemp("used") / "home") as running:
+        running.wait_ready()
+        ask(running)
+        yield running
+
+
+def ask(daemon: RunningDaemon) -> None:
     for number in range(N_REQUESTS - 1):
         body = {
             "model": "demo",
@@ -32,7 +40,6 @@ def used(daemon: RunningDaemon) -> RunningDaemon:
         assert daemon.get("/v1/chat/completions", method="POST", body=body)[0] == 200
     refused = {"model": "demo", "messages": [{"role": "user", "content": "Hi " * 9000}]}
     assert daemon.get("/v1/chat/completions", method="POST", body=refused)[0] == 400
-    return daemon
 
 
 async def open_history(pilot: Pilot[None], app: VelocityApp) -> HistoryScreen:

@@ -56,8 +56,8 @@ async def test_a_model_is_loaded_and_unloaded(hubbed: RunningDaemon) -> None:
         await until(pilot, lambda: state(screen, "demo") == "unloaded")
 
 
-async def test_the_model_pointed_at_is_talked_to(daemon: RunningDaemon) -> None:
-    app = over(daemon)
+async def test_the_model_pointed_at_is_talked_to(lasting: RunningDaemon) -> None:
+    app = over(lasting)
     async with app.run_test() as pilot:
         await pilot.press("3")
         await until_shown(pilot, "demo")
@@ -104,6 +104,16 @@ async def test_a_download_is_cancelled(hubbed: RunningDaemon, hub: LocalHub) -> 
         await pilot.press("x")
         hub.released.set()
         await until(pilot, lambda: [each.state for each in screen.downloads] == ["cancelled"])
+
+
+async def test_a_download_begun_elsewhere_is_shown(hubbed: RunningDaemon, hub: LocalHub) -> None:
+    status, _ = hubbed.get("/api/v1/downloads", method="POST", body={"model": f"{REPOSITORY}:F16"})
+    assert status == 202
+    app = over(hubbed)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("3")
+        await until_shown(pilot, f"{REPOSITORY}/copy-F16")
+        await until_shown(pilot, "100%")
 
 
 async def test_a_wrong_name_is_told(hubbed: RunningDaemon) -> None:

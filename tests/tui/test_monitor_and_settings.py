@@ -30,8 +30,8 @@ async def test_new_lines_of_the_log_are_shown_once(daemon: RunningDaemon) -> Non
         assert len(set(screen.lines)) == len(screen.lines)
 
 
-async def test_only_severe_lines_and_a_workers_log(daemon: RunningDaemon) -> None:
-    app = over(daemon)
+async def test_only_severe_lines_and_a_workers_log(lasting: RunningDaemon) -> None:
+    app = over(lasting)
     async with app.run_test(size=(160, 40)) as pilot:
         await pilot.press("5")
         screen = app.screen
@@ -70,8 +70,8 @@ async def test_a_setting_is_checked_while_typed_and_written(daemon: RunningDaemo
         assert tomllib.loads(file.read_text())["logs"]["level"] == "debug"
 
 
-async def test_settings_are_found_by_name(daemon: RunningDaemon) -> None:
-    app = over(daemon)
+async def test_settings_are_found_by_name(lasting: RunningDaemon) -> None:
+    app = over(lasting)
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("6")
         screen = app.screen

@@ -20,7 +20,7 @@ from velocity_tui.screens.monitor import MonitorScreen
 from velocity_tui.screens.page import Page
 from velocity_tui.screens.settings import SettingsScreen
 from velocity_tui.session import Session
-from velocity_tui.state import Snapshot
+from velocity_tui.state import Down, Snapshot
 from velocity_tui.widgets.masthead import Tab
 
 
@@ -57,7 +57,8 @@ class VelocityApp(App[None]):
         Binding("ctrl+pageup", "step(-1)", "Screen before", id="before", show=False, priority=True,
                 tooltip="Show the screen to the left"),
         Binding("f1", "toggle_help", "Keys", id="help", tooltip="List the keys of this screen"),
-        Binding("f9", "start_daemon", "Start", id="start", tooltip="Start the daemon", show=False),
+        Binding("f9", "start_daemon", "Start", id="start",
+                tooltip="Start the daemon"),
         Binding("ctrl+q", "quit", "Quit", id="quit", tooltip="Leave; the daemon goes on"),
     ]  # fmt: skip
 
@@ -75,8 +76,16 @@ class VelocityApp(App[None]):
     def on_mount(self) -> None:
         self.run_worker(self.session.watch(self._tell), name="watch")
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "start_daemon":
+            return isinstance(self.snapshot.link, Down) and self.snapshot.link.can_start
+        return super().check_action(action, parameters)
+
     def on_snapshot_arrived(self, message: SnapshotArrived) -> None:
+        has_moved = type(message.snapshot.link) is not type(self.snapshot.link)
         self.snapshot = message.snapshot
+        if has_moved:
+            self.refresh_bindings()
         for screen in reversed(self.screen_stack):
             if isinstance(screen, Page):
                 screen.show(message.snapshot)

@@ -92,7 +92,7 @@ class Watch:
             return self._lost(str(error), is_refused=error.status in _NOT_US)
         except Unreachable as error:
             return self._lost(error.reason)
-        except (ClientError, ConfigError) as error:
+        except (ClientError, ConfigError, OSError) as error:
             return self._lost(str(error), is_refused=True)
         self.client = client
         return self._seen(look, client.base_url)

@@ -75,13 +75,17 @@ def explain(error: Exception) -> CliError:
 
 
 def _dispatch(arguments: Sequence[str], environ: Mapping[str, str], out: Output) -> int:
-    if not arguments and out.out_is_terminal and sys.stdin.isatty():
+    if not arguments and _is_at_terminal(environ, out):
         arguments = _ALONE
     command, given = parse(arguments)
     out.is_quiet = given.quiet
     module, _, function = command.target.partition(":")
     verb: Verb = getattr(importlib.import_module(module), function)
     return verb(Call(given, environ, out))
+
+
+def _is_at_terminal(environ: Mapping[str, str], out: Output) -> bool:
+    return out.out_is_terminal and sys.stdin.isatty() and environ.get("TERM") != "dumb"
 
 
 def _code(error: ApiError) -> Exit:

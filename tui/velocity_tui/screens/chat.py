@@ -78,6 +78,14 @@ class ChatScreen(Page):
             self.model = next(ready, None)
             self._tell_with_whom()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that would do nothing are not offered."""
+        if action == "stop":
+            return self.is_answering or self._editing is not None
+        if action in {"edit", "again", "new", "save"}:
+            return bool(self.conversation.exchanges)
+        return super().check_action(action, parameters)
+
     @property
     def is_answering(self) -> bool:
         return self._answering is not None
@@ -122,6 +130,7 @@ class ChatScreen(Page):
         if not self._refuse_while_answering():
             self.conversation = Conversation()
             await self.query_one(Transcript).cut(0)
+            self.refresh_bindings()
 
     @work
     async def action_choose_model(self) -> None:
@@ -183,6 +192,7 @@ class ChatScreen(Page):
         self._reply = await transcript.ask(conversation.exchanges[-1].question, index)
         assert self._timer is not None
         self._timer.resume()
+        self.refresh_bindings()
         return True
 
     async def _pump(self) -> None:
@@ -205,6 +215,7 @@ class ChatScreen(Page):
         await reply.close(note, is_wrong=isinstance(outcome, Broken))
         answer = Answer(reply.text, reply.reasoning, note)
         self.conversation = self.conversation.answered(answer)
+        self.refresh_bindings()
         if not isinstance(outcome, Stopped | Broken):
             self._measure(reply, answer, self.conversation, outcome.id)
 
@@ -235,6 +246,7 @@ class ChatScreen(Page):
             else "",
         )
         self.query_one("#chat-with", Static).update(about, layout=False)
+        self.refresh_bindings()
 
 
 def _note(outcome: Outcome) -> str:

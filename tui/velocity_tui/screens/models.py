@@ -15,13 +15,14 @@ from velocity_local.wire.http.admin import ModelItem
 from velocity_tui.plots import meter
 from velocity_tui.screens.page import Page
 from velocity_tui.screens.pull import ask_what_to_pull
-from velocity_tui.state import Snapshot
+from velocity_tui.state import Snapshot, Up
 from velocity_tui.widgets.fields import Fields
 from velocity_tui.widgets.grid import Cell
 from velocity_tui.widgets.rows import Rows
 from velocity_tui.widgets.workers import STATE_STYLES
 
 _LOOKS_PER_S = 2
+_IDLE_TICKS = 10
 _METER = 16
 _DOWNLOAD_STYLES = {"done": "$success", "failed": "$error", "cancelled": "$muted"}
 
@@ -43,6 +44,7 @@ class ModelsScreen(Page):
         self.models: dict[str, ModelItem] = {}
         self.downloads: tuple[Download, ...] = ()
         self._states: tuple[tuple[str, str], ...] | None = None
+        self._n_ticks = 0
 
     def compose_body(self) -> ComposeResult:
         with Container(id="shelf"):
@@ -62,10 +64,14 @@ class ModelsScreen(Page):
         states = tuple((worker.model, worker.state) for worker in snapshot.workers)
         if snapshot.status is not None and states != self._states:
             self._states = states
-            self.load()
+            self.load_models()
+
+    def load(self) -> None:
+        self.load_models()
+        self.look_at_downloads()
 
     @work(exclusive=True, group="models")
-    async def load(self) -> None:
+    async def load_models(self) -> None:
         found = await self.attempt(self.session.models())
         if found is not None:
             self.models = {model.id: model for model in found}
@@ -84,13 +90,13 @@ class ModelsScreen(Page):
         model = self._pointed_at
         if model is not None and await self.attempt(self.session.load(model.id)) is not None:
             self.notify(printable(f"{model.id} can answer"), markup=False)
-            self.load()
+            self.load_models()
 
     @work(group="load")
     async def action_unload(self) -> None:
         model = self._pointed_at
         if model is not None and await self.attempt(self.session.unload(model.id)) is not None:
-            self.load()
+            self.load_models()
 
     async def action_chat(self) -> None:
         model = self._pointed_at
@@ -118,8 +124,13 @@ class ModelsScreen(Page):
             self.look_at_downloads()
 
     def _look_at_downloads(self) -> None:
-        """On the clock: only while something is on its way and somebody looks on."""
-        if self.is_current and any(not download.has_ended for download in self.downloads):
+        """On the clock, while somebody looks on: often if something is on its way, and else now
+        and then, since downloads can begin elsewhere.
+        """
+        self._n_ticks += 1
+        is_moving = any(not download.has_ended for download in self.downloads)
+        is_up = isinstance(self.velocity.snapshot.link, Up)
+        if self.is_current and is_up and (is_moving or self._n_ticks % _IDLE_TICKS == 0):
             self.look_at_downloads()
 
     @work(exclusive=True, group="downloads")
@@ -135,7 +146,7 @@ class ModelsScreen(Page):
         table.display = bool(found)
         table.fill([(download.id, _progress(download)) for download in found])
         if sum(download.has_ended for download in found) != n_ended:
-            self.load()
+            self.load_models()
 
     def _detail(self) -> None:
         model = self._pointed_at

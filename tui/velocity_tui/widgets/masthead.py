@@ -74,7 +74,7 @@ def state_line(snapshot: Snapshot) -> Content:
             return Content.styled("looking", "$muted")
         case Starting():
             return Content.styled("◌ starting", "$warning")
-        case Down():
-            return Content.styled("● no daemon", "bold $error")
+        case Down(_, can_start):
+            return Content.styled(f"● no daemon{' · F9' if can_start else ''}", "bold $error")
         case Refused():
             return Content.styled("● refused", "bold $error")
