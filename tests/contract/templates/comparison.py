@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from tests.contract.templates.corpus import Conversation, Turn, conversations
-from tests.contract.templates.reference import NOW, SPECIAL_TOKENS, Reference
+from tests.contract.templates.reference import Reference
 from velocity_local.worker.chat.conversation import (
     TemplateKnowledge,
     message_dicts,
@@ -33,9 +33,8 @@ class Comparison(NamedTuple):
     as_sent: str | None
 
 
-def compare(source: str, reference: Reference) -> dict[str, Comparison]:
+def compare(source: str, template: ChatTemplate, reference: Reference) -> dict[str, Comparison]:
     """All conversations by name, with one template."""
-    template = ChatTemplate(source, SPECIAL_TOKENS, lambda: NOW)
     return {talk.name: _compare(source, template, talk, reference) for talk in CONVERSATIONS}
 
 

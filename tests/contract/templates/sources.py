@@ -12,19 +12,37 @@ from pathlib import Path
 
 import engine
 import sources
+from machine import SetupError
 
+from tests.contract.templates.reference import NOW, SPECIAL_TOKENS
 from tests.shape.tree import ROOT
+from velocity_local.worker.chat.templates import ChatTemplate
 
 _BELOW = "vendor/llama.cpp/models/templates"
 
 
-@cache
 def templates_folder() -> Path:
     """The folder with llama.cpp's `*.jinja`.
 
     Raises:
         SetupError: if the archive is neither in the cache nor to be had; it says what to do.
     """
+    folder = _unpacked()
+    if isinstance(folder, SetupError):
+        raise folder
+    return folder
+
+
+@cache
+def _unpacked() -> Path | SetupError:
+    """Asked once: without the index, hundreds of tests would each wait for it."""
+    try:
+        return _unpack()
+    except SetupError as error:
+        return error
+
+
+def _unpack() -> Path:
     pin = engine.read_pin((ROOT / "requirements.lock").read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory() as folder:
         archive = sources.fetch(
@@ -42,3 +60,9 @@ def templates_folder() -> Path:
 def template(name: str) -> str:
     """The source of one template by its file's name."""
     return (templates_folder() / f"{name}.jinja").read_text(encoding="utf-8")
+
+
+@cache
+def compiled(name: str) -> ChatTemplate:
+    """The template for our own renderer, with the clock of the reference."""
+    return ChatTemplate(template(name), SPECIAL_TOKENS, lambda: NOW)

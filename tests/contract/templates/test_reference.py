@@ -15,7 +15,7 @@ from tests.contract.templates.comparison import (
     shows_a_need,
 )
 from tests.contract.templates.reference import Reference
-from tests.contract.templates.sources import template, templates_folder
+from tests.contract.templates.sources import compiled, template, templates_folder
 
 _CORPUS = Path(__file__).parents[2] / "corpora" / "templates" / "families.toml"
 # By template: the conversations that it refuses in transformers as well.
@@ -24,7 +24,7 @@ FAMILIES: dict[str, list[str]] = tomllib.loads(_CORPUS.read_text(encoding="utf-8
 
 @cache
 def _compared(name: str, reference: Reference) -> dict[str, Comparison]:
-    return compare(template(name), reference)
+    return compare(template(name), compiled(name), reference)
 
 
 def test_every_template_of_the_archive_is_named() -> None:

@@ -4,8 +4,7 @@ from functools import cache
 
 import pytest
 
-from tests.contract.templates.reference import NOW, SPECIAL_TOKENS
-from tests.contract.templates.sources import template
+from tests.contract.templates.sources import compiled, template
 from tests.contract.templates.test_reference import FAMILIES
 from velocity_local.core.errors import UnsupportedField
 from velocity_local.core.messages import Message, Tool
@@ -13,7 +12,7 @@ from velocity_local.core.reasoning import Reasoning
 from velocity_local.worker.chat.conversation import message_dicts, tool_dicts
 from velocity_local.worker.chat.families import family_of
 from velocity_local.worker.chat.switches import Resolved, Switches, resolve
-from velocity_local.worker.chat.templates import ChatTemplate, TemplateFault
+from velocity_local.worker.chat.templates import TemplateFault
 from velocity_local.worker.family_files import shipped_families
 from velocity_local.worker.prompts import switches_of
 
@@ -43,25 +42,20 @@ ENDLESS = {"muse-glimmer", "upstage-Solar-Open-100B"}
 
 
 @cache
-def _compiled(name: str) -> ChatTemplate:
-    return ChatTemplate(template(name), SPECIAL_TOKENS, lambda: NOW)
-
-
-@cache
 def _switches(name: str) -> Switches:
-    compiled = _compiled(name)
+    read = compiled(name)
     family = family_of(template(name), shipped_families())
-    return switches_of(family.thinking, template(name), compiled.variables, compiled.effort_levels)
+    return switches_of(family.thinking, template(name), read.variables, read.effort_levels)
 
 
 def _text(name: str, resolved: Resolved) -> str:
-    compiled = _compiled(name)
-    turns = message_dicts(ASKED, compiled.knows)
+    ours = compiled(name)
+    turns = message_dicts(ASKED, ours.knows)
     try:
-        return compiled.render(turns, None, resolved.kwargs, continues_final=False)
+        return ours.render(turns, None, resolved.kwargs, continues_final=False)
     except TemplateFault:
         tools = tool_dicts(TOOLS)
-        return compiled.render(turns, tools, resolved.kwargs, continues_final=False)
+        return ours.render(turns, tools, resolved.kwargs, continues_final=False)
 
 
 @pytest.mark.parametrize("name", sorted(set(FAMILIES) - {"fireworks-ai-llama-3-firefunction-v2"}))
