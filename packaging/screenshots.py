@@ -146,8 +146,11 @@ def neutral(svg: str) -> str:
 
 def telltales(svg: str) -> list[str]:
     """What a picture says of the machine it was made on."""
-    words = [str(ROOT), str(Path.home()), tempfile.gettempdir(), socket.gethostname()]
-    return [word for word in words if word.strip("/") and word in svg] + ADDRESS.findall(svg)
+    places = [str(ROOT), str(Path.home()), tempfile.gettempdir()]
+    found = [place for place in places if place.strip("/") and place in svg]
+    # A short name may lie within a random id by chance, so only the whole word counts.
+    found += re.findall(rf"(?<![\w-]){re.escape(socket.gethostname())}(?![\w-])", svg)
+    return found + ADDRESS.findall(svg)
 
 
 def main() -> int:

@@ -25,7 +25,7 @@ class SettingsScreen(Page):
     CSS_PATH = "settings.tcss"
     AUTO_FOCUS = "#settings"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "change", "Change", id="settings.change",
+        Binding("c", "change", "Change", id="settings.change",
                 tooltip="From the next start on"),
         Binding("slash", "search", "Search", key_display="/", id="settings.search",
                 tooltip="Only settings of that name"),
