@@ -53,7 +53,8 @@ class ChannelSplitter:
     def flush(self) -> Segments:
         """What is held back; a header that was cut off is nothing to show."""
         if self._step == self._body or not self._held.startswith(_HEADERS):
-            self._show(self._take(len(self._held)))
+            self._show(self._held)
+        self._take(len(self._held))
         return self._released()
 
     def _released(self) -> Segments:
@@ -75,9 +76,13 @@ class ChannelSplitter:
         end = self._held.find(MESSAGE, 0, _MAX_HEADER_CHARS)
         if end < 0 and len(self._held) < _MAX_HEADER_CHARS:
             return False
-        header = self._held[:end] if end >= 0 else ""
+        if end < 0:
+            self._begin("")
+            self._show(self._take(_MAX_HEADER_CHARS))
+            return True
         start = self._taken
-        self._take(len(header) + len(MESSAGE) if end >= 0 else 0)
+        header = self._take(end)
+        self._take(len(MESSAGE))
         self._begin(header)
         self._note(start)
         return True

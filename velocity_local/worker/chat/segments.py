@@ -119,11 +119,18 @@ class ReasoningSplitter:
         if opening.startswith(text) and text != opening:
             return Segments("", "")
         if text.startswith(opening):
-            self._held = text[len(opening) :].lstrip()
-            self._step = self._answer
-            return self._answer()
+            self._held = text[len(opening) :]
+            self._step = self._answer_gap
+            return self._answer_gap()
         self._step = self._after
         return self.flush()
+
+    def _answer_gap(self) -> Segments:
+        self._held = self._held.lstrip()
+        if not self._held:
+            return Segments("", "")
+        self._step = self._answer
+        return self._answer()
 
     def _answer(self) -> Segments:
         """The answer up to what its family puts after it, which is dropped."""

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from tests.unit.worker.chat.chunks import cut, few, made_of
 from velocity_local.worker.chat.segments import ReasoningSplitter
+from velocity_local.worker.chat.thinking import Block
 
 
 def _split(pieces: list[str], *, starts_inside: bool = False) -> tuple[str, str]:
@@ -57,3 +58,60 @@ def test_any_cut_gives_the_same_channels(
     whole = _split([text], starts_inside=starts_inside)
     assert _split(pieces, starts_inside=starts_inside) == whole
     assert _split(list(text), starts_inside=starts_inside) == whole
+
+
+FRAMED = Block(("<think>",), ("</think>",), ("<response>", "</response>"))
+SPOKEN = Block(
+    ("Here is my thought process:", "Here's my thought process:"),
+    ("Here is my response:", "Here's my response:"),
+)
+ENDED = Block(("Here are my steps:",), ("[BEGIN]",), ("", "[END]"))
+BLOCKS = pytest.mark.parametrize("block", [FRAMED, SPOKEN, ENDED])
+
+
+def _split_by(block: Block, pieces: list[str], *, starts_inside: bool = False) -> tuple[str, str]:
+    splitter = ReasoningSplitter(block, starts_inside=starts_inside)
+    parts = [*(splitter.feed(piece) for piece in pieces), splitter.flush()]
+    assert splitter.held == 0
+    return "".join(p.reasoning for p in parts), "".join(p.content for p in parts)
+
+
+@pytest.mark.parametrize(
+    ("block", "text", "expected"),
+    [
+        (FRAMED, "<think>why</think><response>\nso</response>", ("why", "so")),
+        (FRAMED, "<response>so</response>", ("", "so")),
+        (FRAMED, " so", ("", " so")),
+        (FRAMED, "<think>why</think>so </response> it", ("why", "so </response> it")),
+        (FRAMED, "<resp", ("", "<resp")),
+        (FRAMED, "<think>why</think><response>so</resp", ("why", "so</resp")),
+        (SPOKEN, "Here's my thought process:\nwhy\n\nHere is my response:\nso", ("why", "so")),
+        (SPOKEN, "Here is my answer", ("", "Here is my answer")),
+        (ENDED, "Here are my steps: why [BEGIN] so [END]", ("why", "so ")),
+    ],
+)
+def test_other_families_blocks(block: Block, text: str, expected: tuple[str, str]) -> None:
+    assert _split_by(block, [text]) == expected
+    assert _split_by(block, list(text)) == expected
+
+
+@BLOCKS
+@pytest.mark.parametrize("starts_inside", [False, True])
+def test_any_cut_gives_the_same_in_any_block(block: Block, starts_inside: bool) -> None:
+    @few
+    @given(cut(made_of(*block.markers, "Here ", "Here is my ", "</")))
+    def gives_the_same(given_text: tuple[str, list[str]]) -> None:
+        text, pieces = given_text
+        whole = _split_by(block, [text], starts_inside=starts_inside)
+        assert _split_by(block, pieces, starts_inside=starts_inside) == whole
+        assert _split_by(block, list(text), starts_inside=starts_inside) == whole
+
+    gives_the_same()
+
+
+def test_a_block_knows_if_a_text_leaves_it_open() -> None:
+    assert SPOKEN.is_left_open("<assistant>Here is my thought process:\n")
+    assert not SPOKEN.is_left_open("<assistant>")
+    assert SPOKEN.begins(" Here's my thought process: a")
+    assert not SPOKEN.begins("Here's my thought process: a Here is my response: b")
+    assert not SPOKEN.begins("b")

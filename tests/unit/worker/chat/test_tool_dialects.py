@@ -1,0 +1,138 @@
+"""What every dialect owes its callers on any text: the same events for every cut, nothing lost
+that is no call, and a bound on what it holds.
+"""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.worker.chat.chunks import cut, few, made_of
+from tests.unit.worker.chat.test_tool_corpus import FAMILIES, FILES, TOOLS
+from velocity_local.worker.chat.tools.call_parser import MAX_HELD_CHARS
+from velocity_local.worker.chat.tools.dialects import DIALECTS
+from velocity_local.worker.chat.tools.parser import Dialect
+
+DIALECT = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda one: one.NAME)
+# What forms are made of, beside their markers.
+_SOUP = (
+    '{"name": "get_weather", ',
+    '"arguments": {',
+    '"parameters": {',
+    '"city": "Paris"',
+    "get_weather",
+    "search(query='a\\'",
+    "[",
+    "{",
+    "}",
+    "]",
+    ")",
+    "'",
+    '"',
+    ", ",
+    ":",
+    "=",
+    ">",
+    "\\u00e9",
+    "</",
+    "```json\n",
+    "```",
+    "<function=",
+    "</function>",
+    "<parameter=city>",
+    "</parameter>",
+    '<invoke name="search">',
+    '<parameter name="limit">',
+    "</invoke>",
+    "call:",
+    "Action:",
+    ">>>",
+    "functools",
+)
+
+
+def parts_of(dialect: Dialect) -> tuple[str, ...]:
+    """Its markers, and whole pieces of what its families write."""
+    texts = [
+        entry[kind]
+        for entry in FILES.values()
+        if FAMILIES[entry["family"]].tools == dialect.NAME
+        for kind in ("single", "nested", "cut")
+    ]
+    halves = [half for text in texts for half in (text[: len(text) // 2], text[len(text) // 2 :])]
+    return (*dialect.MARKERS, dialect.TRIGGER, *texts, *halves)
+
+
+def read(dialect: Dialect, pieces: list[str]) -> tuple[str, list[list[str]]]:
+    parser = dialect.Parser(lambda index: f"call_{index}", TOOLS)
+    parts = []
+    for piece in pieces:
+        parts.append(parser.feed(piece))
+        assert parser.held <= MAX_HELD_CHARS
+    parts.append(parser.finish())
+    assert parser.held == 0
+    calls: list[list[str]] = []
+    for delta in (call for part in parts for call in part.calls):
+        if delta.index == len(calls):
+            assert delta.id == f"call_{delta.index}"
+            calls.append([delta.name or "", ""])
+        assert delta.index == len(calls) - 1
+        calls[-1][1] += delta.arguments
+    return "".join(part.text for part in parts), calls
+
+
+@DIALECT
+def test_any_cut_of_any_text_reads_the_same(dialect: Dialect) -> None:
+    @few
+    @given(cut(made_of(*parts_of(dialect), *_SOUP)))
+    def reads_the_same(given_text: tuple[str, list[str]]) -> None:
+        text, pieces = given_text
+        whole = read(dialect, [text])
+        assert read(dialect, pieces) == whole
+        assert read(dialect, list(text)) == whole
+
+    reads_the_same()
+
+
+@DIALECT
+@few
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
+def test_what_is_no_call_is_text(dialect: Dialect, text: str) -> None:
+    assert read(dialect, [text]) == (text, [])
+
+
+HOSTILE: dict[str, Callable[[Dialect], str]] = {
+    "openings": lambda dialect: dialect.TRIGGER * 4000,
+    "an opening and space": lambda dialect: dialect.TRIGGER + " " * 100_000,
+    "an opening and a name without end": lambda dialect: dialect.TRIGGER + "a" * 100_000,
+    "an opening and nesting": lambda dialect: dialect.TRIGGER + '{"a":[' * 20_000,
+    "wrapped calls": lambda dialect: dialect.TRIGGER + '{"function":' * 10_000,
+    "keys without end": lambda dialect: dialect.TRIGGER + '{"a": 1, ' * 10_000,
+    "markers": lambda dialect: "".join((*dialect.MARKERS, dialect.TRIGGER)) * 1000,
+    "markers backwards": lambda dialect: "".join(reversed((*dialect.MARKERS, "{"))) * 1000,
+    "a call and nesting": lambda dialect: _begun(dialect) + "[" * 50_000 + "{" * 50_000,
+    "a call and a long text": lambda dialect: _begun(dialect) + "x\n< " * 50_000,
+}
+
+
+def _begun(dialect: Dialect) -> str:
+    entry = next(one for one in FILES.values() if FAMILIES[one["family"]].tools == dialect.NAME)
+    return entry["cut"][: entry["cut"].index("Paris")]
+
+
+@DIALECT
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_hostile_text_is_held_within_bounds(dialect: Dialect, kind: str) -> None:
+    text = HOSTILE[kind](dialect)
+    pieces = [text[at : at + 37] for at in range(0, len(text), 37)]
+    assert read(dialect, pieces) == read(dialect, [text])
+
+
+@DIALECT
+def test_a_call_streams(dialect: Dialect) -> None:
+    begun = _begun(dialect)
+    parser = dialect.Parser(lambda index: f"call_{index}", TOOLS)
+    shown = "".join(call.arguments for call in parser.feed(begun + "Par").calls)
+    assert shown.endswith("Par")
+    assert parser.held == 0
