@@ -52,6 +52,10 @@ class Constraining:
         """Begin to build the vocabulary's trie; nobody has to wait for it but who needs it."""
         self._vocabulary.start()
 
+    def warm_up(self) -> None:
+        """Wait until the trie is there."""
+        self._vocabulary.trie()
+
     def close(self) -> None:
         """The tokenizer is about to go."""
         self._vocabulary.close()

@@ -34,6 +34,7 @@ def next_token(
     """The greedy token after a span just computed, whose sequence holds `history`."""
     sampler = backend.sampler(GREEDY, history)
     (sampled,) = backend.sample([SampleRow(span, sampler, top)])
+    assert isinstance(sampled, Sampled)
     sampler.close()
     return sampled
 

@@ -15,7 +15,7 @@ from velocity_local.core.sampling import SamplingParams
 from velocity_local.worker.backends import registry
 from velocity_local.worker.backends.fake.model import FakeBackend
 from velocity_local.worker.backends.fake.script import Fault, Fixed, Reply, Script
-from velocity_local.worker.engine.backend import BackendError, Forward, SampleRow, Span
+from velocity_local.worker.engine.backend import BackendError, Forward, Sampled, SampleRow, Span
 
 CHAT = "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nfirst\nhow are {}?<|im_end|>\n"
 RUN = """
@@ -40,6 +40,7 @@ def reply_to(text: str, reply: Reply | None = None, *, n_tokens: int = 40) -> st
     said: list[int] = []
     while len(said) < n_tokens:
         (sampled,) = backend.sample([SampleRow(0, sampler, None)])
+        assert isinstance(sampled, Sampled)
         if backend.tokenizer.is_end(sampled.token):
             break
         said.append(sampled.token)

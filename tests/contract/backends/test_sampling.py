@@ -12,7 +12,7 @@ from tests.contract.backends.running import Run, answer, ask
 from velocity_local.core.errors import ErrorInfo, InvalidRequest
 from velocity_local.core.sampling import SamplingParams
 from velocity_local.worker.backends.llama_cpp import model as llama_model
-from velocity_local.worker.engine.backend import Backend, Sampler, SampleRow
+from velocity_local.worker.engine.backend import Backend, Sampled, Sampler, SampleRow
 from velocity_local.worker.engine.sequence import Broken
 
 PLAIN = SamplingParams(
@@ -78,6 +78,7 @@ def test_a_replayed_sampler_goes_on_like_the_one_that_sampled(
 
 def draw(backend: Backend, sampler: Sampler) -> int:
     (sampled,) = backend.sample([SampleRow(0, sampler, None)])
+    assert isinstance(sampled, Sampled)
     return sampled.token
 
 
