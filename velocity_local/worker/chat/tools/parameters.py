@@ -10,11 +10,13 @@ from typing import NamedTuple
 
 from velocity_local.worker.chat.tools.call_parser import CallParser, Steps
 from velocity_local.worker.chat.tools.parameter_values import (
+    allows_text,
     as_json,
     escaped,
     is_text,
 )
 from velocity_local.worker.chat.tools.parser import CallIds, Offer
+from velocity_local.worker.chat.tools.python_values import from_python
 from velocity_local.worker.chat.tools.shapes import Schema, properties
 
 
@@ -103,7 +105,10 @@ class ParameterParser(CallParser):
         text = yield from self.collect_until(self.TAGS.value_end)
         if text is None:
             return False
-        self.send(as_json(text.removesuffix("\n") if self.TAGS.is_padded else text, schema))
+        text = text.removesuffix("\n") if self.TAGS.is_padded else text
+        source = as_json(text, schema)
+        is_other = source.startswith('"') and not allows_text(schema)
+        self.send(as_json(from_python(text), schema) if is_other else source)
         return True
 
     def _string(self) -> Steps[bool]:
