@@ -36,7 +36,7 @@ class Formats:
         return accepts
 
     def of_schema(self, schema: object) -> Accepts:
-        return self.accepting(JsonFormat(param="schema", schema=schema))  # type: ignore[arg-type]
+        return self.accepting(JsonFormat(param="schema", schema=schema))  # type: ignore[arg-type]  # hostile on purpose
 
 
 @pytest.fixture(scope="session")
