@@ -97,7 +97,7 @@ def test_logprobs_come_for_every_shown_token(tmp_path: Path) -> None:
 TOOL = Tool("add", "Adds.", {"type": "object"})
 TOOLED = Script(
     reply=Fixed(
-        '<think>hm</think>Sure.<tool_call>{"name": "add", "arguments": {"a": 1}}</tool_call>'
+        '<think>hm</think>Sure.<tool_call>\n{"name": "add", "arguments": {"a": 1}}\n</tool_call>'
     ),
     chat_template="{# tools: <tool_call> with arguments #}{{ messages[-1].content }}",
 )
