@@ -1,7 +1,7 @@
 """The frame of every screen: masthead, body, footer."""
 
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
+from typing import ClassVar, Protocol, TypeVar, cast
 
 from textual.app import ComposeResult
 from textual.containers import Container
@@ -15,10 +15,20 @@ from velocity_tui.session import Session
 from velocity_tui.state import Snapshot, Up
 from velocity_tui.widgets.masthead import Masthead
 
-if TYPE_CHECKING:
-    from velocity_tui.app import VelocityApp
-
 T = TypeVar("T")
+
+
+class Velocity(Protocol):
+    """What the app is to its screens."""
+
+    session: Session
+    snapshot: Snapshot
+
+    async def talk_to(self, model: str) -> None:
+        """Show Chat, with this model."""
+
+    def save(self, name: str, data: bytes) -> None:
+        """Write a file that a person asked for, and tell how it went."""
 
 
 class Page(Screen[None]):
@@ -68,8 +78,8 @@ class Page(Screen[None]):
             return None
 
     @property
-    def velocity(self) -> "VelocityApp":
-        return cast("VelocityApp", self.app)
+    def velocity(self) -> Velocity:
+        return cast("Velocity", self.app)
 
     @property
     def session(self) -> Session:
