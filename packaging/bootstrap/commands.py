@@ -22,7 +22,7 @@ from progress import Progress, clock
 _ROOT = Path(__file__).resolve().parents[2]
 _CACHES = (".mypy_cache", ".ruff_cache", ".import_linter_cache", ".hypothesis", "dist", "build")
 _VENV_HINT = "On Debian and Ubuntu this needs a package: sudo apt-get install python3-venv"
-_UV = ("--universal", "--python-version", "3.11", "--generate-hashes", "--no-emit-index-url")
+_UV = ("--universal", "--python-version", "3.11", "--generate-hashes")
 
 
 def main(arguments: list[str]) -> int:
