@@ -219,7 +219,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=0)
     asked = parser.parse_args()
     jobs: list[Callable[[Bench], None]] = [masks]
-    jobs += [lambda bench, n=n: speed(bench, n) for n in asked.streams]  # type: ignore[misc]
+    jobs += [lambda bench, n=n: speed(bench, n) for n in asked.streams]  # type: ignore[misc]  # a default binds the loop's value
     if asked.calls:
         jobs = [lambda bench: calls(bench, asked.calls)]
     paths = iter([asked.model]) if asked.model else tiny_model()

@@ -21,7 +21,7 @@ from velocity_local.wire.ipc.messages import (
     Tokenized,
 )
 from velocity_local.worker.budgets import Budgets
-from velocity_local.worker.chat.pieces import PieceTable, with_markers
+from velocity_local.worker.chat.pieces import PieceTable
 from velocity_local.worker.chat.pipeline import ChoicePipeline, Delivered, OutputPlan
 from velocity_local.worker.chat.tools.parser import Offer
 from velocity_local.worker.constraining import Constraining, Situation, is_needed
@@ -63,6 +63,7 @@ class Preparation:
         tokenizer: Tokenizer,
         capabilities: Capabilities,
         pieces: PieceTable,
+        marked_pieces: PieceTable,
         *,
         n_embd: int,
         constraining: Constraining,
@@ -71,9 +72,7 @@ class Preparation:
         self._tokenizer = tokenizer
         self._capabilities = capabilities
         self._pieces = pieces
-        self._marked_pieces = PieceTable(
-            with_markers(tokenizer.piece, tokenizer.piece_special, prompts.markers)
-        )
+        self._marked_pieces = marked_pieces
         self._n_embd = n_embd
         self._constraining = constraining
         self._budgets = Budgets(tokenizer, prompts.family.thinking)

@@ -81,6 +81,7 @@ class WorkerService:
             tokenizer,
             backend.capabilities,
             PieceTable(tokenizer.piece),
+            PieceTable(shown),
             n_embd=backend.loaded.n_embd,
             constraining=self._constraining,
         )

@@ -6,7 +6,6 @@ Lists, objects, words and numbers are alike in such dialects; a dialect adds its
 import json
 
 from velocity_local.worker.chat.tools.call_parser import CallParser, Steps
-from velocity_local.worker.chat.tools.parameter_values import escaped
 
 _MAX_DEPTH = 64
 _WORDS = {"True": "true", "False": "false", "None": "null"}
@@ -80,16 +79,6 @@ class LiteralParser(CallParser):
             return False
         yield from self.take()
         return True
-
-
-def send_string(parser: CallParser, end: str) -> Steps[bool]:
-    """Send a string that has no escapes, up to `end`; what opens it is read already."""
-    parser.drop()
-    parser.send('"')
-    if not (yield from parser.stream_until(end, written=escaped)):
-        return False
-    parser.send('"')
-    return True
 
 
 def _word(word: str) -> str:
