@@ -157,7 +157,7 @@ def test_a_bias_of_100_wins_and_of_minus_100_loses(name: str, open_backend: Open
 def test_several_biases_for_one_token_add_up(open_backend: Open) -> None:
     backend = open_backend("llama")
     first = say(backend, GREEDY, 1)[0]
-    biases = ((first, 100.0), (first, -100.0), (first, -100.0))
+    biases = ((first, 100.0), (first, -100.0), (first, -100.0), (first, 50.0))
     assert first not in say(backend, msgspec.structs.replace(GREEDY, logit_bias=biases))
 
 

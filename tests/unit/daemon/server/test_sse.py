@@ -25,9 +25,10 @@ class Reader:
         return await asyncio.get_running_loop().create_future()
 
     async def next_body(self) -> bytes:
-        while not any("body" in message for message in self.messages):
-            self.heard.clear()
-            await self.heard.wait()
+        async with asyncio.timeout(5):
+            while not any("body" in message for message in self.messages):
+                self.heard.clear()
+                await self.heard.wait()
         return bytes(self.messages[-1]["body"])
 
     @property
