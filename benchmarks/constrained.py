@@ -43,6 +43,24 @@ LONG = {
     "required": ["title", "words"],
     "additionalProperties": False,
 }
+RECORDS = {
+    "type": "array",
+    "minItems": 40,
+    "items": {
+        "type": "object",
+        "properties": {
+            "id": {"type": "integer", "minimum": 1, "maximum": 99999},
+            "kind": {"enum": ["order", "refund", "exchange", "question"]},
+            "price": {"type": "number"},
+            "paid": {"type": "boolean"},
+            "email": {"type": "string", "pattern": "^[a-z]{3,8}@[a-z]{3,8}[.](com|org)$"},
+            "lines": {"type": "array", "items": {"type": "string", "maxLength": 12}, "maxItems": 3},
+        },
+        "required": ["id", "kind", "price", "paid", "email", "lines"],
+        "additionalProperties": False,
+    },
+}
+SCHEMAS = {"long strings": LONG, "records": RECORDS}
 WEATHER = {
     "type": "object",
     "properties": {
@@ -145,13 +163,22 @@ def masks(bench: Bench, count: int = 50, rounds: int = 30) -> None:
 
 
 def speed(bench: Bench, streams: int) -> None:
-    """Rounds with and without the schema take turns."""
+    """Rounds with and without each schema take turns."""
+    for name, schema in SCHEMAS.items():
+        free, held, ratio = _with_against_without(bench, streams, schema)
+        figures = f"free {free:.1f}, schema {held:.1f} tok/s, ratio {ratio:.3f}"
+        print(f"{streams} streams, {name}: {figures}")
+
+
+def _with_against_without(
+    bench: Bench, streams: int, schema: dict[str, Any]
+) -> tuple[float, float, float]:
 
     def tokens_per_s(*, is_held: bool, seed: int) -> float:
         sampling = SamplingParams(seed=seed, ignore_eos=True)
         specs = [bench.spec(sampling, TOKENS) for _ in range(streams)]
         if is_held:
-            specs = [bench.held(spec, schema_request(LONG)) for spec in specs]
+            specs = [bench.held(spec, schema_request(schema)) for spec in specs]
         return bench.run(specs)[0]
 
     tokens_per_s(is_held=True, seed=99)
@@ -160,8 +187,7 @@ def speed(bench: Bench, streams: int) -> None:
         for seed in range(ROUNDS)
     ]
     free, held = (median(side) for side in zip(*pairs, strict=True))
-    ratio = median(held / free for free, held in pairs)
-    print(f"{streams} streams: free {free:.1f}, schema {held:.1f} tok/s, ratio {ratio:.3f}")
+    return free, held, median(held / free for free, held in pairs)
 
 
 def calls(bench: Bench, count: int, streams: int = 16) -> None:
