@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import shutil
-import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,29 +61,6 @@ def fetch(
             _download(pin, python, environ, log=log, listener=listener, hint=hint)
             _remove_other_versions(archive, pin)
     return archive
-
-
-def extract(archive: Path, *, below: str, to: Path) -> Path:
-    """`to`, holding the archive's files directly below its folder `below` (and only those).
-
-    Raises:
-        SetupError: if there are none.
-    """
-    if to.is_dir():
-        return to
-    part = to.with_name(f"{to.name}.{os.getpid()}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            parent, _, name = member.name.partition("/")[2].rpartition("/")
-            source = tar.extractfile(member) if parent == below and member.isfile() else None
-            if source is not None:
-                (part / name).write_bytes(source.read())
-    if not any(part.iterdir()):
-        raise SetupError(f"{archive.name} has no files in {below}")
-    part.replace(to)
-    return to
 
 
 def digest(path: Path) -> str:

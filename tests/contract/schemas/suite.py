@@ -19,6 +19,7 @@ import sources
 from checkout import cache_folder, exclusive
 
 from tests.shape.tree import ROOT
+from tests.support.archives import extract
 
 DRAFTS = ("draft4", "draft6", "draft7", "draft2019-09", "draft2020-12")
 _PACKAGE = "jsonschema"
@@ -51,7 +52,7 @@ def _folder(below: str) -> Path:
     unpacked = archive.with_name(
         f"{archive.name.removesuffix('.tar.gz')}-{below.replace('/', '-')}"
     )
-    return sources.extract(archive, below=f"json/tests/{below}", to=unpacked)
+    return extract(archive, below=f"json/tests/{below}", to=unpacked)
 
 
 @cache

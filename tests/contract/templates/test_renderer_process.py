@@ -9,7 +9,7 @@ import pytest
 
 from tests.contract.templates.corpus import conversations
 from tests.contract.templates.reference import SPECIAL_TOKENS
-from tests.contract.templates.sources import compiled, template, templates_folder
+from tests.contract.templates.sources import compiled, template, templates
 from velocity_local.core.errors import TemplateError
 from velocity_local.worker.chat.chatml import CHATML
 from velocity_local.worker.chat.conversation import message_dicts, tool_dicts
@@ -70,15 +70,11 @@ def _there(host: RenderHost, source: str, name: str) -> str | None:
         return None
 
 
-def _names() -> list[str]:
-    return sorted(path.stem for path in templates_folder().glob("*.jinja"))
-
-
 def test_every_template_renders_under_the_limits() -> None:
     host = RenderHost()
     host.start()
     pid = host.pid
-    for name in _names():
+    for name in templates():
         source = template(name)
         assert len(source.encode()) <= MAX_SOURCE_BYTES
         ours = compiled(name)
@@ -93,7 +89,7 @@ def test_a_mutilated_template_renders_or_is_refused_and_the_next_one_renders(
     host: RenderHost,
 ) -> None:
     chance = random.Random(20260704)
-    names = _names()
+    names = sorted(templates())
     outcomes: Counter[str] = Counter()
     for _ in range(N_MUTANTS):
         mutant = _mutated(template(chance.choice(names)), chance)

@@ -5,7 +5,7 @@ from functools import cache
 import pytest
 
 from tests.contract.templates.sources import compiled, template
-from tests.contract.templates.test_reference import FAMILIES
+from tests.contract.templates.test_reference import REFUSES
 from velocity_local.core.errors import UnsupportedField
 from velocity_local.core.messages import Message, Tool
 from velocity_local.core.reasoning import Reasoning
@@ -58,7 +58,7 @@ def _text(name: str, resolved: Resolved) -> str:
         return ours.render(turns, tools, resolved.kwargs, continues_final=False)
 
 
-@pytest.mark.parametrize("name", sorted(set(FAMILIES) - {"fireworks-ai-llama-3-firefunction-v2"}))
+@pytest.mark.parametrize("name", sorted(set(REFUSES) - {"fireworks-ai-llama-3-firefunction-v2"}))
 def test_reasoning_is_turned_off_and_on_or_refused(name: str) -> None:
     switches = _switches(name)
     if name in ENDLESS:
@@ -90,7 +90,7 @@ def test_efforts_are_told_in_the_templates_words(name: str) -> None:
 
 
 def test_most_families_reason_and_can_be_stopped() -> None:
-    reasoning = [name for name in FAMILIES if _switches(name).reasons]
+    reasoning = [name for name in REFUSES if _switches(name).reasons]
     assert len(reasoning) >= 40
     unbounded = {name for name in reasoning if not _switches(name).can_be_closed}
     assert unbounded <= UNBOUNDED

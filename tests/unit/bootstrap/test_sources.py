@@ -96,17 +96,3 @@ def test_the_archive_of_an_older_version_goes(index: Path) -> None:
     archive.unlink()
     fetch(pin, index, Path(sys.executable))
     assert not older.exists()
-
-
-def test_only_the_files_of_one_folder_are_extracted(index: Path, tmp_path: Path) -> None:
-    archive = index / "tiny_pack-1.0.tar.gz"
-    to = sources.extract(archive, below="models", to=tmp_path / "out")
-    assert {path.name: path.read_text() for path in to.iterdir()} == {"a.txt": "a", "b.txt": "b"}
-    archive.unlink()
-    assert sources.extract(archive, below="models", to=to) == to
-
-
-def test_a_folder_that_is_not_there_is_an_error(index: Path, tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match="no files in nowhere"):
-        sources.extract(index / "tiny_pack-1.0.tar.gz", below="nowhere", to=tmp_path / "out")
-    assert not (tmp_path / "out").exists()
