@@ -25,6 +25,7 @@ MAX_ALIGNMENT = 1024 * 1024
 KEPT_TEXT_BYTES = 4096
 KEPT_NUMBERS = 1024
 DEFAULT_ALIGNMENT = 32
+_EMPTY_STRING = bytes(8)
 _INT64_MAX = 2**63 - 1
 _STRING, _ARRAY = 8, 9
 _NUMBERS: dict[int, struct.Struct] = {
@@ -166,10 +167,12 @@ def _check_tokens(cursor: Cursor, count: int, offset: int) -> None:
     """Two tokens with one text end llama.cpp's process while it loads."""
     if count > MAX_VOCABULARY:
         raise GgufError(offset, f"a vocabulary of {count} tokens; at most {MAX_VOCABULARY}")
-    tokens = [token for token in cursor.strings(count) if token]
-    if len(set(tokens)) != len(tokens):
-        twice = next(token for token, times in Counter(tokens).items() if times > 1)
-        raise GgufError(offset, f"token {twice[:40]!r} is in the vocabulary twice")
+    tokens = cursor.strings(count)
+    if len(set(tokens)) == len(tokens):
+        return
+    for token, times in Counter(tokens).items():
+        if times > 1 and token != _EMPTY_STRING:
+            raise GgufError(offset, f"token {token[8:48]!r} is in the vocabulary twice")
 
 
 def _text(data: bytes, offset: int, what: str) -> str:
