@@ -25,6 +25,7 @@ MAX_KEPT = 256
 MAX_KEPT_CHARS = 4 * 2**20
 _MESSAGE_CHARS = 300
 _ONE_OF = "oneOf constraints are not supported"
+_NO_TEXT = "NoExtensionBias"
 _DRAWING = re.compile(r"\s*\d+ \| ")
 _PLACE = re.compile(r"^(?:at )?\d+\(\d+\): ")
 # Fuel is used up at some 50 a microsecond in compiling and 14 in a mask: 20 and 15 ms
@@ -67,7 +68,7 @@ class Compiler:
             known = self._compile(lark, param)
             self._keep(lark, known)
         self._kept.move_to_end(lark)
-        return known.copy()
+        return known.copy(param)
 
     def _compile(self, lark: str, param: str) -> GrammarConstraint:
         if self._n_stuck >= MAX_STUCK:
@@ -87,7 +88,7 @@ class Compiler:
             ) from None
         if matcher.is_error():
             raise InvalidFormat(f"{param}: {_reason(matcher)}", param=param)
-        return GrammarConstraint(matcher, self._vocabulary, first)
+        return GrammarConstraint(matcher, self._vocabulary, first, param)
 
     def _keep(self, lark: str, compiled: GrammarConstraint) -> None:
         self._kept[lark] = compiled
@@ -108,5 +109,7 @@ def _reason(matcher: LLMatcher) -> str:
     message = matcher.get_error()
     if _ONE_OF in message:
         return "oneOf: its schemas may overlap; give each a constant that is required, or use anyOf"
+    if _NO_TEXT in message:
+        return "no text satisfies it; give it a way to end that does not lead back to itself"
     lines = itertools.takewhile(lambda line: not _DRAWING.match(line), message.split("\n"))
     return _PLACE.sub("", " ".join(" ".join(lines).split()))[:_MESSAGE_CHARS]

@@ -9,16 +9,18 @@ from velocity_local.worker.engine.constraint import Unanswerable
 class GrammarConstraint:
     """Copies share what has been learned about the grammar, and nothing else."""
 
-    def __init__(self, matcher: LLMatcher, vocabulary: Vocabulary, first: bytes) -> None:
-        """`first` are the tokens allowed at the start."""
+    def __init__(
+        self, matcher: LLMatcher, vocabulary: Vocabulary, first: bytes | None, param: str
+    ) -> None:
+        """`first` are the tokens allowed at the start; `param` is named in errors."""
         self._matcher = matcher
         self._vocabulary = vocabulary
-        self._allowed: bytes | None = first
+        self._allowed = first
+        self._param = param
 
-    def copy(self) -> "GrammarConstraint":
-        copied = GrammarConstraint(self._matcher.deep_copy(), self._vocabulary, b"")
-        copied._allowed = self._allowed
-        return copied
+    def copy(self, param: str | None = None) -> "GrammarConstraint":
+        matcher = self._matcher.deep_copy()
+        return GrammarConstraint(matcher, self._vocabulary, self._allowed, param or self._param)
 
     def accept(self, token: int) -> bool:
         if self.is_complete:
@@ -59,7 +61,8 @@ class GrammarConstraint:
         if self._matcher.is_error():
             raise Unanswerable(
                 "the answer's format became too complex to follow; simplify it "
-                f"({_first_line(self._matcher.get_error())})"
+                f"({_first_line(self._matcher.get_error())})",
+                param=self._param,
             )
 
 
