@@ -17,7 +17,7 @@ from tests.support.gguf import MAGIC, key_value, string
 N_EMBD, N_FF, N_HEADS, N_LAYERS, N_CTX = 64, 128, 4, 2, 512
 WINDOW = 32
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
-_F32, _F16 = 0, 1
+F32, F16 = 0, 1
 _UNKNOWN, _CONTROL, _NORMAL, _BYTE = 2, 3, 1, 6
 _TOKENS = (
     [("<unk>", _UNKNOWN), ("<s>", _CONTROL), ("</s>", _CONTROL)]
@@ -27,13 +27,15 @@ _TOKENS = (
 N_VOCAB = len(_TOKENS)
 
 
-class _Tensor(NamedTuple):
+class Tensor(NamedTuple):
+    """`values` has the slowest axis first, as numpy does; `kind` is a ggml type id."""
+
     name: str
     values: NDArray[np.float32]
     kind: int
 
     def data(self) -> bytes:
-        raw = self.values.astype("<f2" if self.kind == _F16 else "<f4").tobytes()
+        raw = self.values.astype("<f2" if self.kind == F16 else "<f4").tobytes()
         return raw + bytes(-len(raw) % 32)
 
 
@@ -43,21 +45,38 @@ class _Weights:
     def __init__(self, seed: int = 7) -> None:
         self._random = np.random.default_rng(seed)
 
-    def matrix(self, name: str, *shape: int, std: float | None = None, kind: int = _F16) -> _Tensor:
+    def matrix(self, name: str, *shape: int, std: float | None = None, kind: int = F16) -> Tensor:
         spread = 1.6 / shape[0] ** 0.5 if std is None else std
         values = self._random.normal(0, spread, shape[::-1]).astype(np.float32)
-        return _Tensor(name, values, kind)
+        return Tensor(name, values, kind)
 
-    def vector(self, name: str, size: int, *, around: float = 0.0) -> _Tensor:
+    def vector(self, name: str, size: int, *, around: float = 0.0) -> Tensor:
         values = around + self._random.normal(0, 0.1, size).astype(np.float32)
-        return _Tensor(name, values, _F32)
+        return Tensor(name, values, F32)
 
 
-def write_llama(path: Path) -> Path:
-    """Plain attention: the cache can be cut and copied anywhere."""
+def write_llama(path: Path, **templates: str) -> Path:
+    """Plain attention: the cache can be cut and copied anywhere.
+
+    `templates` are chat templates by variant; `default` is the one without a variant.
+    """
+    return write_llama_of(path, llama_tensors(), templates)
+
+
+def llama_tensors() -> list[Tensor]:
+    """The weights of `write_llama`, to be changed and written by `write_llama_of`."""
     weights = _Weights()
-    tensors = [*_embeddings(weights), *_blocks(weights, kv_heads=2)]
-    return _write(path, "llama", {"llama.attention.head_count_kv": 2}, tensors)
+    return [*_embeddings(weights), *_blocks(weights, kv_heads=2)]
+
+
+def write_llama_of(
+    path: Path, tensors: list[Tensor], templates: Mapping[str, str] | None = None
+) -> Path:
+    key = "tokenizer.chat_template"
+    extra: dict[str, Any] = {"llama.attention.head_count_kv": 2}
+    for variant, source in (templates or {}).items():
+        extra[key if variant == "default" else f"{key}.{variant}"] = source
+    return _write(path, "llama", extra, tensors)
 
 
 def write_sliding_window(path: Path) -> Path:
@@ -87,12 +106,12 @@ def write_recurrent(path: Path) -> Path:
         tensors += [
             weights.vector(f"{b}.attn_norm.weight", N_EMBD, around=1),
             weights.matrix(f"{b}.ssm_in.weight", N_EMBD, 2 * inner),
-            weights.matrix(f"{b}.ssm_conv1d.weight", conv, inner, kind=_F32),
+            weights.matrix(f"{b}.ssm_conv1d.weight", conv, inner, kind=F32),
             weights.vector(f"{b}.ssm_conv1d.bias", inner),
             weights.matrix(f"{b}.ssm_x.weight", inner, rank + 2 * state),
-            weights.matrix(f"{b}.ssm_dt.weight", rank, inner, kind=_F32),
+            weights.matrix(f"{b}.ssm_dt.weight", rank, inner, kind=F32),
             weights.vector(f"{b}.ssm_dt.bias", inner),
-            _Tensor(f"{b}.ssm_a", -np.ones((inner, state), np.float32), _F32),
+            Tensor(f"{b}.ssm_a", -np.ones((inner, state), np.float32), F32),
             weights.vector(f"{b}.ssm_d", inner, around=1),
             weights.matrix(f"{b}.ssm_out.weight", inner, N_EMBD),
         ]
@@ -105,8 +124,8 @@ def write_encoder(path: Path, *, pooling: int) -> Path:
     weights = _Weights()
     tensors = [
         weights.matrix("token_embd.weight", N_EMBD, N_VOCAB),
-        weights.matrix("token_types.weight", N_EMBD, 2, kind=_F32),
-        weights.matrix("position_embd.weight", N_EMBD, N_CTX, kind=_F32),
+        weights.matrix("token_types.weight", N_EMBD, 2, kind=F32),
+        weights.matrix("position_embd.weight", N_EMBD, N_CTX, kind=F32),
         weights.vector("token_embd_norm.weight", N_EMBD, around=1),
         weights.vector("token_embd_norm.bias", N_EMBD),
     ]
@@ -137,7 +156,7 @@ def write_embedder(path: Path) -> Path:
     return _write(path, "llama", extra, tensors)
 
 
-def _embeddings(weights: _Weights) -> list[_Tensor]:
+def _embeddings(weights: _Weights) -> list[Tensor]:
     return [
         weights.matrix("token_embd.weight", N_EMBD, N_VOCAB, std=1.0),
         weights.vector("output_norm.weight", N_EMBD, around=1),
@@ -145,7 +164,7 @@ def _embeddings(weights: _Weights) -> list[_Tensor]:
     ]
 
 
-def _blocks(weights: _Weights, *, kv_heads: int) -> Iterator[_Tensor]:
+def _blocks(weights: _Weights, *, kv_heads: int) -> Iterator[Tensor]:
     for i in range(N_LAYERS):
         b = f"blk.{i}"
         yield weights.vector(f"{b}.attn_norm.weight", N_EMBD, around=1)
@@ -156,7 +175,7 @@ def _blocks(weights: _Weights, *, kv_heads: int) -> Iterator[_Tensor]:
         yield weights.matrix(f"{b}.ffn_down.weight", N_FF, N_EMBD)
 
 
-def _attention(weights: _Weights, block: str, *, kv_heads: int) -> Iterator[_Tensor]:
+def _attention(weights: _Weights, block: str, *, kv_heads: int) -> Iterator[Tensor]:
     kv_width = N_EMBD // N_HEADS * kv_heads
     yield weights.matrix(f"{block}.attn_q.weight", N_EMBD, N_EMBD)
     yield weights.matrix(f"{block}.attn_k.weight", N_EMBD, kv_width)
@@ -164,7 +183,7 @@ def _attention(weights: _Weights, block: str, *, kv_heads: int) -> Iterator[_Ten
     yield weights.matrix(f"{block}.attn_output.weight", N_EMBD, N_EMBD)
 
 
-def _write(path: Path, arch: str, extra: Mapping[str, Any], tensors: list[_Tensor]) -> Path:
+def _write(path: Path, arch: str, extra: Mapping[str, Any], tensors: list[Tensor]) -> Path:
     head_width = N_EMBD // N_HEADS
     values: dict[str, Any] = {
         "general.architecture": arch,
@@ -189,6 +208,11 @@ def _write(path: Path, arch: str, extra: Mapping[str, Any], tensors: list[_Tenso
     pairs.append(
         string(b"tokenizer.ggml.token_type") + struct.pack("<IIQ", 9, 5, N_VOCAB) + kinds.tobytes()
     )
+    return write_gguf(path, pairs, tensors)
+
+
+def write_gguf(path: Path, pairs: list[bytes], tensors: list[Tensor]) -> Path:
+    """A file of these key-value records and tensors."""
     head = MAGIC + struct.pack("<IQQ", 3, len(tensors), len(pairs)) + b"".join(pairs)
     body = b""
     for tensor in tensors:

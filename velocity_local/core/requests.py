@@ -2,6 +2,7 @@
 
 import msgspec
 
+from velocity_local.core.adapters import Adapter
 from velocity_local.core.formats import AnswerFormat, ToolUse
 from velocity_local.core.messages import Message, Tool
 from velocity_local.core.reasoning import Reasoning, Scalar
@@ -45,6 +46,7 @@ class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     `deadline_s` bounds the time from submission to the last token.
     `format` and `tool_use` are enforced: no token is chosen that they do not allow.
     """
+    `adapter` changes the model's weights for this request alone.
 
     id: str
     model: str
@@ -60,6 +62,7 @@ class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     format: AnswerFormat | None = None
     tool_use: ToolUse = ToolUse()
 
+    adapter: Adapter | None = None
 
 class EmbeddingRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     """Texts or token ids to embed; every vector is L2-normalised over `dimensions` if given."""

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from velocity_local.core.adapters import Adapter
 from velocity_local.core.errors import VelocityError
 from velocity_local.core.models import LoadedModel, Pooling
 from velocity_local.core.sampling import SamplingParams
@@ -50,12 +51,15 @@ class Span(NamedTuple):
     """Tokens of one sequence to be computed at consecutive positions from `start`.
 
     `wants_logits` asks for the logits of the last token only: a span produces at most one row.
+    `adapter` is the key of a loaded adapter, empty for the model alone; all spans of a pass have
+    the same, and so have all cells of a sequence.
     """
 
     sequence: int
     start: int
     tokens: Sequence[int]
     wants_logits: bool
+    adapter: str = ""
 
 
 class Forward(Enum):
@@ -169,7 +173,8 @@ class Backend(Protocol):
         """Compute all spans in one pass; at most `n_batch` tokens in all.
 
         Raises:
-            BackendError: if the library refuses the batch; no sequence of it has advanced.
+            BackendError: if the library refuses the batch, or its spans differ in adapter; no
+                sequence of it has advanced.
         """
         ...
 
@@ -198,6 +203,18 @@ class Backend(Protocol):
 
         Raises:
             BackendError: if the model has no embeddings.
+    def load_adapter(self, adapter: Adapter) -> None:
+        """Make an adapter ready under its key; one that is there already is fine.
+
+        Raises:
+            BackendError: if it cannot be read, or is not for this model.
+        """
+        ...
+
+    def unload_adapter(self, key: str) -> None:
+        """Free an adapter, of which no sequence computes any more; unknown keys are fine."""
+        ...
+
         """
         ...
 

@@ -50,6 +50,7 @@ class KvCache:
         self._slots = SlotTable(self._capabilities.n_seq_max)
         self._ledger = CellLedger(self._capabilities.n_cells)
         self._index: PrefixIndex = index or LinearPrefixIndex()
+        self._spaces: dict[int, str] = {}
         self.grow = self._ledger.grow
         self.length = self._ledger.length
 
@@ -61,20 +62,24 @@ class KvCache:
     def free_cells(self) -> int:
         return self._ledger.free
 
-    def open(self, tokens: list[int], *, reserve: int, promised: int) -> Opening | None:
+    def open(
+        self, tokens: list[int], *, reserve: int, promised: int, space: str = ""
+    ) -> Opening | None:
         """A slot for a sequence, or None if slots or cells are lacking.
 
         `reserve` cells beyond `tokens` must be free, and `promised` ones that running
         sequences will need. Residents are evicted, oldest first, to make that so.
-        `tokens` is remembered, not copied: it may grow at its end.
+        `tokens` is remembered, not copied: it may grow at its end. Cells are shared within a
+        `space` only.
         """
-        source = self._best_source(tokens)
+        source = self._best_source(tokens, space)
         if not self._fits(source, len(tokens) + reserve + promised):
             source = _NOTHING
             if not self._fits(source, len(tokens) + reserve + promised):
                 return None
         opening = self._take(source)
-        self._index.insert(opening.slot, tokens)
+        self._index.insert(opening.slot, tokens, space)
+        self._spaces[opening.slot] = space
         return opening
 
     def join(self, leader: int, follower: int, length: int) -> None:
@@ -88,7 +93,7 @@ class KvCache:
         if length < MIN_MATCH_TOKENS:
             self.drop(slot)
             return
-        self._index.insert(slot, tokens[:length])
+        self._index.insert(slot, tokens[:length], self._spaces[slot])
         self._slots.retire(slot)
         self._evict_surplus()
 
@@ -135,8 +140,9 @@ class KvCache:
                 return
             self.evict_oldest()
 
-    def _best_source(self, tokens: list[int]) -> _Source:
-        sources = [self._source(match, len(tokens)) for match in self._index.matches(tokens)]
+    def _best_source(self, tokens: list[int], space: str) -> _Source:
+        matches = self._index.matches(tokens, space)
+        sources = [self._source(match, len(tokens)) for match in matches]
         best = max(sources, key=lambda source: source.length, default=_NOTHING)
         return best if best.length >= MIN_MATCH_TOKENS else _NOTHING
 

@@ -31,6 +31,7 @@ from velocity_local.worker.engine.sequence import (
     SequenceSpec,
     Token,
 )
+from velocity_local.worker.engine.turns import Turns
 
 # Cells kept free for the answer of an admitted sequence. A longer answer goes on as long as
 # there is room; after that the youngest sequence steps back into the queue.
@@ -55,6 +56,7 @@ class Engine:
         self._cache = KvCache(backend)
         self._roster = Roster()
         self._passes = Passes(backend, clock)
+        self._turns = Turns()
         self._events: list[SequenceEvent] = []
         self._is_blocked = False
         self._step_ms = 0.0
@@ -62,6 +64,11 @@ class Engine:
     @property
     def has_work(self) -> bool:
         return len(self._roster) > 0 or bool(self._events)
+
+    def adapters_in_use(self) -> set[str]:
+        """Adapters by which a sequence computes, or is going to."""
+        sequences = (*self._roster.waiting, *self._roster.running)
+        return {sequence.spec.adapter for sequence in sequences}
 
     def load(self) -> EngineLoad:
         roster = self._roster
@@ -121,6 +128,7 @@ class Engine:
             self._admit(started_s)
         batch = self._plan()
         if batch:
+            self._turns.had(batch)
             self._compute(batch)
             self._step_ms = (self._clock.monotonic_s() - started_s) * 1000
         events, self._events = self._events, []
@@ -179,6 +187,7 @@ class Engine:
             sequence.tokens,
             reserve=max(0, sequence.reserve_end - len(sequence.tokens)),
             promised=self._roster.promised_cells(),
+            space=sequence.spec.adapter,
         )
         if opening is None:
             return False
@@ -201,7 +210,8 @@ class Engine:
 
     def _plan(self) -> _Batch:
         while True:
-            ready = self._without_patient([s for s in self._roster.running if s.leader is None])
+            ready = self._turns.next_of([s for s in self._roster.running if s.leader is None])
+            ready = self._without_patient(ready)
             pending = [len(s.tokens) - s.n_computed for s in ready]
             counts = plan(pending, self._passes.limits())
             if self._cache.free_cells >= sum(counts) or not self._make_room():
@@ -346,7 +356,8 @@ class Engine:
 def _span(sequence: LiveSequence, n_tokens: int) -> Span:
     start = sequence.n_computed
     end = start + n_tokens
-    return Span(sequence.slot, start, sequence.tokens[start:end], end == len(sequence.tokens))
+    tokens, wants_logits = sequence.tokens[start:end], end == len(sequence.tokens)
+    return Span(sequence.slot, start, tokens, wants_logits, sequence.spec.adapter)
 
 
 def _row(sequence: LiveSequence, span: int) -> SampleRow:

@@ -17,16 +17,16 @@ class Match(NamedTuple):
 
 
 class PrefixIndex(Protocol):
-    """Token sequences by slot."""
+    """Token sequences by slot. Those of different spaces (adapters) never match each other."""
 
-    def insert(self, slot: int, tokens: list[int]) -> None:
+    def insert(self, slot: int, tokens: list[int], space: str = "") -> None:
         """Remember `tokens`, which may grow at its end while it is here."""
         ...
 
     def remove(self, slot: int) -> None: ...
 
-    def matches(self, tokens: list[int]) -> list[Match]:
-        """Every sequence that shares at least `MIN_MATCH_TOKENS` with `tokens`."""
+    def matches(self, tokens: list[int], space: str = "") -> list[Match]:
+        """Every sequence of the space that shares at least `MIN_MATCH_TOKENS` with `tokens`."""
         ...
 
 
@@ -34,22 +34,22 @@ class LinearPrefixIndex:
     """Compares with every sequence: exact, and quick for a few hundred of them."""
 
     def __init__(self) -> None:
-        self._tokens: dict[int, list[int]] = {}
+        self._tokens: dict[int, tuple[str, list[int]]] = {}
 
-    def insert(self, slot: int, tokens: list[int]) -> None:
-        self._tokens[slot] = tokens
+    def insert(self, slot: int, tokens: list[int], space: str = "") -> None:
+        self._tokens[slot] = space, tokens
 
     def remove(self, slot: int) -> None:
         self._tokens.pop(slot, None)
 
-    def matches(self, tokens: list[int]) -> list[Match]:
+    def matches(self, tokens: list[int], space: str = "") -> list[Match]:
         head = tokens[:MIN_MATCH_TOKENS]
         if len(head) < MIN_MATCH_TOKENS:
             return []
         return [
             Match(slot, common_length(tokens, known), len(known))
-            for slot, known in self._tokens.items()
-            if known[:MIN_MATCH_TOKENS] == head
+            for slot, (of_space, known) in self._tokens.items()
+            if of_space == space and known[:MIN_MATCH_TOKENS] == head
         ]
 
 

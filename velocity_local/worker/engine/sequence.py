@@ -23,7 +23,8 @@ class SequenceSpec(NamedTuple):
 
     `emitted` tokens were sampled by an earlier worker: they are prefilled after the prompt,
     replayed into the sampler, and never reported again. `max_tokens` counts them too.
-    `constraint` is this sequence's own and stands after `emitted`.
+    `constraint` is this sequence's own and stands after `emitted`. `adapter` is the key of a
+    loaded adapter; empty for the model alone.
     """
 
     key: SequenceKey
@@ -35,6 +36,7 @@ class SequenceSpec(NamedTuple):
     deadline_s: float | None = None
     constraint: Constraint | None = None
 
+    adapter: str = ""
 
 class Prefilling(NamedTuple):
     """The sequence has a slot; its prompt is being computed from `cached_tokens` on."""

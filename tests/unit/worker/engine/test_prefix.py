@@ -51,3 +51,13 @@ def test_a_sequence_is_found_as_it_grows_and_not_after_it_is_gone() -> None:
     index.remove(3)
     index.remove(3)
     assert index.matches([7] * 20) == []
+
+
+def test_spaces_do_not_know_each_other() -> None:
+    index = LinearPrefixIndex()
+    tokens = list(range(40))
+    index.insert(0, tokens)
+    index.insert(1, tokens, "adapter")
+    assert [match.slot for match in index.matches(tokens)] == [0]
+    assert [match.slot for match in index.matches(tokens, "adapter")] == [1]
+    assert not index.matches(tokens, "another")

@@ -21,6 +21,7 @@ class FakeCells:
         self._owners: Counter[int] = Counter()
         self._cells: list[list[int]] = [[] for _ in range(n_seq_max)]
         self._tokens: list[list[int]] = [[] for _ in range(n_seq_max)]
+        self._adapters = [""] * n_seq_max
         self._truncation = truncation
         self._can_copy_part = can_copy_part
         self._window = window
@@ -33,7 +34,11 @@ class FakeCells:
         """What the sequence's cells hold; not a copy."""
         return self._tokens[sequence]
 
-    def append(self, sequence: int, tokens: list[int]) -> None:
+    def append(self, sequence: int, tokens: list[int], adapter: str) -> None:
+        if not self._tokens[sequence]:
+            self._adapters[sequence] = adapter
+        elif self._adapters[sequence] != adapter:
+            raise BackendError(f"sequence {sequence} has cells of another adapter")
         for token in tokens:
             cell = self._free.pop()
             self._owners[cell] = 1
@@ -50,6 +55,7 @@ class FakeCells:
             raise BackendError(f"copy of {length} of {held} cells: this model copies all or none")
         self._cells[target] = self._cells[source][:length]
         self._tokens[target] = self._tokens[source][:length]
+        self._adapters[target] = self._adapters[source]
         self._owners.update(self._cells[target])
 
     def truncate(self, sequence: int, length: int) -> bool:

@@ -4,9 +4,11 @@ import struct
 import threading
 import zlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import msgspec
 
+from velocity_local.core.adapters import Adapter
 from velocity_local.core.models import LoadedModel, LoadOptions
 from velocity_local.core.sampling import SamplingParams
 from velocity_local.worker.backends.fake.cells import FakeCells
@@ -75,6 +77,7 @@ class FakeBackend:
             window=script.window,
         )
         self._last: Sequence[Span] = ()
+        self._adapters = {""}
 
     @property
     def capabilities(self) -> Capabilities:
@@ -105,7 +108,7 @@ class FakeBackend:
             self._abort.clear()
             return Forward.ABORTED
         for span in spans:
-            self._cells.append(span.sequence, list(span.tokens))
+            self._cells.append(span.sequence, list(span.tokens), span.adapter)
             if len(span.tokens) > 1:
                 self._faults.on_prompt(self._cells.tokens(span.sequence))
         self._last = spans
@@ -121,7 +124,7 @@ class FakeBackend:
             self._faults.on_token()
             cells = self._cells.tokens(span.sequence)
             try:
-                sampled.append(row.sampler.sample(cells, row.top_logprobs))
+                sampled.append(row.sampler.sample(cells, row.top_logprobs, span.adapter))
             except Unanswerable as error:
                 sampled.append(Unsampled(error))
         return sampled
@@ -134,6 +137,14 @@ class FakeBackend:
 
     def clear(self, sequence: int) -> None:
         self._cells.truncate(sequence, 0)
+
+    def load_adapter(self, adapter: Adapter) -> None:
+        if not Path(adapter.path).is_file():
+            raise BackendError(f"there is no adapter {adapter.path}")
+        self._adapters.add(adapter.key)
+
+    def unload_adapter(self, key: str) -> None:
+        self._adapters.discard(key)
 
     def embed(self, inputs: Sequence[Sequence[int]]) -> list[bytes]:
         if not self._capabilities.can_embed:
@@ -152,6 +163,8 @@ class FakeBackend:
     def _check(self, spans: Sequence[Span], n_tokens: int) -> None:
         if not 0 < n_tokens <= self._capabilities.n_batch:
             raise BackendError(f"a batch of {n_tokens}; from 1 to {self._capabilities.n_batch}")
+        if len({span.adapter for span in spans}) > 1 or spans[0].adapter not in self._adapters:
+            raise BackendError("a pass has one adapter, and it must be loaded")
         for span in spans:
             if not 0 <= span.sequence < self._capabilities.n_seq_max:
                 raise BackendError(f"sequence {span.sequence} does not exist")

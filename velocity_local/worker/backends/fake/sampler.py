@@ -53,11 +53,14 @@ class FakeSampler:
     def close(self) -> None:
         self.is_closed = True
 
-    def sample(self, cells: Sequence[int], top_logprobs: int | None) -> Sampled:
-        """The next token after `cells`, which must be the sequence so far."""
+    def sample(self, cells: Sequence[int], top_logprobs: int | None, adapter: str = "") -> Sampled:
+        """The next token after `cells`, which must be the sequence so far.
+
+        Every adapter babbles in another way.
+        """
         if cells != self._history:
             raise BackendError(f"the cells hold {len(cells)} tokens that are not this sequence's")
-        token = self._allowed(self._next())
+        token = self._allowed(self._next(adapter))
         self._history.append(token)
         if top_logprobs is None:
             return Sampled(token)
@@ -65,9 +68,9 @@ class FakeSampler:
         top = ((token, _LOGPROB), *((other, _OTHER_LOGPROB) for other in others))
         return Sampled(token, _LOGPROB, top[:top_logprobs])
 
-    def _next(self) -> int:
+    def _next(self, adapter: str) -> int:
         if isinstance(self._reply, Babble):
-            return self._babble(self._reply)
+            return self._babble(self._reply, adapter)
         i = len(self._history) - self._n_prompt
         if i < len(self._script):
             return self._script[i]
@@ -86,9 +89,9 @@ class FakeSampler:
             raise Unanswerable("the answer's format allows no byte")
         return token
 
-    def _babble(self, reply: Babble) -> int:
+    def _babble(self, reply: Babble, adapter: str) -> int:
         history = ",".join(map(str, self._history))
-        draw = zlib.crc32(f"{reply.seed}/{self._seed}/{history}".encode())
+        draw = zlib.crc32(f"{reply.seed}/{self._seed}/{history}{adapter}".encode())
         if not self._ignores_end and draw % reply.mean_tokens == 0:
             return END_OF_TURN
         return _LETTERS[(draw >> 16) % len(_LETTERS)]

@@ -6,9 +6,11 @@ from typing import cast
 
 import psutil
 
+from velocity_local.core.adapters import Adapter
 from velocity_local.core.models import LoadedModel, LoadOptions, Pooling
 from velocity_local.core.sampling import SamplingParams
 from velocity_local.worker.backends.llama_cpp import log, native
+from velocity_local.worker.backends.llama_cpp.adapters import LoadedAdapters
 from velocity_local.worker.backends.llama_cpp.batch import fill
 from velocity_local.worker.backends.llama_cpp.embed import Embedder
 from velocity_local.worker.backends.llama_cpp.logprobs import log_normalizer
@@ -84,6 +86,7 @@ class LlamaCppBackend:
             native.close_context(self._context)
             raise BackendError(f"{facts.description}: it neither generates nor pools embeddings")
         self._memory = native.Memory(self._context)
+        self._adapters = LoadedAdapters(model, self._context)
         self._batch = native.Batch(context_options.n_batch)
         vocab = native.vocabulary(model)
         self._tokenizer = NativeTokenizer(
@@ -128,6 +131,10 @@ class LlamaCppBackend:
         last_rows = fill(self._batch, spans)
         code = self._batch.decode(self._context, n_tokens)
         if code == native.DECODE_FULL:
+        adapter = spans[0].adapter
+        if any(span.adapter != adapter for span in spans):
+            raise BackendError("one pass cannot have spans of several adapters")
+        self._adapters.use(adapter)
             return Forward.FULL
         if code == native.DECODE_ABORTED:
             self._on_abort(spans)
@@ -164,6 +171,12 @@ class LlamaCppBackend:
     def embed(self, inputs: Sequence[Sequence[int]]) -> list[bytes]:
         if not self._capabilities.can_embed:
             raise BackendError("this model has no embeddings")
+    def load_adapter(self, adapter: Adapter) -> None:
+        self._adapters.load(adapter)
+
+    def unload_adapter(self, key: str) -> None:
+        self._adapters.unload(key)
+
         return self._embedder.embed(inputs, n_embd=self._facts.n_embd)
 
     def request_abort(self) -> None:
@@ -179,6 +192,7 @@ class LlamaCppBackend:
         native.close_context(self._context)
         native.close_model(self._model)
 
+        self._adapters.close()
     def _sample(self, row: SampleRow) -> Sampled | Unsampled:
         # A row without logits would end the process inside the library.
         assert self._last_spans[row.span].wants_logits, "sampling a row without logits"
