@@ -45,8 +45,8 @@ class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     `parse_output` splits reasoning and tool calls from the text (chat dialects).
     `deadline_s` bounds the time from submission to the last token.
     `format` and `tool_use` are enforced: no token is chosen that they do not allow.
-    """
     `adapter` changes the model's weights for this request alone.
+    """
 
     id: str
     model: str
@@ -61,8 +61,8 @@ class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     deadline_s: float | None = None
     format: AnswerFormat | None = None
     tool_use: ToolUse = ToolUse()
-
     adapter: Adapter | None = None
+
 
 class EmbeddingRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     """Texts or token ids to embed; every vector is L2-normalised over `dimensions` if given."""

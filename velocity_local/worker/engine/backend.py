@@ -198,11 +198,6 @@ class Backend(Protocol):
         """Drop all cells of a sequence."""
         ...
 
-    def embed(self, inputs: Sequence[Sequence[int]]) -> list[bytes]:
-        """One pooled, unnormalised vector per input as little-endian float32 bytes.
-
-        Raises:
-            BackendError: if the model has no embeddings.
     def load_adapter(self, adapter: Adapter) -> None:
         """Make an adapter ready under its key; one that is there already is fine.
 
@@ -215,6 +210,11 @@ class Backend(Protocol):
         """Free an adapter, of which no sequence computes any more; unknown keys are fine."""
         ...
 
+    def embed(self, inputs: Sequence[Sequence[int]]) -> list[bytes]:
+        """One pooled, unnormalised vector per input as little-endian float32 bytes.
+
+        Raises:
+            BackendError: if the model has no embeddings.
         """
         ...
 

@@ -35,8 +35,8 @@ class SequenceSpec(NamedTuple):
     emitted: tuple[int, ...] = ()
     deadline_s: float | None = None
     constraint: Constraint | None = None
-
     adapter: str = ""
+
 
 class Prefilling(NamedTuple):
     """The sequence has a slot; its prompt is being computed from `cached_tokens` on."""

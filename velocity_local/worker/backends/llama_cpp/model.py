@@ -128,13 +128,13 @@ class LlamaCppBackend:
         n_tokens = sum(len(span.tokens) for span in spans)
         if not 0 < n_tokens <= self._capabilities.n_batch:
             raise BackendError(f"a batch of {n_tokens}; from 1 to {self._capabilities.n_batch}")
-        last_rows = fill(self._batch, spans)
-        code = self._batch.decode(self._context, n_tokens)
-        if code == native.DECODE_FULL:
         adapter = spans[0].adapter
         if any(span.adapter != adapter for span in spans):
             raise BackendError("one pass cannot have spans of several adapters")
         self._adapters.use(adapter)
+        last_rows = fill(self._batch, spans)
+        code = self._batch.decode(self._context, n_tokens)
+        if code == native.DECODE_FULL:
             return Forward.FULL
         if code == native.DECODE_ABORTED:
             self._on_abort(spans)
@@ -168,15 +168,15 @@ class LlamaCppBackend:
     def clear(self, sequence: int) -> None:
         self._memory.remove(sequence, -1)
 
-    def embed(self, inputs: Sequence[Sequence[int]]) -> list[bytes]:
-        if not self._capabilities.can_embed:
-            raise BackendError("this model has no embeddings")
     def load_adapter(self, adapter: Adapter) -> None:
         self._adapters.load(adapter)
 
     def unload_adapter(self, key: str) -> None:
         self._adapters.unload(key)
 
+    def embed(self, inputs: Sequence[Sequence[int]]) -> list[bytes]:
+        if not self._capabilities.can_embed:
+            raise BackendError("this model has no embeddings")
         return self._embedder.embed(inputs, n_embd=self._facts.n_embd)
 
     def request_abort(self) -> None:
@@ -189,10 +189,10 @@ class LlamaCppBackend:
         """Free the model. Its samplers must be closed before."""
         self._pool.close()
         self._samplers.close()
+        self._adapters.close()
         native.close_context(self._context)
         native.close_model(self._model)
 
-        self._adapters.close()
     def _sample(self, row: SampleRow) -> Sampled | Unsampled:
         # A row without logits would end the process inside the library.
         assert self._last_spans[row.span].wants_logits, "sampling a row without logits"

@@ -146,12 +146,6 @@ def close_context(context: int) -> None:
     lib.llama_free(context)
 
 
-def n_cells(context: int) -> int:
-    return int(lib.llama_n_ctx(context))
-
-
-def pooling(context: int) -> str:
-    return POOLING.get(lib.llama_pooling_type(context), "none")
 def load_adapter(model: int, path: str) -> int:
     """A LoRA adapter of the model; it must be freed before the model is."""
     adapter = lib.llama_adapter_lora_init(model, os.fsencode(path))
@@ -177,6 +171,12 @@ def set_adapter(context: int, adapter: tuple[int, float] | None) -> None:
         raise BackendError(f"llama_set_adapters_lora answered {code}: {log.last_errors()}")
 
 
+def n_cells(context: int) -> int:
+    return int(lib.llama_n_ctx(context))
+
+
+def pooling(context: int) -> str:
+    return POOLING.get(lib.llama_pooling_type(context), "none")
 
 
 def has_memory(context: int) -> bool:
