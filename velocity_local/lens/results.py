@@ -1,0 +1,270 @@
+"""What a run measured, as frozen values. Knows neither how it was measured nor how it is shown.
+
+Times are seconds since the run began, durations milliseconds; None means "not known", never zero.
+A run's file is one `ResultFile`; its JSON schema is published (`lens/schema.py`).
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from velocity_local.lens.faults import FaultKind
+
+Fact = str | int | float | bool | None
+FORMAT = "lens-results/1"
+
+
+class CacheState(StrEnum):
+    """What the server's prompt cache held for a request. Figures of two states are never mixed."""
+
+    COLD = "cold"
+    WARM = "warm"
+    PREFIX_SHARED = "prefix_shared"
+    RESTORED = "restored"
+    UNCONTROLLED = "uncontrolled"
+
+
+class ItlKind(StrEnum):
+    """What an inter-token time lies between: tokens by the server's clock, or chunks as they came.
+
+    A chunk may hold several tokens, so the two kinds are never compared with each other.
+    """
+
+    TOKEN = "token"  # noqa: S105 - no secret
+    CHUNK = "chunk"
+
+
+class CountSource(StrEnum):
+    """Who counted the tokens: the server's usage, a tokenizer of ours, or chunks taken for tokens."""
+
+    SERVER = "server"
+    TOKENIZER = "tokenizer"
+    CHUNKS = "chunks"
+
+
+class CheckOutcome(StrEnum):
+    """What became of the check that a prompt carries for its answer."""
+
+    NONE = "none"
+    PASSED = "passed"
+    FAILED = "failed"
+
+
+class LoadKind(StrEnum):
+    """How requests arrive. Those before CONSTANT are closed loops, the next ones open loops."""
+
+    ITERATIONS = "iterations"
+    CONCURRENCY = "concurrency"
+    CONSTANT = "constant"
+    POISSON = "poisson"
+    BURST = "burst"
+    RAMP = "ramp"
+    STEP = "step"
+    REPLAY = "replay"
+    PASSIVE = "passive"
+    ENGINE = "engine"
+
+
+class Metric(StrEnum):
+    """What is counted or timed. The first group has a value for each request, the second for a run.
+
+    `ttft_ms`, `ttfo_ms` and `e2e_ms` run from the intended start, so that a server that makes its
+    clients wait does not look fast (coordinated omission); `service_*` run from sending.
+    """
+
+    TTFT_MS = "ttft_ms"
+    TTFO_MS = "ttfo_ms"
+    E2E_MS = "e2e_ms"
+    SERVICE_TTFT_MS = "service_ttft_ms"
+    SERVICE_E2E_MS = "service_e2e_ms"
+    ITL_MS = "itl_ms"
+    TPOT_MS = "tpot_ms"
+    CONNECT_MS = "connect_ms"
+    QUEUE_MS = "queue_ms"
+    PREFILL_MS = "prefill_ms"
+    DECODE_MS = "decode_ms"
+    OUTPUT_TOKENS_PER_S = "output_tokens_per_s"
+
+    REQUESTS_PER_S = "requests_per_s"
+    TOTAL_OUTPUT_TOKENS_PER_S = "total_output_tokens_per_s"
+    ERROR_SHARE = "error_share"
+    WRONG_SHARE = "wrong_share"
+    JOULES_PER_TOKEN = "joules_per_token"  # noqa: S105 - no secret
+    COST_PER_1000_REQUESTS = "cost_per_1000_requests"
+
+
+class Tokens(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Token counts of one request; `output` holds `reasoning`, `prompt` holds `cached`."""
+
+    source: CountSource
+    prompt: int | None = None
+    output: int | None = None
+    reasoning: int | None = None
+    cached: int | None = None
+
+
+class ServerTimes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where the server says its time went."""
+
+    queue_ms: float | None = None
+    load_ms: float | None = None
+    prefill_ms: float | None = None
+    decode_ms: float | None = None
+
+
+class RequestRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One request. Its durations begin when its last attempt is sent on an open connection.
+
+    `start_s` is when the client turned to it (before connecting and before any retry),
+    `intended_start_s` when the load asked for it. `sent_s` is when its last attempt was sent.
+    `itl_ms` holds the times between tokens or chunks after the first. `ttfo_ms` ends with the
+    first output that is not reasoning. `connect_ms` None means that the connection was there.
+    `output_digest` is the SHA-256 of the whole answer, in hexadecimal digits.
+    """
+
+    index: int
+    intended_start_s: float
+    start_s: float
+    sent_s: float
+    cache_state: CacheState
+    prompt_id: str = ""
+    connect_ms: float | None = None
+    ttft_ms: float | None = None
+    ttfo_ms: float | None = None
+    itl_ms: tuple[float, ...] = ()
+    itl_kind: ItlKind = ItlKind.CHUNK
+    e2e_ms: float | None = None
+    server: ServerTimes | None = None
+    tokens: Tokens | None = None
+    error_kind: FaultKind | None = None
+    error_message: str | None = None
+    status: int | None = None
+    retries: int = 0
+    retry_wait_ms: float = 0.0
+    finish_reason: str | None = None
+    output_digest: str | None = None
+    check: CheckOutcome = CheckOutcome.NONE
+    cost: float | None = None
+
+    @property
+    def wait_ms(self) -> float:
+        """From the intended start to sending: the client's queue, connecting, and retries."""
+        return (self.sent_s - self.intended_start_s) * 1000
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether it was answered, and rightly as far as that was checked."""
+        return self.error_kind is None and self.check is not CheckOutcome.FAILED
+
+
+class HistogramData(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts by bucket, mergeable; `lens/histogram.py` knows what the buckets mean.
+
+    `unit` is the smallest step told apart; `total` is the exact sum of all values.
+    """
+
+    unit: float
+    precision_bits: int
+    counts: dict[int, int]
+    n: int
+    total: float
+    smallest: float
+    largest: float
+
+
+class Load(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The load that was asked for; what does not apply is None."""
+
+    kind: LoadKind
+    concurrency: int | None = None
+    rate_per_s: float | None = None
+    n_requests: int | None = None
+    duration_s: float | None = None
+    warmup_requests: int = 0
+    seed: int | None = None
+    detail: dict[str, Fact] = {}
+
+
+class Environment(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Facts that a figure depends on, by name (`cpu`, `engine.version`, `git.commit`)."""
+
+    machine: dict[str, Fact] = {}
+    server: dict[str, Fact] = {}
+    client: dict[str, Fact] = {}
+
+
+class ClientOverhead(msgspec.Struct, frozen=True, kw_only=True):
+    """What measuring cost: the delay the client added, and its share of one core."""
+
+    delay_p50_ms: float
+    delay_p99_ms: float
+    cpu_share: float
+
+
+class Energy(msgspec.Struct, frozen=True, kw_only=True):
+    """Energy of the measured window with the idle baseline taken off, both in joules."""
+
+    joules: float
+    uncertainty_joules: float
+    idle_watts: float
+    method: str
+
+
+class EnginePoint(msgspec.Struct, frozen=True, kw_only=True):
+    """Speed of one engine test, once for each repetition: a prompt's prefill, or decoding."""
+
+    test: str
+    n_prompt_tokens: int
+    n_output_tokens: int
+    depth_tokens: int
+    batch: int
+    tokens_per_s: tuple[float, ...]
+
+
+class RunResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One measured run at one load.
+
+    `started_at_s` is Unix time; `duration_s` the measured window, warm-up left out. A run either
+    keeps its `records` or, if there were too many or it was distributed, `histograms` by metric,
+    then with `n_requests`, `n_errors` by kind and `n_output_tokens`. `series` ties the runs of a
+    sweep together. `void_reason` says why its figures must not be used, `partial_reason` why it
+    ended before its time.
+    """
+
+    id: str
+    started_at_s: float
+    name: str
+    provider: str
+    model: str
+    scenario: str
+    workload: str
+    cache_state: CacheState
+    load: Load
+    duration_s: float
+    n_requests: int
+    series: str | None = None
+    n_errors: dict[FaultKind, int] = {}
+    n_wrong: int = 0
+    n_retries: int = 0
+    n_output_tokens: int | None = None
+    itl_kind: ItlKind = ItlKind.CHUNK
+    records: tuple[RequestRecord, ...] = ()
+    histograms: dict[Metric, HistogramData] = {}
+    engine: tuple[EnginePoint, ...] = ()
+    environment: Environment = Environment()
+    client_overhead: ClientOverhead | None = None
+    energy: Energy | None = None
+    cost: float | None = None
+    currency: str | None = None
+    prices_dated: str | None = None
+    void_reason: str | None = None
+    partial_reason: str | None = None
+    labels: dict[str, str] = {}
+
+
+class ResultFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One or more runs as they are written; `format` names the shape and its version."""
+
+    runs: tuple[RunResult, ...]
+    written_by: str
+    format: str = FORMAT
