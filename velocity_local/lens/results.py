@@ -35,7 +35,7 @@ class ItlKind(StrEnum):
 
 
 class CountSource(StrEnum):
-    """Who counted the tokens: the server's usage, a tokenizer of ours, or chunks taken for tokens."""
+    """Who counted the tokens: the server, a tokenizer of ours, or nobody and chunks are counted."""
 
     SERVER = "server"
     TOKENIZER = "tokenizer"
