@@ -44,11 +44,12 @@ class Prompts:
         self._tokenizer = tokenizer
         self._host = host
         self._has_template = bool(tokenizer.chat_template)
-        self._template = tokenizer.chat_template or CHATML
+        plain = tokenizer.chat_template or CHATML
+        self._template = plain if tokenizer.tool_template is None else tokenizer.tool_template
         self.family = family_of(self._template, families)
         self.dialect = DIALECTS.get(self.family.tools or "")
         self._control = ControlTexts(tokenizer.control_tokens)
-        host.use(self._template, tokenizer.special_tokens)
+        host.use(plain, tokenizer.special_tokens, tokenizer.tool_template)
 
     @property
     def block(self) -> Block | None:

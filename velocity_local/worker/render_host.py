@@ -66,12 +66,14 @@ class RenderHost:
         self._process = _RendererProcess(self._clock)
         self._compiled = None
 
-    def use(self, source: str, special_tokens: dict[str, str]) -> None:
-        """Take `source` as the template of all jobs from now on."""
-        self._compile = Compile(source, special_tokens)
+    def use(
+        self, source: str, special_tokens: dict[str, str], tool_source: str | None = None
+    ) -> None:
+        """Take `source` as the template of all jobs from now on, of those with tools the other."""
+        self._compile = Compile(source, special_tokens, tool_source)
         self._compiled = None
         self._fault = None
-        size = len(source.encode())
+        size = max(len(text.encode()) for text in (source, tool_source or ""))
         if size > MAX_SOURCE_BYTES:
             self._fault = f"it has {size} bytes; at most {MAX_SOURCE_BYTES} are allowed"
 

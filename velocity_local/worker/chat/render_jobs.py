@@ -19,10 +19,14 @@ PATIENCE = 5
 
 
 class Compile(msgspec.Struct, frozen=True, array_like=True, tag=0):
-    """First job of a renderer. Answered by `Compiled` or `Fault`."""
+    """First job of a renderer. Answered by `Compiled` or `Fault`.
+
+    With a `tool_source`, that one renders the conversations that come with tools.
+    """
 
     source: str
     special_tokens: dict[str, str]
+    tool_source: str | None = None
 
 
 class RenderJob(msgspec.Struct, frozen=True, array_like=True, tag=1):
@@ -40,7 +44,7 @@ class Text(msgspec.Struct, frozen=True, array_like=True, tag=0):
 
 
 class Compiled(msgspec.Struct, frozen=True, array_like=True, tag=2):
-    """The variables that the template reads, and the words it takes for reasoning effort."""
+    """The variables that the templates read, and the words it takes for reasoning effort."""
 
     variables: tuple[str, ...]
     effort_levels: tuple[str, ...]

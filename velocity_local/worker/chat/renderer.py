@@ -45,6 +45,7 @@ class Renderer:
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self._template: ChatTemplate | None = None
+        self._tool_template: ChatTemplate | None = None
 
     def answer(self, job: Job) -> Outcome:
         try:
@@ -59,15 +60,19 @@ class Renderer:
             return Fault("", "memory")
 
     def _compile(self, job: Compile) -> Outcome:
-        template = ChatTemplate(job.source, job.special_tokens, self._now)
-        self._template = template
-        return Compiled(tuple(sorted(template.variables)), template.effort_levels)
+        plain = with_tools = ChatTemplate(job.source, job.special_tokens, self._now)
+        if job.tool_source is not None:
+            with_tools = ChatTemplate(job.tool_source, job.special_tokens, self._now)
+        self._template, self._tool_template = plain, with_tools
+        variables = sorted(plain.variables | with_tools.variables)
+        return Compiled(tuple(variables), plain.effort_levels or with_tools.effort_levels)
 
     def _render(self, job: RenderJob) -> Outcome:
-        if self._template is None:
+        template = self._tool_template if job.tools else self._template
+        if template is None:
             return Fault("no template was compiled")
-        text = self._template.render(
-            message_dicts(job.messages, self._template.knows),
+        text = template.render(
+            message_dicts(job.messages, template.knows),
             tool_dicts(job.tools),
             job.kwargs,
             continues_final=job.continues_final,

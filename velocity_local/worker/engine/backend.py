@@ -138,6 +138,11 @@ class Tokenizer(Protocol):
     def chat_template(self) -> str | None: ...
 
     @property
+    def tool_template(self) -> str | None:
+        """The template for conversations with tools, where the model has one of its own."""
+        ...
+
+    @property
     def special_tokens(self) -> dict[str, str]:
         """`bos_token` and `eos_token` as text, for templates; absent ones are left out."""
         ...

@@ -40,6 +40,10 @@ class ByteTokenizer:
         return self._chat_template
 
     @property
+    def tool_template(self) -> str | None:
+        return None
+
+    @property
     def special_tokens(self) -> dict[str, str]:
         return {"bos_token": CONTROL[0], "eos_token": CONTROL[2]}
 

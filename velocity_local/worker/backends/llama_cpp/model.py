@@ -90,7 +90,10 @@ class LlamaCppBackend:
         self._batch = native.Batch(context_options.n_batch)
         vocab = native.vocabulary(model)
         self._tokenizer = NativeTokenizer(
-            vocab, n_vocab=facts.n_vocab, chat_template=facts.chat_template
+            vocab,
+            n_vocab=facts.n_vocab,
+            chat_template=facts.chat_template,
+            tool_template=facts.tool_template,
         )
         self._samplers = SamplerFactory(
             vocab, n_vocab=facts.n_vocab, n_ctx=self._capabilities.n_ctx

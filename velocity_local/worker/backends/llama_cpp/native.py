@@ -48,6 +48,7 @@ class ModelFacts(NamedTuple):
     is_diffusion: bool
     description: str
     chat_template: str | None
+    tool_template: str | None
 
 
 class ContextOptions(NamedTuple):
@@ -85,8 +86,12 @@ def close_model(model: int) -> None:
     lib.llama_model_free(model)
 
 
+def _chat_template(model: int, variant: bytes | None) -> str | None:
+    template = lib.llama_model_chat_template(model, variant)
+    return None if template is None else template.decode("utf-8", "replace")
+
+
 def model_facts(model: int) -> ModelFacts:
-    template = lib.llama_model_chat_template(model, None)
     return ModelFacts(
         n_vocab=lib.llama_vocab_n_tokens(vocabulary(model)),
         n_ctx_train=lib.llama_model_n_ctx_train(model),
@@ -99,7 +104,8 @@ def model_facts(model: int) -> ModelFacts:
         is_hybrid=lib.llama_model_is_hybrid(model),
         is_diffusion=lib.llama_model_is_diffusion(model),
         description=_description(model),
-        chat_template=None if template is None else template.decode("utf-8", "replace"),
+        chat_template=_chat_template(model, None),
+        tool_template=_chat_template(model, b"tool_use"),
     )
 
 

@@ -7,10 +7,13 @@ from velocity_local.worker.backends.llama_cpp import native
 class NativeTokenizer:
     """Implements the engine's `Tokenizer`; pieces are looked up once and kept."""
 
-    def __init__(self, vocab: int, *, n_vocab: int, chat_template: str | None) -> None:
+    def __init__(
+        self, vocab: int, *, n_vocab: int, chat_template: str | None, tool_template: str | None
+    ) -> None:
         self._vocab = vocab
         self._n_vocab = n_vocab
         self._chat_template = chat_template
+        self._tool_template = tool_template
         self._pieces: dict[int, bytes] = {}
         self._special_pieces: dict[int, bytes] = {}
         self._ends: dict[int, bool] = {}
@@ -27,6 +30,10 @@ class NativeTokenizer:
     @property
     def chat_template(self) -> str | None:
         return self._chat_template
+
+    @property
+    def tool_template(self) -> str | None:
+        return self._tool_template
 
     @property
     def special_tokens(self) -> dict[str, str]:
