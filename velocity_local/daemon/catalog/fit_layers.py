@@ -12,7 +12,8 @@ from velocity_local.daemon.catalog.facts import MAX_CONTEXT, MAX_LAYERS
 from velocity_local.daemon.catalog.gguf import Header, Value
 
 MAX_WIDTH = 2**24
-# Every n-th layer sees all tokens, the others a window; True: the first of each n does.
+# Every n-th layer sees all tokens, the others a window; True: the first of each n does. Others
+# have a window only if their header lists the layers.
 _WINDOWS: dict[str, tuple[int, bool]] = {
     "afmoe": (4, False),
     "cohere2": (4, False),
@@ -31,7 +32,9 @@ _WINDOWS: dict[str, tuple[int, bool]] = {
     "plamo3": (8, False),
     "smallthinker": (4, True),
 }
-_WINDOWS_BY_DEFAULT = {"gemma2": 4096, "gemma3n": 512, "llama4": 8192, "smallthinker": 4096}
+_WINDOWS_BY_DEFAULT = {"gemma2": 4096, "llama4": 8192}
+_FIXED_WINDOWS = {"llama4": 8192, "smallthinker": 4096}
+_WINDOWED_ONLY_WITH_LAYERS = {"exaone4": 64}
 _WITHOUT_CACHE = {
     "bert",
     "dream",
@@ -111,7 +114,19 @@ def read_layers(header: Header) -> Layers:
         )
         for i in range(count)
     )
-    return Layers(layers, window, _doubt(values, window))
+    return Layers(layers, window, _doubt(values))
+
+
+def whole_number(header: Header, name: str, *, at_most: int = MAX_WIDTH) -> int:
+    """A value below the architecture's name, the largest of a list; 0 without one.
+
+    Raises:
+        GgufError: if it is of the wrong type or absurd.
+    """
+    values = _Values(header.values, str(header.values.get("general.architecture", "")))
+    if values.is_list(name):
+        return max(values.per_layer(name, 0, 0), default=0)
+    return values.number(name, at_most=at_most)
 
 
 class _Values:
@@ -123,6 +138,9 @@ class _Values:
 
     def has(self, name: str) -> bool:
         return f"{self.architecture}.{name}" in self._values
+
+    def is_list(self, name: str) -> bool:
+        return isinstance(self._values.get(f"{self.architecture}.{name}"), tuple)
 
     def number(self, name: str, default: int = 0, *, at_most: int = MAX_WIDTH) -> int:
         value = self._values.get(f"{self.architecture}.{name}", default)
@@ -143,15 +161,20 @@ class _Values:
 
 def _window(values: _Values) -> int:
     default = _WINDOWS_BY_DEFAULT.get(values.architecture, 0)
-    return values.number("attention.sliding_window", default, at_most=MAX_CONTEXT)
+    window = values.number("attention.sliding_window", default, at_most=MAX_CONTEXT)
+    return _FIXED_WINDOWS.get(values.architecture, window) if window else 0
 
 
 def _windowed(values: _Values, count: int) -> tuple[bool, ...]:
     period, dense_first = _WINDOWS.get(values.architecture, (1, False))
     pattern = values.per_layer("attention.sliding_window_pattern", period, count)
-    if values.architecture not in _WINDOWS or len(set(pattern)) != 1 or pattern[0] in {0, 1}:
+    if _WINDOWED_ONLY_WITH_LAYERS.get(values.architecture, count) != count:
+        return (False,) * count
+    if values.architecture not in _WINDOWS or values.is_list("attention.sliding_window_pattern"):
         return _told_windowed(values, pattern, count)
-    period = pattern[0]
+    period = pattern[0] if pattern else 0
+    if not period:
+        return (True,) * count
     if dense_first:
         return tuple(i % period != 0 for i in range(count))
     return tuple(i % period < period - 1 for i in range(count))
@@ -159,7 +182,7 @@ def _windowed(values: _Values, count: int) -> tuple[bool, ...]:
 
 def _told_windowed(values: _Values, pattern: tuple[int, ...], count: int) -> tuple[bool, ...]:
     """As the header's own list says; without one, no layer is known to have the window."""
-    if not values.has("attention.sliding_window_pattern"):
+    if not values.is_list("attention.sliding_window_pattern"):
         return (False,) * count
     return tuple(bool(pattern[i]) for i in range(count))
 
@@ -190,6 +213,20 @@ def _states(values: _Values, count: int) -> tuple[tuple[bool, ...], tuple[bool, 
         states = tuple(bool(told[i]) if told else (i + 1) % every != 0 for i in range(count))
         return states, tuple(not has for has in states)
     return nowhere, has_heads
+
+
+def _stated(values: _Values, count: int) -> tuple[bool, ...]:
+    """The header's own list of recurrent layers, empty without one."""
+    if not values.has("attention.recurrent_layers"):
+        return ()
+    told = values.per_layer("attention.recurrent_layers", 0, count)
+    return tuple(bool(told[i]) for i in range(count))
+
+
+def _between(values: _Values, count: int) -> tuple[bool, ...]:
+    default = _STATE_INTERVAL[values.architecture]
+    every = values.number("full_attention_interval", default) or default
+    return tuple((i + 1) % every != 0 for i in range(count))
 
 
 def _kv_heads(values: _Values, count: int) -> tuple[int, ...]:
@@ -243,10 +280,7 @@ def _shared_from(values: _Values, count: int) -> int:
     return min(_KV_SHARED_FROM.get(values.architecture, count), count - min(shared, count))
 
 
-def _doubt(values: _Values, window: int) -> str:
-    name = values.architecture
-    if values.number("attention.indexer.head_count") or name == "deepseek4":
+def _doubt(values: _Values) -> str:
+    if values.number("attention.indexer.head_count") or values.architecture == "deepseek4":
         return "its sparse attention keeps an index that the header does not size"
-    if window and name not in _WINDOWS and not values.has("attention.sliding_window_pattern"):
-        return "the header does not say which layers have the window"
     return ""

@@ -51,6 +51,7 @@ class Header(NamedTuple):
     """What a header says. Texts are cut at 4 KiB; long arrays and arrays of texts are left out.
 
     `types` counts the elements stored in each ggml type; tensor data begins at `data_offset`.
+    `vocabulary` is the number of tokens, 0 if the file has none.
     """
 
     version: int
@@ -59,6 +60,7 @@ class Header(NamedTuple):
     types: Mapping[str, int]
     data_offset: int
     size_bytes: int
+    vocabulary: int = 0
 
     @property
     def parameters(self) -> int:
@@ -85,11 +87,20 @@ def read_header(file: BinaryIO, size_bytes: int) -> Header:
     tensor_count = _count(cursor, "tensors", MAX_TENSORS, _MIN_TENSOR_RECORD)
     key_count = _count(cursor, "keys", MAX_KEYS, _MIN_KEY_RECORD)
     values = _values(cursor, key_count)
+    vocabulary = values.pop(TOKENS_KEY, 0)
     alignment = _alignment(values)
     tensors = _tensors(cursor, tensor_count)
     data_offset = _padded(cursor.offset, alignment)
     _check_extents(tensors, data_offset=data_offset, alignment=alignment, size_bytes=size_bytes)
-    return Header(version, values, tensor_count, _elements(tensors), data_offset, size_bytes)
+    return Header(
+        version,
+        values,
+        tensor_count,
+        _elements(tensors),
+        data_offset,
+        size_bytes,
+        vocabulary if isinstance(vocabulary, int) and 0 <= vocabulary <= MAX_VOCABULARY else 0,
+    )
 
 
 def _version(cursor: Cursor) -> int:
@@ -151,8 +162,8 @@ def _array(cursor: Cursor, key: str) -> Value | None:
             raise GgufError(offset, f"{count} strings do not fit into {cursor.remaining} bytes")
         if key == TOKENS_KEY:
             _check_tokens(cursor, count, offset)
-        else:
-            cursor.skip_strings(count)
+            return count
+        cursor.skip_strings(count)
         return None
     if (layout := _NUMBERS.get(kind)) is None:
         raise GgufError(offset, f"array {key!r} has the unknown element type {kind}")

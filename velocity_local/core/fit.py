@@ -1,0 +1,104 @@
+"""What a model takes of a machine's memory, and whether it has it."""
+
+from typing import Literal
+
+import msgspec
+
+KvType = Literal["f16", "q8_0", "f32"]
+Source = Literal["loaded", "dry run", "header", "file size"]
+"""Where numbers come from, the surest first: a load of this machine's own, the engine asked for
+sizes without taking memory, the formula over the file's header, the size of the file alone.
+"""
+Verdict = Literal["gpu", "partly on gpu", "cpu", "too large", "unknown"]
+
+
+class FitAsk(msgspec.Struct, frozen=True):
+    """How a model would be loaded; None lets the machine decide. As in `LoadOptions`."""
+
+    n_ctx: int | None = None
+    n_seq_max: int = 64
+    n_batch: int = 512
+    kv_type: KvType = "f16"
+    n_gpu_layers: int | None = None
+    flash_attention: bool | None = None
+
+
+class Need(msgspec.Struct, frozen=True):
+    """Bytes of one load. `kv_bytes` includes recurrent states, `compute_bytes` the outputs.
+
+    `overhead_bytes` are the process's own. The true sum lies within `error_bytes` on either side;
+    `doubt` says what is not known at all, and is empty if nothing is.
+    """
+
+    n_ctx: int
+    weights_bytes: int
+    kv_bytes: int
+    compute_bytes: int
+    overhead_bytes: int
+    error_bytes: int
+    source: Source
+    doubt: str = ""
+
+    @property
+    def engine_bytes(self) -> int:
+        """What the engine itself reports once it has loaded."""
+        return self.weights_bytes + self.kv_bytes + self.compute_bytes
+
+    @property
+    def total_bytes(self) -> int:
+        return self.engine_bytes + self.overhead_bytes
+
+
+class Device(msgspec.Struct, frozen=True):
+    """Memory that a model may use; `free_bytes` is after the headroom for other programs.
+
+    `shares_host` is True for a processor that works in the machine's own memory.
+    """
+
+    name: str
+    total_bytes: int
+    free_bytes: int
+    shares_host: bool = False
+
+
+class Machine(msgspec.Struct, frozen=True):
+    host: Device
+    gpus: tuple[Device, ...] = ()
+
+
+class Share(msgspec.Struct, frozen=True):
+    """What a device holds of the model: some of its layers (the output is one more)."""
+
+    device: str
+    layers: int
+    needed_bytes: int
+    free_bytes: int
+
+
+class QuantFit(msgspec.Struct, frozen=True):
+    """The same model with other weights; sizes are those of the type's usual bits per weight."""
+
+    quantization: str
+    weights_bytes: int
+    verdict: Verdict
+
+
+class Fit(msgspec.Struct, frozen=True):
+    """The answer: where it would run, with what, and what else could be had.
+
+    `n_gpu_layers` counts the output as a layer, as the engine does. `largest_n_ctx` is for the
+    same verdict, and None if not even the smallest context fits. `best_quantization` is the
+    finest that fits wholly on the fastest device that can hold any.
+    """
+
+    verdict: Verdict
+    reason: str
+    need: Need
+    n_seq_max: int
+    kv_type: KvType
+    n_gpu_layers: int
+    n_layers: int
+    shares: tuple[Share, ...]
+    largest_n_ctx: int | None
+    best_quantization: str | None
+    quantizations: tuple[QuantFit, ...] = ()
