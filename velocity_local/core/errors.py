@@ -9,6 +9,7 @@
     │   ├── TemplateError         the model's chat template failed
     │   ├── InvalidFormat         a schema, regex or grammar that cannot be enforced
     │   ├── InvalidModel          the model's file is damaged or hostile
+    │   ├── InvalidAdapter        damaged, or made for another model
     │   ├── Unauthorized 401      no key, or a wrong one
     │   ├── Forbidden 403         known, but not allowed (Origin, scope)
     │   ├── NotFound 404          no such route, row or object
@@ -106,6 +107,10 @@ class InvalidFormat(RequestError):
 
 class InvalidModel(RequestError):
     code = "invalid_model"
+
+
+class InvalidAdapter(RequestError):
+    code = "invalid_adapter"
 
 
 class Unauthorized(RequestError):
@@ -228,6 +233,7 @@ _CLASSES: tuple[type[VelocityError], ...] = (
     TemplateError,
     InvalidFormat,
     InvalidModel,
+    InvalidAdapter,
     Unauthorized,
     Forbidden,
     NotFound,

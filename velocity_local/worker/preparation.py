@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from velocity_local.core.adapters import Adapter
 from velocity_local.core.errors import InvalidRequest, UnsupportedField
 from velocity_local.core.requests import ChatPrompt, GenerationRequest
 from velocity_local.core.sampling import MAX_SEED, SamplingParams
@@ -44,7 +45,7 @@ class Prepared(NamedTuple):
     """A request ready for the engine: one spec and one choice for each answer to be written.
 
     With a `situation`, it is ready once `Preparation.constrain` has seen it as well; the `budget`
-    is part of the specs then.
+    is part of the specs then. The `adapter` is to be loaded first.
     """
 
     handle: int
@@ -52,6 +53,7 @@ class Prepared(NamedTuple):
     choices: tuple[Choice, ...]
     situation: Situation | None = None
     budget: Budget | None = None
+    adapter: Adapter | None = None
 
 
 class Preparation:
@@ -95,7 +97,8 @@ class Preparation:
         choices = tuple(
             self._choice(request, prompt, spec.key, resumed.get(spec.key.choice)) for spec in specs
         )
-        prepared = Prepared(command.handle, specs, choices, None, _budget(request, prompt))
+        budget = _budget(request, prompt)
+        prepared = Prepared(command.handle, specs, choices, None, budget, request.adapter)
         if is_needed(request):
             return prepared._replace(situation=self._situation(request, prompt))
         return self._bounded(prepared)
@@ -176,6 +179,7 @@ class Preparation:
             request.top_logprobs,
             resumed.tokens if resumed else (),
             request.deadline_s,
+            adapter="" if request.adapter is None else request.adapter.key,
         )
 
     def _choice(

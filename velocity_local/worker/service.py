@@ -11,15 +11,15 @@ import logging
 import queue
 from typing import assert_never
 
+from velocity_local.core.adapters import Adapter
 from velocity_local.core.clock import Clock
-from velocity_local.core.errors import (
-    ModelError,
-)
+from velocity_local.core.errors import ModelError, VelocityError
 from velocity_local.wire.ipc.codec import FrameError
 from velocity_local.wire.ipc.messages import (
     Cancel,
     Detokenize,
     Embed,
+    ForgetAdapter,
     Generate,
     Load,
     Ping,
@@ -31,6 +31,7 @@ from velocity_local.wire.ipc.messages import (
     Tokenize,
 )
 from velocity_local.wire.ipc.transport import Closed, Incoming, ReportWriter
+from velocity_local.worker.adapters import Adapters
 from velocity_local.worker.chat.pieces import PieceTable, with_markers
 from velocity_local.worker.constraining import Constraining
 from velocity_local.worker.embeddings import EmbeddingJob, Embeddings
@@ -71,6 +72,7 @@ class WorkerService:
         self._writer = writer
         self._can_generate = backend.capabilities.can_generate
         self._engine = Engine(backend, clock=clock)
+        self._adapters = Adapters(backend, self._engine.adapters_in_use)
         self._embeddings = Embeddings(backend)
         self._streams = Streams(self._engine, tokenizer.is_end)
         prompts = Prompts(tokenizer, host, shipped_families())
@@ -152,6 +154,8 @@ class WorkerService:
                 self._cancel(handle)
             case Ping(number):
                 self._writer.send(Pong(number, self._engine.load()))
+            case ForgetAdapter(key):
+                self._adapters.forget(key)
             case Shutdown() | Closed():
                 self._exit_code = EXIT_OK
             case FrameError() | Load():
@@ -171,15 +175,27 @@ class WorkerService:
     def _submit(self, prepared: Prepared) -> None:
         if not self._is_wanted(prepared.handle):
             return
+        if prepared.adapter is not None and not self._has(prepared.adapter, prepared.handle):
+            return
         for spec, choice in zip(prepared.specs, prepared.choices, strict=True):
             self._streams.open(spec.key, choice)
         self._engine.submit(prepared.specs)
+
+    def _has(self, adapter: Adapter, handle: int) -> bool:
+        """Load an adapter if it is not there; False if its request had to be refused."""
+        try:
+            self._adapters.ensure(adapter)
+        except VelocityError as error:
+            self._writer.send(Refused(handle, error.info()))
+            return False
+        return True
 
     def _cancel(self, handle: int) -> None:
         self._preparing.discard(handle)
         self._streams.drop(handle)
         self._embeddings.cancel(handle)
         self._engine.cancel(handle)
+        self._adapters.tidy()
 
     def _step(self) -> None:
         """One engine step and its report. A fault fails who was running, not the worker."""
@@ -193,6 +209,7 @@ class WorkerService:
             self._show(events, outbox)
         if outbox:
             self._writer.send(Step(tuple(outbox), self._engine.load()))
+            self._adapters.tidy()
 
     def _show(self, events: list[SequenceEvent], outbox: Outbox) -> None:
         for event in events:

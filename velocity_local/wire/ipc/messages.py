@@ -93,7 +93,24 @@ class Shutdown(Command, frozen=True, tag=8):
     """End the process; running requests are dropped."""
 
 
-AnyCommand = Load | Generate | Cancel | Embed | Tokenize | Detokenize | Render | Ping | Shutdown
+class ForgetAdapter(Command, frozen=True, tag=9):
+    """Free an adapter, by its key, once no request computes with it. Unknown keys are fine."""
+
+    key: str
+
+
+AnyCommand = (
+    Load
+    | Generate
+    | Cancel
+    | Embed
+    | Tokenize
+    | Detokenize
+    | Render
+    | Ping
+    | Shutdown
+    | ForgetAdapter
+)
 
 
 class Report(msgspec.Struct, frozen=True, array_like=True):
