@@ -244,3 +244,19 @@ def test_there_must_be_something_to_embed(sent: Any) -> None:
     with pytest.raises(RequestError) as caught:
         translate.embeddings(body, "id")
     assert caught.value.param == "input"
+
+
+def test_a_template_alone_is_asked_as_a_chat_would_ask_it() -> None:
+    fields = {
+        "messages": MESSAGES,
+        "tools": [TOOL],
+        "chat_template_kwargs": {"documents_style": "short"},
+        "reasoning_effort": "low",
+        "reasoning_budget_tokens": 32,
+    }
+    body = msgspec.convert(fields, openai.ApplyTemplateBody)
+    assert translate.template(body, LimitSettings()) == prompt(**fields)
+
+
+def test_a_budget_of_minus_one_is_none() -> None:
+    assert prompt(thinking_budget_tokens=-1).reasoning == Reasoning()

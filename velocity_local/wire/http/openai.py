@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from velocity_local.core.reasoning import Effort, Scalar
 from velocity_local.wire.http.openai_messages import (
     AnyMessage,
     AnyTool,
@@ -18,7 +19,6 @@ from velocity_local.wire.http.openai_messages import (
 )
 
 Int = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-Scalar = str | int | float | bool | None
 
 
 class StreamOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -152,9 +152,7 @@ class ChatCompletionRequest(Sampling, frozen=True, kw_only=True):
     logprobs: bool | None = None
     top_logprobs: Int | None = None
     max_completion_tokens: Int | None = None
-    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = (
-        None
-    )
+    reasoning_effort: Effort | None = None
     verbosity: Literal["low", "medium", "high"] | None = None
     modalities: list[Literal["text", "audio"]] | None = None
     audio: AudioOutput | None = None
@@ -222,3 +220,5 @@ class ApplyTemplateBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     model: str | None = None
     tools: list[AnyTool] | None = None
     chat_template_kwargs: dict[str, Scalar] | None = None
+    reasoning_effort: Effort | None = None
+    reasoning_budget_tokens: Int | None = None

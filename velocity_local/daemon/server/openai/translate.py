@@ -10,7 +10,7 @@ import msgspec
 from velocity_local.config.settings import LimitSettings
 from velocity_local.core.errors import InvalidRequest, UnsupportedField
 from velocity_local.core.formats import AnswerFormat, JsonFormat
-from velocity_local.core.reasoning import Reasoning
+from velocity_local.core.reasoning import Reasoning, Scalar
 from velocity_local.core.requests import (
     ChatPrompt,
     EmbeddingRequest,
@@ -36,7 +36,6 @@ from velocity_local.wire.http.openai import (
     CompletionRequest,
     EmbeddingsRequest,
     Sampling,
-    Scalar,
 )
 
 MAX_CHOICES_IN_ALL = 128
@@ -154,6 +153,10 @@ def template(body: ApplyTemplateBody, limits: LimitSettings) -> ChatPrompt:
         messages=conversation.messages(body.messages, limits.messages),
         tools=conversation.tools(body.tools or ()),
         template_kwargs=_template_kwargs(body.chat_template_kwargs or {}),
+        reasoning=Reasoning(
+            body.reasoning_effort,
+            _budget("reasoning_budget_tokens", body.reasoning_budget_tokens),
+        ),
     )
 
 
@@ -193,14 +196,17 @@ def _reasoning_budget(body: ChatCompletionRequest) -> int | None:
         "thinking_budget_tokens": body.thinking_budget_tokens,
         "thinking_token_budget": body.thinking_token_budget,
     }
-    checked = {name: bounded(name, budget, -1, MAX_TOKENS) for name, budget in sent.items()}
-    budgets = {name: budget for name, budget in checked.items() if budget is not None}
+    budgets = {name: _budget(name, budget) for name, budget in sent.items() if budget is not None}
     if len(set(budgets.values())) > 1:
         raise InvalidRequest(
             f"{' and '.join(budgets)} differ; send one of them", param=next(iter(budgets))
         )
-    budget = next(iter(budgets.values()), -1)
-    return None if budget < 0 else budget
+    return next(iter(budgets.values()), None)
+
+
+def _budget(name: str, sent: int | None) -> int | None:
+    budget = bounded(name, sent, -1, MAX_TOKENS)
+    return None if budget is None or budget < 0 else budget
 
 
 def _template_kwargs(kwargs: dict[str, Scalar]) -> dict[str, Scalar]:
