@@ -1,0 +1,119 @@
+"""OpenAI's chat completions, completions and embeddings, as OpenAI and everybody else serve them.
+
+One class; a `Flavour` says where servers differ. Reference:
+https://platform.openai.com/docs/api-reference/chat, and llama.cpp's server for `timings`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from velocity_local.lens.asks import Ask, Chat, Embed, Text
+from velocity_local.lens.faults import Fault
+from velocity_local.lens.providers.openai_answers import OpenAiReader
+from velocity_local.lens.providers.port import Framing, Reader, WireRequest
+from velocity_local.lens.providers.refusals import refusal
+
+
+class Flavour(msgspec.Struct, frozen=True, kw_only=True):
+    """How one server's dialect differs.
+
+    `length_field` limits the answer; `seed_field` "" if there is no seed. `has_timings`: its
+    streams tell when each token was made, if `timings_per_token` asks for it.
+    """
+
+    name: str
+    default_url: str | None = None
+    key_variables: tuple[str, ...] = ()
+    length_field: str = "max_tokens"
+    seed_field: str = "seed"
+    has_usage_option: bool = True
+    has_ignore_eos: bool = False
+    has_timings: bool = False
+
+
+VELOCITY_LOCAL = Flavour(
+    name="velocity_local",
+    key_variables=("VELOCITY_API_KEY",),
+    has_ignore_eos=True,
+    has_timings=True,
+)
+OPENAI_COMPATIBLE = Flavour(name="openai_compatible", has_ignore_eos=True)
+OPENAI = Flavour(
+    name="openai",
+    default_url="https://api.openai.com/v1",
+    key_variables=("OPENAI_API_KEY",),
+    length_field="max_completion_tokens",
+)
+MISTRAL = Flavour(
+    name="mistral",
+    default_url="https://api.mistral.ai/v1",
+    key_variables=("MISTRAL_API_KEY",),
+    seed_field="random_seed",
+    has_usage_option=False,
+)
+
+
+class OpenAiChat:
+    """The dialect in one flavour. The base URL ends in the version, as in `.../v1`."""
+
+    framing: Framing = "sse"
+
+    def __init__(self, flavour: Flavour) -> None:
+        self._flavour = flavour
+        self.name = flavour.name
+        self.default_url = flavour.default_url
+        self.key_variables = flavour.key_variables
+        self.is_token_true = flavour.has_timings
+
+    def request(self, ask: Ask, *, model: str, key: str | None) -> WireRequest:
+        headers = (("Authorization", f"Bearer {key}"),) if key else ()
+        match ask.input:
+            case Chat():
+                path, body = "/chat/completions", self._chat(ask, ask.input)
+            case Text():
+                path, body = "/completions", {"prompt": ask.input.prompt, **self._common(ask)}
+            case Embed():
+                path, body = "/embeddings", {"input": list(ask.input.inputs), **ask.extra}
+        return WireRequest(path, headers, msgspec.json.encode({"model": model, **body}))
+
+    def reader(self, ask: Ask) -> Reader:  # noqa: ARG002 - every answer is read the same way
+        return OpenAiReader()
+
+    def refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
+        return refusal(status, headers, body)
+
+    def _chat(self, ask: Ask, chat: Chat) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "messages": [_message(turn.role, turn.content) for turn in chat.turns]
+        }
+        if chat.tools:
+            body["tools"] = [{"type": "function", "function": tool} for tool in chat.tools]
+        return body | self._common(ask)
+
+    def _common(self, ask: Ask) -> dict[str, Any]:
+        flavour = self._flavour
+        body: dict[str, Any] = {"stream": ask.stream}
+        if ask.stream and flavour.has_usage_option:
+            body["stream_options"] = {"include_usage": True}
+        if ask.stream and flavour.has_timings:
+            body["timings_per_token"] = True
+        given = {
+            flavour.length_field: ask.max_tokens,
+            "temperature": ask.temperature,
+            flavour.seed_field: ask.seed,
+        }
+        body |= {name: value for name, value in given.items() if name and value is not None}
+        if ask.ignore_eos and flavour.has_ignore_eos:
+            body["ignore_eos"] = True
+        return body | ask.extra
+
+
+def _message(role: str, content: str) -> Mapping[str, str]:
+    return {"role": role, "content": content}
+
+
+def flavours() -> Sequence[Flavour]:
+    """Every server of this dialect that is known by name."""
+    return (VELOCITY_LOCAL, OPENAI_COMPATIBLE, OPENAI, MISTRAL)
