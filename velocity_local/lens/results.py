@@ -69,7 +69,8 @@ class Metric(StrEnum):
     """What is counted or timed. The first group has a value for each request, the second for a run.
 
     `ttft_ms`, `ttfo_ms` and `e2e_ms` run from the intended start, so that a server that makes its
-    clients wait does not look fast (coordinated omission); `service_*` run from sending.
+    clients wait does not look fast (coordinated omission); `service_*` run from sending. Time for
+    connecting is in `connect_ms` alone.
     """
 
     TTFT_MS = "ttft_ms"
@@ -148,8 +149,8 @@ class RequestRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
     @property
     def wait_ms(self) -> float:
-        """From the intended start to sending: the client's queue, connecting, and retries."""
-        return (self.sent_s - self.intended_start_s) * 1000
+        """From the intended start to sending, connecting left out: the queue and the retries."""
+        return (self.sent_s - self.intended_start_s) * 1000 - (self.connect_ms or 0.0)
 
     @property
     def is_ok(self) -> bool:
