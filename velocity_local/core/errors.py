@@ -23,7 +23,8 @@
     │   ├── PoisonRequest 422     this prompt has killed two workers
     │   └── HeadersTooLarge 431   too many headers, or too long
     ├── CapacityError 503         try again later; Retry-After is told
-    │   ├── QueueFull             too many requests wait
+    │   ├── QueueFull 429         too much waits already
+    │   ├── QueueTimeout          it was not begun within the time it may wait
     │   └── DeadlineExceeded 504  it waited or ran longer than allowed
     ├── ModelError 503            the model cannot serve
     │   ├── ModelFailed           does not start; the reason is told
@@ -179,6 +180,11 @@ class CapacityError(VelocityError):
 
 class QueueFull(CapacityError):
     code = "queue_full"
+    status = 429
+
+
+class QueueTimeout(CapacityError):
+    code = "queue_timeout"
 
 
 class DeadlineExceeded(CapacityError):
@@ -248,6 +254,7 @@ _CLASSES: tuple[type[VelocityError], ...] = (
     PoisonRequest,
     CapacityError,
     QueueFull,
+    QueueTimeout,
     DeadlineExceeded,
     ModelError,
     ModelFailed,

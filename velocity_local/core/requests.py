@@ -5,6 +5,7 @@ import msgspec
 from velocity_local.core.adapters import Adapter
 from velocity_local.core.formats import AnswerFormat, ToolUse
 from velocity_local.core.messages import Message, Tool
+from velocity_local.core.queueing import QueueTerms
 from velocity_local.core.reasoning import Reasoning, Scalar
 from velocity_local.core.sampling import SamplingParams
 
@@ -61,6 +62,7 @@ class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     deadline_s: float | None = None
     format: AnswerFormat | None = None
     tool_use: ToolUse = ToolUse()
+    queue: QueueTerms = QueueTerms()
     adapter: Adapter | None = None
 
 

@@ -179,6 +179,7 @@ class Preparation:
             request.top_logprobs,
             resumed.tokens if resumed else (),
             request.deadline_s,
+            queue=request.queue,
             adapter="" if request.adapter is None else request.adapter.key,
         )
 

@@ -202,8 +202,8 @@ async def test_an_error_before_the_first_event_has_its_own_status(
 
 async def test_a_full_queue_says_when_to_come_back() -> None:
     answer = await ask([QueueFull("full", retry_after_s=2.5)])
-    assert (answer.status, answer.headers["retry-after"]) == (503, "3")
-    assert answer.error["type"] == "overloaded_error"
+    assert (answer.status, answer.headers["retry-after"]) == (429, "3")
+    assert answer.error["type"] == "rate_limit_error"
 
 
 async def test_one_failed_prompt_fails_the_whole_request() -> None:

@@ -10,6 +10,7 @@ from velocity_local.core.errors import (
     Forbidden,
     InternalError,
     NotFound,
+    QueueFull,
     RequestError,
     Unauthorized,
     VelocityError,
@@ -30,6 +31,7 @@ _TYPES: tuple[tuple[type[VelocityError], str], ...] = (
     (Forbidden, "permission_error"),
     (NotFound, "not_found_error"),
     (RequestError, "invalid_request_error"),
+    (QueueFull, "rate_limit_error"),
     (CapacityError, "overloaded_error"),
     (VelocityError, "server_error"),
 )

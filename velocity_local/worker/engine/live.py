@@ -15,12 +15,18 @@ class LiveSequence:
         "deadline_s",
         "end_length",
         "first_token_s",
+        "is_protected",
         "join_length",
         "key",
         "leader",
         "n_cached",
+        "n_charged",
         "n_computed",
+        "n_displaced",
         "n_prompt",
+        "queue_due_s",
+        "rank",
+        "reserve",
         "reserve_end",
         "sampler",
         "slot",
@@ -36,20 +42,31 @@ class LiveSequence:
         self.n_prompt = len(spec.prompt)
         self.n_computed = 0
         self.n_cached = 0
+        self.rank = spec.queue.rank
+        self.n_charged = 0
+        self.n_displaced = 0
+        self.is_protected = False
         self.slot = NO_SLOT
         self.sampler: Sampler | None = None
         self.leader: LiveSequence | None = None
         self.join_length = 0
         self.end_length = min(self.n_prompt + spec.max_tokens, n_ctx)
+        self.reserve = reserve
         self.reserve_end = min(self.end_length, len(self.tokens) + reserve)
         self.submitted_s = now_s
         self.deadline_s = None if spec.deadline_s is None else now_s + spec.deadline_s
+        patience_s = spec.queue.timeout_s
+        self.queue_due_s = None if patience_s is None else now_s + patience_s
         self.admitted_s: float | None = None
         self.first_token_s: float | None = None
 
     @property
     def n_pending(self) -> int:
         return len(self.tokens) - self.n_computed
+
+    @property
+    def has_begun(self) -> bool:
+        return self.slot != NO_SLOT or self.admitted_s is not None
 
     @property
     def is_new(self) -> bool:
@@ -67,6 +84,7 @@ class LiveSequence:
         self.n_computed = 0
         self.leader = None
         self.join_length = 0
+        self.reserve_end = min(self.end_length, len(self.tokens) + self.reserve)
 
     def usage(self) -> Usage:
         return Usage(self.n_prompt, len(self.tokens) - self.n_prompt, self.n_cached)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from velocity_local.core.clock import Clock
-from velocity_local.core.errors import DeadlineExceeded, ModelError, OutOfMemory, VelocityError
+from velocity_local.core.errors import ModelError, OutOfMemory, VelocityError
 from velocity_local.core.events import EngineTimings, Usage
 from velocity_local.wire.ipc.messages import EngineLoad
 from velocity_local.worker.engine.backend import (
@@ -83,6 +83,7 @@ class Engine:
         """
         now_s = self._clock.monotonic_s()
         n_ctx = self._capabilities.n_ctx
+        self._is_blocked = False
         for spec in specs:
             try:
                 check(spec, self._capabilities)
@@ -149,24 +150,41 @@ class Engine:
                 assert leader.n_computed < sequence.join_length, f"{sequence.key} was forgotten"
 
     def _expire(self, now_s: float) -> None:
-        for sequence in self._roster.take_expired(now_s):
-            allowed_s = sequence.spec.deadline_s
-            error = DeadlineExceeded(
-                f"not done within {allowed_s:g} s; allow more, or ask for less"
-            )
+        for sequence, error in self._roster.take_expired(now_s):
             self._leave(sequence)
             self._events.append(Broken(sequence.key, error.info()))
 
     def _admit(self, now_s: float) -> None:
-        """Give slots to waiting sequences, first come first served, until one does not fit."""
+        """Give slots to waiting sequences, in the order of their turns, until one does not fit."""
         while self._roster.waiting:
-            sequence = self._roster.waiting[0]
+            sequence = self._roster.next_waiting(now_s)
             if self._end_of(sequence) is not None:
                 self._begin(sequence, now_s)
                 self._end_if_done(sequence)
-            elif self._has_sampler(sequence) and not self._open(sequence, now_s):
+            elif self._has_sampler(sequence) and not self._fit(sequence, now_s):
                 self._is_blocked = True
                 return
+
+    def _fit(self, sequence: LiveSequence, now_s: float) -> bool:
+        """Open the sequence, if need be in the place of less urgent ones."""
+        if self._open(sequence, now_s):
+            return True
+        others = self._roster.displaceable_for(sequence)
+        if not self._would_fit(sequence, without=others):
+            return False
+        for other in others:
+            other.n_displaced += 1
+            self._requeue(other)
+            if self._open(sequence, now_s):
+                return True
+        return False
+
+    def _would_fit(self, sequence: LiveSequence, *, without: list[LiveSequence]) -> bool:
+        """Whether there is surely room once these are gone."""
+        kept = [s for s in self._roster.running if s not in without]
+        n_kept = sum(self._cache.length(s.slot) + s.promised for s in kept)
+        n_wanted = max(sequence.reserve_end, len(sequence.tokens))
+        return bool(without) and n_kept + n_wanted <= self._capabilities.n_cells
 
     def _has_sampler(self, sequence: LiveSequence) -> bool:
         """Make the sequence's sampler once and replay what was emitted; False if it broke."""
@@ -191,7 +209,6 @@ class Engine:
         )
         if opening is None:
             return False
-        self._roster.start(sequence)
         sequence.slot = opening.slot
         sequence.n_computed = opening.length
         if opening.leader is None:
@@ -199,6 +216,7 @@ class Engine:
         else:
             sequence.leader = self._roster.in_slot(opening.leader)
             sequence.join_length = opening.join
+        self._roster.start(sequence, now_s)
         return True
 
     def _begin(self, sequence: LiveSequence, now_s: float) -> None:
@@ -230,12 +248,12 @@ class Engine:
         return [s for s in ready if s.n_pending > 1]
 
     def _make_room(self) -> bool:
-        """Free cells: a resident's, else the youngest sequence goes back to the queue."""
+        """Free cells: a resident's, else the least urgent sequence goes back to the queue."""
         if self._cache.evict_oldest():
             return True
         if len(self._roster.running) <= 1:
             return False
-        self._requeue(self._roster.running[-1])
+        self._requeue(self._roster.least_urgent())
         return True
 
     def _compute(self, batch: _Batch) -> None:
@@ -344,11 +362,11 @@ class Engine:
         self._is_blocked = False
 
     def _requeue(self, sequence: LiveSequence) -> None:
-        """Back to the head of the queue: its tokens are kept, its cells are not."""
+        """Back to the head of its flow: its tokens are kept, its cells are not."""
         for follower in reversed(self._roster.followers_of(sequence)):
             self._requeue(follower)
         self._cache.drop(sequence.slot)
-        self._roster.requeue(sequence)
+        self._roster.requeue(sequence, self._clock.monotonic_s())
         sequence.step_back()
         self._is_blocked = True
 

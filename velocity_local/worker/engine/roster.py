@@ -1,18 +1,20 @@
-"""Who waits, who runs, and whose time is up. Knows neither cells nor tokens."""
+"""Who waits, who runs, and whose time is up. Knows nothing of cells."""
 
-from collections import deque
-
+from velocity_local.core.errors import DeadlineExceeded, QueueTimeout, VelocityError
 from velocity_local.worker.engine.live import LiveSequence
 from velocity_local.worker.engine.sequence import SequenceKey
+from velocity_local.worker.engine.waitlist import Waitlist
 
+# So often a sequence makes room for more urgent ones; then it stays until it has ended.
+MAX_DISPLACEMENTS = 2
 _NEVER_S = float("inf")
 
 
 class Roster:
-    """Every live sequence is either in `waiting` or in `running`; both are oldest first."""
+    """Every live sequence is either in `waiting` or in `running`, which is oldest first."""
 
     def __init__(self) -> None:
-        self.waiting: deque[LiveSequence] = deque()
+        self.waiting = Waitlist()
         self.running: list[LiveSequence] = []
         self.next_deadline_s = _NEVER_S
         self._live: dict[SequenceKey, LiveSequence] = {}
@@ -38,36 +40,86 @@ class Roster:
     def add(self, sequence: LiveSequence) -> None:
         assert sequence.key not in self._live, f"{sequence.key} is already here"
         self._live[sequence.key] = sequence
-        self.waiting.append(sequence)
-        if sequence.deadline_s is not None:
-            self.next_deadline_s = min(self.next_deadline_s, sequence.deadline_s)
+        self.waiting.add(sequence, sequence.submitted_s, self.running)
+        due_s = min(_or_never(sequence.deadline_s), _or_never(sequence.queue_due_s))
+        self.next_deadline_s = min(self.next_deadline_s, due_s)
 
-    def start(self, sequence: LiveSequence) -> None:
-        """The head of the queue has got a slot."""
-        assert self.waiting[0] is sequence
-        self.waiting.popleft()
+    def next_waiting(self, now_s: float) -> LiveSequence:
+        """Whose turn it is; somebody must wait."""
+        return self.waiting.head(now_s, self.running)
+
+    def start(self, sequence: LiveSequence, now_s: float) -> None:
+        """The next of those who wait has got a slot, and what it may share of others' cells.
+
+        One that had to wait until it was overdue is not displaced again.
+        """
+        sequence.is_protected |= self.waiting.is_overdue(sequence, now_s)
+        n_tokens = len(sequence.tokens) - max(sequence.n_computed, sequence.join_length)
+        self.waiting.admit(sequence, now_s, n_tokens=n_tokens)
         self.running.append(sequence)
 
-    def requeue(self, sequence: LiveSequence) -> None:
-        """A running sequence steps back to the head of the queue."""
+    def requeue(self, sequence: LiveSequence, now_s: float) -> None:
+        """A running sequence waits again, as the first of its flow."""
         self.running.remove(sequence)
-        self.waiting.appendleft(sequence)
+        self.waiting.put_back(sequence, now_s, self.running)
+
+    def least_urgent(self) -> LiveSequence:
+        """Of those who run: the youngest of the least urgent class."""
+        return max(reversed(self.running), key=lambda sequence: sequence.rank)
+
+    def displaceable_for(self, sequence: LiveSequence) -> list[LiveSequence]:
+        """Less urgent sequences that may make room, in the order in which they should."""
+        found = [other for other in reversed(self.running) if self._may_displace(other, sequence)]
+        return sorted(found, key=lambda other: -other.rank)
 
     def remove(self, sequence: LiveSequence) -> None:
         del self._live[sequence.key]
         if sequence in self.running:
             self.running.remove(sequence)
+            self.waiting.leave(sequence)
         else:
             self.waiting.remove(sequence)
 
-    def take_expired(self, now_s: float) -> list[LiveSequence]:
-        """The sequences whose deadline has passed; they are still to be removed."""
+    def take_expired(self, now_s: float) -> list[tuple[LiveSequence, VelocityError]]:
+        """The sequences whose time is up, and what they are told; they are still to be removed."""
         if now_s < self.next_deadline_s:
             return []
-        timed = [(s.deadline_s, s) for s in self._live.values() if s.deadline_s is not None]
-        self.next_deadline_s = min((due for due, _ in timed if due > now_s), default=_NEVER_S)
-        return [s for due, s in timed if due <= now_s]
+        begun = {s.key.handle for s in self._live.values() if s.has_begun}
+        due = [(s, _due_s(s, has_begun=s.key.handle in begun)) for s in self._live.values()]
+        later = (due_s for _, due_s in due if due_s > now_s)
+        self.next_deadline_s = min(later, default=_NEVER_S)
+        return [(s, _lateness(s, now_s)) for s, due_s in due if due_s <= now_s]
 
     def check_integrity(self) -> None:
         assert set(map(id, self._live.values())) == set(map(id, (*self.waiting, *self.running)))
         assert len(self._live) == len(self.waiting) + len(self.running)
+        self.waiting.check_integrity()
+
+    def _may_displace(self, running: LiveSequence, waiting: LiveSequence) -> bool:
+        return (
+            running.rank > waiting.rank
+            and not running.is_protected
+            and running.n_displaced < MAX_DISPLACEMENTS
+            and not self.followers_of(running)
+        )
+
+
+def _due_s(sequence: LiveSequence, *, has_begun: bool) -> float:
+    """When a sequence is late; waiting is over once one of its request's sequences has begun."""
+    queue_due_s = None if has_begun else sequence.queue_due_s
+    return min(_or_never(sequence.deadline_s), _or_never(queue_due_s))
+
+
+def _lateness(sequence: LiveSequence, now_s: float) -> VelocityError:
+    spec = sequence.spec
+    if _or_never(sequence.deadline_s) <= now_s:
+        return DeadlineExceeded(
+            f"not done within {spec.deadline_s:g} s; allow more, or ask for less"
+        )
+    return QueueTimeout(
+        f"not begun within {spec.queue.timeout_s:g} s; allow a longer wait, or ask again later"
+    )
+
+
+def _or_never(due_s: float | None) -> float:
+    return _NEVER_S if due_s is None else due_s

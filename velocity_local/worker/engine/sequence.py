@@ -4,6 +4,7 @@ from typing import Literal, NamedTuple
 
 from velocity_local.core.errors import ErrorInfo
 from velocity_local.core.events import EngineTimings, Usage
+from velocity_local.core.queueing import QueueTerms
 from velocity_local.core.sampling import SamplingParams
 from velocity_local.worker.engine.backend import Sampled
 from velocity_local.worker.engine.constraint import Constraint
@@ -36,6 +37,7 @@ class SequenceSpec(NamedTuple):
     deadline_s: float | None = None
     constraint: Constraint | None = None
     adapter: str = ""
+    queue: QueueTerms = QueueTerms()
 
 
 class Prefilling(NamedTuple):
