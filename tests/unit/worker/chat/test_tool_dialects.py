@@ -3,6 +3,7 @@ that is no call, and a bound on what it holds.
 """
 
 from collections.abc import Callable
+from inspect import signature
 
 import pytest
 from hypothesis import given
@@ -10,11 +11,13 @@ from hypothesis import strategies as st
 
 from tests.unit.worker.chat.chunks import cut, few, made_of
 from tests.unit.worker.chat.test_tool_corpus import FAMILIES, FILES, TOOLS
-from velocity_local.worker.chat.tools.call_parser import MAX_HELD_CHARS
+from velocity_local.worker.chat.tools import hermes
+from velocity_local.worker.chat.tools.call_parser import MAX_HELD_CHARS, CallParser
 from velocity_local.worker.chat.tools.dialects import DIALECTS
 from velocity_local.worker.chat.tools.parser import Dialect
 
 DIALECT = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda one: one.NAME)
+_SIGNATURE = signature(hermes.grammar)
 # What forms are made of, beside their markers.
 _SOUP = (
     '{"name": "get_weather", ',
@@ -136,3 +139,12 @@ def test_a_call_streams(dialect: Dialect) -> None:
     shown = "".join(call.arguments for call in parser.feed(begun + "Par").calls)
     assert shown.endswith("Par")
     assert parser.held == 0
+
+
+@DIALECT
+def test_a_dialect_has_all_that_callers_use(dialect: Dialect) -> None:
+    assert DIALECTS[dialect.NAME] is dialect
+    assert issubclass(dialect.Parser, CallParser)  # type: ignore[arg-type]  # a class, to callers a function
+    assert signature(dialect.grammar) == _SIGNATURE
+    assert isinstance(dialect.OPENS_ANSWER, bool)
+    assert all(isinstance(marker, str) and marker for marker in (*dialect.MARKERS, dialect.TRIGGER))

@@ -2,15 +2,16 @@
 
 A dialect derives from `CallParser` and writes `read` as if the whole text were there: the steps
 it is made of wait for more text where they need it. What a step has read stays undecided until
-`open_call` makes it a call or `give_back` makes it text; every character is read once, so hostile
-text costs no more than any other.
+`open_call` makes it a call or `give_back` makes it text; every character is read once and copied
+once, so hostile text costs no more than any other.
 """
 
+import re
 from collections.abc import Callable, Generator, Sequence
 from typing import TypeAlias, TypeVar
 
 from velocity_local.core.events import ToolCallDelta
-from velocity_local.worker.chat.markers import first_marker, pending_suffix
+from velocity_local.worker.chat.markers import Found, first_marker, pending_suffix
 from velocity_local.worker.chat.tools.json_end import JsonEnd
 from velocity_local.worker.chat.tools.parser import CallIds, Offer, Parsed
 
@@ -19,6 +20,7 @@ Steps: TypeAlias = Generator[None, None, T]
 MAX_HELD_CHARS = 32 * 1024
 """What has not become a call by then is text."""
 MAX_NAME_CHARS = 256
+_NO_SPACE = re.compile(r"\S")
 
 
 class CallParser:
@@ -27,7 +29,12 @@ class CallParser:
     def __init__(self, call_id: CallIds, offers: Sequence[Offer] = ()) -> None:
         self.offers = {offer.name: offer for offer in offers}
         self._call_id = call_id
-        self._buffer = ""  # undecided text; the steps have read it up to `_at`
+        # Undecided: what was read of earlier pieces, and the buffer from `_start` on; what lies
+        # behind `_at` is not read. Only a feed moves the buffer's text.
+        self._earlier: list[str] = []
+        self._n_earlier = 0
+        self._buffer = ""
+        self._start = 0
         self._at = 0
         self._is_over = False
         self._index = 0
@@ -42,14 +49,14 @@ class CallParser:
 
     @property
     def held(self) -> int:
-        return len(self._buffer)
+        return self._n_earlier + len(self._buffer) - self._start
 
     def feed(self, text: str) -> Parsed:
         at = 0
         while at < len(text):
-            room = MAX_HELD_CHARS - len(self._buffer)
+            room = MAX_HELD_CHARS - self.held
             assert room > 0
-            self._buffer += text[at : at + room]
+            self._refill(text[at : at + room])
             at += room
             self._resume()
         return self._take()
@@ -58,6 +65,13 @@ class CallParser:
         self._is_over = True
         self._resume()
         return self._take()
+
+    def _refill(self, text: str) -> None:
+        if self._start < self._at:
+            self._earlier.append(self._buffer[self._start : self._at])
+            self._n_earlier += self._at - self._start
+        self._buffer = self._buffer[self._at :] + text
+        self._start = self._at = 0
 
     def _resume(self) -> None:
         try:
@@ -72,11 +86,12 @@ class CallParser:
         self._calls.clear()
         return parsed
 
-    # Steps: they read, and wait for more text where that is needed.
+    # Steps: they read, and wait for more text where that is needed. Places in the buffer are
+    # others after a wait, but for `_at`.
 
     def more(self) -> Steps[bool]:
         """Wait for more text; False if none will come, or too much is undecided already."""
-        if self._is_over or len(self._buffer) >= MAX_HELD_CHARS:
+        if self._is_over or self.held >= MAX_HELD_CHARS:
             return False
         yield
         return True
@@ -86,19 +101,28 @@ class CallParser:
 
         The space before the marker is held with it: it is dropped if a call follows.
         """
-        assert self._at == 0
+        assert not self._n_earlier
+        assert self._start == self._at
         while True:
-            found = first_marker(self._buffer, markers)
-            pending = 0 if found else pending_suffix(self._buffer, *markers)
-            end = found.start if found else len(self._buffer) - pending
-            self._release(len(self._buffer[:end].rstrip()))
+            found = first_marker(self._buffer, markers, self._at)
+            pending = 0 if found else pending_suffix(self._buffer, *markers, start=self._at)
+            self._pass_on(found.start if found else len(self._buffer) - pending)
             if found:
-                self._at = self._buffer.index(found.marker) + len(found.marker)
+                self._at = found.end
                 return found.marker
             if not (yield from self.more()):
-                self._release(len(self._buffer) - pending * (not self._is_over))
+                self._at += pending * self._is_over
+                self.give_back()
                 if self._is_over:
                     return None
+
+    def _pass_on(self, end: int) -> None:
+        """Give back the text up to `end`, and keep the space at its end."""
+        size = len(self._buffer[self._at : end].rstrip())
+        if size:
+            self._at += size
+            self.give_back()
+        self._at = end
 
     def peek(self, size: int = 1) -> Steps[str]:
         """The next `size` characters, not read; fewer at the end of the text."""
@@ -116,7 +140,7 @@ class CallParser:
     def accept(self, literal: str) -> Steps[bool]:
         """Read `literal` if it comes next."""
         while not self._buffer.startswith(literal, self._at):
-            if not literal.startswith(self._buffer[self._at :]):
+            if not literal.startswith(self._buffer[self._at : self._at + len(literal)]):
                 return False
             if not (yield from self.more()):
                 return False
@@ -124,9 +148,11 @@ class CallParser:
         return True
 
     def space(self) -> Steps[None]:
-        while (yield from self.peek()).isspace():
-            rest = self._buffer[self._at :]
-            self._at += len(rest) - len(rest.lstrip())
+        while True:
+            found = _NO_SPACE.search(self._buffer, self._at)
+            self._at = found.start() if found else len(self._buffer)
+            if found or not (yield from self.more()):
+                return
 
     def accept_next(self, literal: str) -> Steps[bool]:
         """Read space, and then `literal` if it comes."""
@@ -140,38 +166,38 @@ class CallParser:
 
     def run(self, stops: str) -> Steps[str]:
         """What comes before the first of the characters `stops`: a name, or a number."""
-        start = self._at
         while True:
-            window = self._buffer[start : start + MAX_NAME_CHARS]
-            size = min((at for stop in stops if (at := window.find(stop)) >= 0), default=None)
-            if size is None and len(window) < MAX_NAME_CHARS and (yield from self.more()):
+            window = self._buffer[self._at : self._at + MAX_NAME_CHARS]
+            found = first_marker(window, tuple(stops))
+            if not found and len(window) < MAX_NAME_CHARS and (yield from self.more()):
                 continue
-            self._at = start + (len(window) if size is None else size)
-            return self._buffer[start : self._at]
+            text = window[: found.start] if found else window
+            self._at += len(text)
+            return text
 
     def before(self, *markers: str) -> Steps[str | None]:
         """What comes before the first of `markers`, which is read too; None if it is no name."""
-        start = self._at
         limit = MAX_NAME_CHARS + max(map(len, markers))
         while True:
-            window = self._buffer[start : start + limit]
+            window = self._buffer[self._at : self._at + limit]
             found = first_marker(window, markers)
             if not found and len(window) < limit and (yield from self.more()):
                 continue
-            self._at = start + (found.end if found else len(window))
+            self._at += found.end if found else len(window)
             return window[: found.start] if found else None
 
     def json_value(self) -> Steps[str | None]:
         """A JSON value's source; None if the text ends inside it."""
         if (yield from self.peek_next()) not in ('"', "{", "["):
             return (yield from self.run(" \r\n\t,}]<")) or None
-        start = self._at
+        parts: list[str] = []
         end = JsonEnd()
         while True:
-            stop = end.feed(self._buffer[self._at :])
-            self._at = len(self._buffer) if stop is None else self._at + stop
+            stop = end.feed(self._buffer, self._at)
+            parts.append(self._buffer[self._at : stop])
+            self._at = len(self._buffer) if stop is None else stop
             if stop is not None:
-                return self._buffer[start : self._at]
+                return "".join(parts)
             if not (yield from self.more()):
                 return None
 
@@ -179,11 +205,19 @@ class CallParser:
 
     def give_back(self) -> None:
         """What was read is text after all."""
-        self._release(self._at)
+        text = "".join((*self._earlier, self._buffer[self._start : self._at]))
+        self.drop()
+        if self.is_after_call:
+            text = text.lstrip()
+        if text:
+            self._text.append(text)
+            self.is_after_call = False
 
     def drop(self) -> None:
         """What was read is neither text nor a part of a call."""
-        self._buffer, self._at = self._buffer[self._at :], 0
+        self._earlier.clear()
+        self._n_earlier = 0
+        self._start = self._at
 
     def open_call(self, name: str) -> None:
         """What was read begins a call of `name`."""
@@ -217,10 +251,10 @@ class CallParser:
         self.drop()
         end = JsonEnd(depth=depth)
         while True:
-            stop = end.feed(self._buffer)
-            self._at = len(self._buffer) if stop is None else stop
+            stop = end.feed(self._buffer, self._at)
             if is_shown:
-                self.send(self._buffer[: self._at])
+                self.send(self._buffer[self._at : stop])
+            self._at = len(self._buffer) if stop is None else stop
             self.drop()
             if stop is not None:
                 return True
@@ -233,11 +267,8 @@ class CallParser:
         """
         self.drop()
         while True:
-            found = first_marker(self._buffer, closes)
-            pending = 0 if found else pending_suffix(self._buffer, *closes)
-            end = found.start if found else len(self._buffer) - pending
-            self.send(written(self._buffer[:end]))
-            self._at = found.end if found else end
+            found = first_marker(self._buffer, closes, self._at)
+            self.send(written(self._up_to(found, closes)))
             self.drop()
             if found:
                 return found.marker
@@ -251,23 +282,19 @@ class CallParser:
         self.drop()
         parts: list[str] = []
         while True:
-            start = self._buffer.find(close)
-            pending = 0 if start >= 0 else pending_suffix(self._buffer, close)
-            end = start if start >= 0 else len(self._buffer) - pending
-            parts.append(self._buffer[:end])
-            self._at = end + (len(close) if start >= 0 else 0)
+            found = first_marker(self._buffer, (close,), self._at)
+            parts.append(self._up_to(found, (close,)))
             self.drop()
-            if start >= 0:
+            if found:
                 return "".join(parts)
             if not (yield from self.more()):
                 self.send("".join(parts).strip())
                 return None
 
-    def _release(self, size: int) -> None:
-        text, self._buffer = self._buffer[:size], self._buffer[size:]
-        self._at = 0
-        if self.is_after_call:
-            text = text.lstrip()
-        if text:
-            self._text.append(text)
-            self.is_after_call = False
+    def _up_to(self, found: Found | None, closes: tuple[str, ...]) -> str:
+        """Read on to the end of the marker, or to where one may begin; what comes before it."""
+        pending = 0 if found else pending_suffix(self._buffer, *closes, start=self._at)
+        end = found.start if found else len(self._buffer) - pending
+        text = self._buffer[self._at : end]
+        self._at = found.end if found else end
+        return text

@@ -8,8 +8,9 @@ https://huggingface.co/deepseek-ai/DeepSeek-V3
 from collections.abc import Sequence
 
 from velocity_local.worker.chat.tools import lark
-from velocity_local.worker.chat.tools.call_parser import CallParser, Steps
+from velocity_local.worker.chat.tools.call_parser import Steps
 from velocity_local.worker.chat.tools.parser import Mark, Offer
+from velocity_local.worker.chat.tools.sectioned import SectionedCalls
 
 NAME = "deepseek"
 OPEN = "<｜tool▁calls▁begin｜>"
@@ -24,17 +25,14 @@ TRIGGER = OPEN
 OPENS_ANSWER = False
 
 
-class Parser(CallParser):
+class Parser(SectionedCalls):
     """Reads the fenced form and V3.1's, in which only the name and the object are left."""
 
-    def read(self) -> Steps[None]:
-        while marker := (yield from self.until(OPEN, CALL_OPEN, CLOSE)):
-            if marker == CALL_OPEN or (marker == OPEN and (yield from self.accept_next(CALL_OPEN))):
-                yield from self._call()
-            else:
-                self.drop()
+    OPEN = OPEN
+    CLOSE = CLOSE
+    CALL_OPEN = CALL_OPEN
 
-    def _call(self) -> Steps[None]:
+    def call(self) -> Steps[None]:
         name = yield from self.before(SEPARATOR, "\n", "{", CALL_CLOSE)
         if name == "function":
             name = yield from self.before("\n", "{", CALL_CLOSE)

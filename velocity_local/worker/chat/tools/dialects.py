@@ -1,65 +1,44 @@
-"""The dialects known, by the names that `models/families` calls them."""
+"""The dialects known: modules of this package, by the names that `models/families` calls them."""
 
-from velocity_local.worker.chat.tools import (
-    command_a,
-    command_r,
-    deepseek,
-    deepseek_v4,
-    deepseek_v31,
-    deepseek_v32,
-    firefunction,
-    function_gemma,
-    functionary_v31,
-    functionary_v32,
-    gemma,
-    glm,
-    granite,
-    harmony,
-    hermes,
-    kimi,
-    lfm2,
-    llama_json,
-    minimax,
-    minimax_m1,
-    mistral,
-    mistral_named,
-    nemotron,
-    phi4,
-    pythonic,
-    qwen_coder,
-    seed,
-    tool_calls_list,
-)
+from importlib import import_module
+from typing import cast
+
 from velocity_local.worker.chat.tools.parser import Dialect
 
-_MODULES: tuple[Dialect, ...] = (
-    command_a,
-    command_r,
-    deepseek,
-    deepseek_v31,
-    deepseek_v32,
-    deepseek_v4,
-    function_gemma,
-    functionary_v31,
-    functionary_v32,
-    firefunction,
-    gemma,
-    glm,
-    granite,
-    harmony,
-    hermes,
-    kimi,
-    lfm2,
-    llama_json,
-    minimax,
-    minimax_m1,
-    mistral,
-    mistral_named,
-    nemotron,
-    phi4,
-    pythonic,
-    qwen_coder,
-    seed,
-    tool_calls_list,
+_NAMES = (
+    "command_a",
+    "command_r",
+    "deepseek",
+    "deepseek_v31",
+    "deepseek_v32",
+    "deepseek_v4",
+    "firefunction",
+    "function_gemma",
+    "functionary_v31",
+    "functionary_v32",
+    "gemma",
+    "glm",
+    "granite",
+    "harmony",
+    "hermes",
+    "kimi",
+    "lfm2",
+    "llama_json",
+    "minimax",
+    "minimax_m1",
+    "mistral",
+    "mistral_named",
+    "nemotron",
+    "phi4",
+    "pythonic",
+    "qwen_coder",
+    "seed",
+    "tool_calls_list",
 )
-DIALECTS: dict[str, Dialect] = {dialect.NAME: dialect for dialect in _MODULES}
+
+
+def _module(name: str) -> Dialect:
+    return cast("Dialect", import_module(f"{__package__}.{name}"))
+
+
+DIALECTS: dict[str, Dialect] = {name: _module(name) for name in _NAMES}

@@ -14,13 +14,13 @@ class JsonEnd:
         self._in_string = False
         self._is_escaped = False
 
-    def feed(self, text: str) -> int | None:
-        """Where in `text` the value is over, or None if it goes on.
+    def feed(self, text: str, start: int = 0) -> int | None:
+        """Where in `text` the value is over, or None if it goes on; it is read from `start` on.
 
         A `<` outside of a string is not JSON: the value ends there, as the model broke it off.
         """
-        at = 1 if self._is_escaped and text else 0
-        self._is_escaped = self._is_escaped and not text
+        at = min(len(text), start + self._is_escaped)
+        self._is_escaped = self._is_escaped and at == start
         while found := (_INSIDE if self._in_string else _OUTSIDE).search(text, at):
             if found[0] == "<":
                 return found.start()

@@ -8,8 +8,9 @@ https://huggingface.co/moonshotai/Kimi-K2-Instruct/blob/main/docs/tool_call_guid
 from collections.abc import Sequence
 
 from velocity_local.worker.chat.tools import lark
-from velocity_local.worker.chat.tools.call_parser import CallParser, Steps
+from velocity_local.worker.chat.tools.call_parser import Steps
 from velocity_local.worker.chat.tools.parser import Mark, Offer
+from velocity_local.worker.chat.tools.sectioned import SectionedCalls
 
 NAME = "kimi"
 OPEN = "<|tool_calls_section_begin|>"
@@ -22,15 +23,12 @@ TRIGGER = OPEN
 OPENS_ANSWER = False
 
 
-class Parser(CallParser):
-    def read(self) -> Steps[None]:
-        while marker := (yield from self.until(OPEN, CALL_OPEN, CLOSE)):
-            if marker == CALL_OPEN or (marker == OPEN and (yield from self.accept_next(CALL_OPEN))):
-                yield from self._call()
-            else:
-                self.drop()
+class Parser(SectionedCalls):
+    OPEN = OPEN
+    CLOSE = CLOSE
+    CALL_OPEN = CALL_OPEN
 
-    def _call(self) -> Steps[None]:
+    def call(self) -> Steps[None]:
         call_id = yield from self.before(ARGUMENTS, CALL_CLOSE)
         if not (yield from self.stream_named(call_id and _name(call_id))):
             self.give_back()
