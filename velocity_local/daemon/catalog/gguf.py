@@ -8,6 +8,7 @@ trusted: the only exception is `GgufError`.
 import struct
 from collections import Counter
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import BinaryIO, NamedTuple
 
 from velocity_local.daemon.catalog.cursor import Cursor, GgufError
@@ -47,11 +48,23 @@ _MIN_TENSOR_RECORD = 8 + 4 + 4 + 8
 Value = int | float | str | tuple[int | float, ...]
 
 
+class Tensor(NamedTuple):
+    """A tensor as the header describes it; `shape` has the fastest axis first."""
+
+    name: bytes
+    type_name: str
+    elements: int
+    size_bytes: int
+    offset: int
+    shape: tuple[int, ...] = ()
+
+
 class Header(NamedTuple):
     """What a header says. Texts are cut at 4 KiB; long arrays and arrays of texts are left out.
 
     `types` counts the elements stored in each ggml type; tensor data begins at `data_offset`.
-    `vocabulary` is the number of tokens, 0 if the file has none.
+    `vocabulary` is the number of tokens, 0 if the file has none. `kinds` has the GGUF type of
+    every key, of those left out as well.
     """
 
     version: int
@@ -61,18 +74,12 @@ class Header(NamedTuple):
     data_offset: int
     size_bytes: int
     vocabulary: int = 0
+    tensors: tuple[Tensor, ...] = ()
+    kinds: Mapping[str, int] = MappingProxyType({})
 
     @property
     def parameters(self) -> int:
         return sum(self.types.values())
-
-
-class _Tensor(NamedTuple):
-    name: bytes
-    type_name: str
-    elements: int
-    size_bytes: int
-    offset: int
 
 
 def read_header(file: BinaryIO, size_bytes: int) -> Header:
@@ -86,7 +93,7 @@ def read_header(file: BinaryIO, size_bytes: int) -> Header:
     version = _version(cursor)
     tensor_count = _count(cursor, "tensors", MAX_TENSORS, _MIN_TENSOR_RECORD)
     key_count = _count(cursor, "keys", MAX_KEYS, _MIN_KEY_RECORD)
-    values = _values(cursor, key_count)
+    values, kinds = _values(cursor, key_count)
     vocabulary = values.pop(TOKENS_KEY, 0)
     alignment = _alignment(values)
     tensors = _tensors(cursor, tensor_count)
@@ -100,6 +107,8 @@ def read_header(file: BinaryIO, size_bytes: int) -> Header:
         data_offset,
         size_bytes,
         vocabulary if isinstance(vocabulary, int) and 0 <= vocabulary <= MAX_VOCABULARY else 0,
+        tuple(tensors),
+        kinds,
     )
 
 
@@ -122,33 +131,33 @@ def _count(cursor: Cursor, what: str, limit: int, min_record: int) -> int:
     return count
 
 
-def _values(cursor: Cursor, count: int) -> dict[str, Value]:
+def _values(cursor: Cursor, count: int) -> tuple[dict[str, Value], dict[str, int]]:
+    """What is kept, and the GGUF type of every key."""
     kept: dict[str, Value] = {}
-    seen: set[str] = set()
+    kinds: dict[str, int] = {}
     for _ in range(count):
         offset = cursor.offset
         key = _text(cursor.string(at_most=MAX_KEY_BYTES), offset, "key")
-        if not key or key in seen:
+        if not key or key in kinds:
             raise GgufError(offset, f"key {key!r} is {'a duplicate' if key else 'empty'}")
-        seen.add(key)
-        value = _value(cursor, key)
+        kinds[key], value = _value(cursor, key)
         if value is not None:
             kept[key] = value
-    return kept
+    return kept, kinds
 
 
-def _value(cursor: Cursor, key: str) -> Value | None:
-    """The value, or None for one that is skipped."""
+def _value(cursor: Cursor, key: str) -> tuple[int, Value | None]:
+    """Type and value; None for one that is skipped."""
     offset = cursor.offset
     kind = cursor.u32()
     if kind == _STRING:
-        return cursor.string()[:KEPT_TEXT_BYTES].decode(errors="replace")
+        return kind, cursor.string()[:KEPT_TEXT_BYTES].decode(errors="replace")
     if kind == _ARRAY:
-        return _array(cursor, key)
+        return kind, _array(cursor, key)
     if (layout := _NUMBERS.get(kind)) is None:
         raise GgufError(offset, f"key {key!r} has the unknown type {kind}")
     number: int | float = layout.unpack(cursor.take(layout.size))[0]
-    return number
+    return kind, number
 
 
 def _array(cursor: Cursor, key: str) -> Value | None:
@@ -202,7 +211,7 @@ def _alignment(values: Mapping[str, Value]) -> int:
     return alignment
 
 
-def _tensors(cursor: Cursor, count: int) -> list[_Tensor]:
+def _tensors(cursor: Cursor, count: int) -> list[Tensor]:
     tensors = [_tensor(cursor) for _ in range(count)]
     names: set[bytes] = set()
     for tensor in tensors:
@@ -212,7 +221,7 @@ def _tensors(cursor: Cursor, count: int) -> list[_Tensor]:
     return tensors
 
 
-def _tensor(cursor: Cursor) -> _Tensor:
+def _tensor(cursor: Cursor) -> Tensor:
     offset = cursor.offset
     name = cursor.string(at_most=MAX_NAME_BYTES)
     dimensions = cursor.u32()
@@ -228,7 +237,8 @@ def _tensor(cursor: Cursor) -> _Tensor:
         raise GgufError(
             offset, f"tensor {name!r} has rows of {shape[:1]} elements; {type_name} needs {block}s"
         )
-    return _Tensor(name, type_name, elements, elements // block * block_bytes, cursor.u64())
+    size_bytes = elements // block * block_bytes
+    return Tensor(name, type_name, elements, size_bytes, cursor.u64(), tuple(shape))
 
 
 def _element_count(shape: list[int], name: bytes, offset: int) -> int:
@@ -241,7 +251,7 @@ def _element_count(shape: list[int], name: bytes, offset: int) -> int:
 
 
 def _check_extents(
-    tensors: list[_Tensor], *, data_offset: int, alignment: int, size_bytes: int
+    tensors: list[Tensor], *, data_offset: int, alignment: int, size_bytes: int
 ) -> None:
     """Tensors follow each other without gaps, as llama.cpp demands, and end inside the file."""
     expected = 0
@@ -259,7 +269,7 @@ def _check_extents(
         expected = _padded(tensor.offset + tensor.size_bytes, alignment)
 
 
-def _elements(tensors: list[_Tensor]) -> dict[str, int]:
+def _elements(tensors: list[Tensor]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for tensor in tensors:
         counts[tensor.type_name] = counts.get(tensor.type_name, 0) + tensor.elements

@@ -25,7 +25,9 @@ class Inspected(NamedTuple):
     modified_s: int
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
+    """One sound file; `digest` names its content."""
+
     header: Header
     digest: str
     modified_s: int
@@ -38,9 +40,8 @@ def inspect(path: Path) -> Inspected:
         GgufError: if one of its files is not sound.
         UnreadableFile: if one of its files is not a plain file.
     """
-    first = _inspect_part(path)
-    facts = read_facts(first.header)
-    parts = [first, *_other_parts(path, facts.split_count)]
+    parts = parts_of(path)
+    facts = read_facts(parts[0].header)
     return Inspected(
         facts,
         _joined([part.digest for part in parts]),
@@ -50,7 +51,7 @@ def inspect(path: Path) -> Inspected:
     )
 
 
-def _other_parts(path: Path, count: int) -> list[_Part]:
+def _other_parts(path: Path, count: int) -> list[Part]:
     if count < 2:
         return []
     split = split_of(path.stem)
@@ -58,14 +59,21 @@ def _other_parts(path: Path, count: int) -> list[_Part]:
         raise GgufError(0, f"the header says {count} parts; the file's name does not")
     if count > MAX_PARTS:
         raise GgufError(0, f"{count} parts; at most {MAX_PARTS}")
-    return [_inspect_part(part_path(path, number)) for number in range(2, count + 1)]
+    return [inspect_part(part_path(path, number)) for number in range(2, count + 1)]
 
 
-def _inspect_part(path: Path) -> _Part:
+def parts_of(path: Path) -> list[Part]:
+    """Every file of the model whose only or first file is `path`; raises as `inspect`."""
+    first = inspect_part(path)
+    return [first, *_other_parts(path, read_facts(first.header).split_count)]
+
+
+def inspect_part(path: Path) -> Part:
+    """Look one file over; raises as `inspect`."""
     file, state = open_plain(path)
     with file:
         header = read_header(file, state.st_size)
-        return _Part(header, _digest(file, header), int(state.st_mtime))
+        return Part(header, _digest(file, header), int(state.st_mtime))
 
 
 def _digest(file: BinaryIO, header: Header) -> str:
