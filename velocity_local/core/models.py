@@ -50,11 +50,29 @@ class LoadOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     backend_script: str | None = None
 
 
+class Buffers(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Memory that the engine keeps for a model, each weight counted once: where the processor
+    wants its own layout of them, the file's pages are left to the system, which takes them back.
+
+    `kv_bytes` includes recurrent states, `compute_bytes` the rows of logits. `by_device` has the
+    latter for each device, under the engine's names.
+    """
+
+    weights_bytes: int
+    kv_bytes: int
+    compute_bytes: int
+    by_device: dict[str, int] = {}
+
+    @property
+    def total_bytes(self) -> int:
+        return self.weights_bytes + self.kv_bytes + self.compute_bytes
+
+
 class LoadedModel(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the engine found once the model was loaded.
 
     `n_cells` is the size of the KV cache in tokens, shared by all sequences; one of them may use
-    `n_ctx` at most.
+    `n_ctx` at most. `memory_bytes` is the sum of `buffers`.
     """
 
     n_vocab: int
@@ -73,3 +91,4 @@ class LoadedModel(msgspec.Struct, frozen=True, omit_defaults=True):
     load_ms: float
     memory_bytes: int
     kv_bytes_per_token: int
+    buffers: Buffers | None = None

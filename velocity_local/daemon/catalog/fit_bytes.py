@@ -19,6 +19,8 @@ OVERHEAD_BYTES = 128 * 1024 * 1024
 MAX_RECURRENT_SEQUENCES = 8
 _BITS = {"f16": 16, "f32": 32, "q8_0": 8.5}
 _F32 = 4
+# Numbers of llama_pooling_type in llama.h: mean, cls, last, rank
+_POOLED = {1, 2, 3, 4}
 _WINDOW_PADDING = 256
 _DOUBTFUL_PERCENT = 40
 _FORMULA_PERCENT = 5
@@ -37,6 +39,7 @@ class Model(NamedTuple):
     heads: int
     vocabulary: int
     is_mixture: bool
+    pools: bool
 
 
 def read_model(header: Header, *, size_bytes: int | None = None) -> Model:
@@ -52,8 +55,9 @@ def read_model(header: Header, *, size_bytes: int | None = None) -> Model:
     experts = whole_number(header, "expert_used_count")
     expert_forward = whole_number(header, "expert_feed_forward_length") or forward
     share = width * vocabulary / max(header.parameters, 1)
+    layers = read_layers(header)
     return Model(
-        layers=read_layers(header),
+        layers=layers,
         weights_bytes=weights_bytes,
         embedding_bytes=int(weights_bytes * min(share, 1.0)),
         context_length=whole_number(header, "context_length", at_most=MAX_CONTEXT),
@@ -62,12 +66,12 @@ def read_model(header: Header, *, size_bytes: int | None = None) -> Model:
         heads=whole_number(header, "attention.head_count"),
         vocabulary=vocabulary,
         is_mixture=experts > 0,
+        pools=_pooling(header) in _POOLED or not layers.layers,
     )
 
 
-def automatic_context(model: Model) -> int:
-    """The context of a load that nobody gave one."""
-    return min(model.context_length or AUTOMATIC_CONTEXT, AUTOMATIC_CONTEXT)
+def _pooling(header: Header) -> object:
+    return header.values.get(f"{header.values.get('general.architecture')}.pooling_type")
 
 
 def need_of(model: Model, ask: FitAsk) -> Need:
@@ -75,6 +79,8 @@ def need_of(model: Model, ask: FitAsk) -> Need:
     n_ctx = ask.n_ctx or AUTOMATIC_CONTEXT
     n_sequences = _sequences(model, ask)
     n_batch = max(min(ask.n_batch, n_ctx), n_sequences)
+    if model.pools:  # a whole input is one batch
+        n_batch = min(model.context_length, n_ctx)
     kv_bytes = _kv_bytes(model, ask, n_ctx, n_sequences, n_batch)
     compute_bytes = _compute_bytes(model, ask, n_ctx, n_sequences, n_batch)
     return Need(
@@ -143,6 +149,6 @@ def _compute_bytes(model: Model, ask: FitAsk, n_ctx: int, n_sequences: int, n_ba
     mask = n_batch * n_ctx * (4 if ask.flash_attention is False else 2)
     scores = n_batch * n_ctx * model.heads * _F32 if ask.flash_attention is False else 0
     in_layer = n_batch * (3 * model.feed_forward + 4 * model.width) * _F32 + mask + scores
-    at_end = n_sequences * (model.vocabulary + model.width) * _F32 + n_batch * model.width * _F32
-    outputs = n_sequences * model.vocabulary * _F32
-    return max(in_layer, at_end) + outputs
+    rows, columns = (n_batch, model.width) if model.pools else (n_sequences, model.vocabulary)
+    at_end = (rows * (columns + model.width) + n_batch * model.width) * _F32
+    return max(in_layer, at_end) + rows * columns * _F32

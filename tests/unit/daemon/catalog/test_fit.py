@@ -19,6 +19,7 @@ EIGHT_B = Model(
     heads=32,
     vocabulary=128_256,
     is_mixture=False,
+    pools=False,
 )
 LAYOUT = Layout(33, EIGHT_B.embedding_bytes, 8_030_000_000, 131_072)
 

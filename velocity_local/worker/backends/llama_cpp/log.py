@@ -7,13 +7,19 @@ import re
 from collections import deque
 from typing import Any
 
+from velocity_local.core.models import Buffers
+
 _logger = logging.getLogger("velocity_local.llama_cpp")
 # Numbers of ggml_log_level in ggml.h; a load alone says a hundred lines of INFO
 _DEBUG, _INFO, _WARN, _ERROR, _CONTINUED = range(1, 6)
 _LEVELS = {_WARN: logging.INFO, _ERROR: logging.WARNING}
-_BUFFER_SIZE = re.compile(r"(\w+) buffer size\s*=\s*([0-9.]+) MiB")
+_BUFFER_SIZE = re.compile(r"(\S+)\s+(?:\S+ \S+ )?(\w+) buffer size\s*=\s*([0-9.]+) MiB")
+_CACHE_SIZE = re.compile(r"^llama_kv_cache\w*: size =\s*([0-9.]+) MiB \(")
+_CELLS, _STATES, _COMPUTE = {"KV"}, {"RS", "state"}, {"compute", "output"}
+_MIB = 2**20
 _errors: deque[str] = deque(maxlen=6)
-_buffers_mib: dict[str, float] = {}
+_buffers_mib: dict[tuple[str, str], float] = {}
+_caches_mib: list[float] = []
 
 
 def route(lib: Any) -> None:
@@ -36,11 +42,27 @@ def last_errors() -> str:
     return text
 
 
-def take_buffer_bytes() -> dict[str, int]:
-    """Bytes of the buffers reported since the last call, by kind (model, KV, compute ...)."""
-    sizes = {kind: int(mib * 2**20) for kind, mib in _buffers_mib.items()}
+def forget_buffers() -> None:
+    """What is reported from now on belongs to the next context."""
     _buffers_mib.clear()
-    return sizes
+    _caches_mib.clear()
+
+
+def take_buffers(*, weights_bytes: int) -> Buffers:
+    """Sizes of the context reported since `forget_buffers`.
+
+    Caches are told twice, as buffers and in words; without memory only the words have numbers.
+    """
+    reported = {key: int(mib * _MIB) for key, mib in _buffers_mib.items()}
+    cells = sum(size for (_, kind), size in reported.items() if kind in _CELLS)
+    states = sum(size for (_, kind), size in reported.items() if kind in _STATES)
+    others = {key: size for key, size in reported.items() if key[1] in _COMPUTE}
+    by_device: dict[str, int] = {}
+    for (device, _), size in others.items():
+        by_device[device] = by_device.get(device, 0) + size
+    kv_bytes = max(cells, int(sum(_caches_mib) * _MIB)) + states
+    forget_buffers()
+    return Buffers(weights_bytes, kv_bytes, sum(by_device.values()), by_device)
 
 
 def _on_message(level: int, text: bytes, _data: ctypes.c_void_p) -> None:
@@ -49,8 +71,10 @@ def _on_message(level: int, text: bytes, _data: ctypes.c_void_p) -> None:
     message = text.decode("utf-8", "replace").strip()
     if level == _ERROR and message:
         _errors.append(message)
-    for kind, mib in _BUFFER_SIZE.findall(message):
-        _buffers_mib[kind] = _buffers_mib.get(kind, 0.0) + float(mib)
+    for device, kind, mib in _BUFFER_SIZE.findall(message):
+        _buffers_mib[device, kind] = _buffers_mib.get((device, kind), 0.0) + float(mib)
+    if cache := _CACHE_SIZE.match(message):
+        _caches_mib.append(float(cache[1]))
     _logger.log(_LEVELS.get(level, logging.DEBUG), "%s", message)
 
 

@@ -2,9 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from typing import cast
-
-import psutil
 
 from velocity_local.core.adapters import Adapter
 from velocity_local.core.models import LoadedModel, LoadOptions, Pooling
@@ -14,6 +11,7 @@ from velocity_local.worker.backends.llama_cpp.adapters import LoadedAdapters
 from velocity_local.worker.backends.llama_cpp.batch import fill
 from velocity_local.worker.backends.llama_cpp.embed import Embedder
 from velocity_local.worker.backends.llama_cpp.logprobs import log_normalizer
+from velocity_local.worker.backends.llama_cpp.opening import PREFILL_TILE, open_context
 from velocity_local.worker.backends.llama_cpp.pool import RowPool
 from velocity_local.worker.backends.llama_cpp.ranking import top_tokens
 from velocity_local.worker.backends.llama_cpp.sampler import AnySampler, SamplerFactory
@@ -30,16 +28,6 @@ from velocity_local.worker.engine.backend import (
 )
 from velocity_local.worker.engine.constraint import Constraint, Unanswerable
 
-# Cells of the cache if nobody says: room for some conversations at once, about 200 MB for a
-# model of 0.3 B parameters and 1 GB for one of 8 B.
-DEFAULT_CELLS = 8192
-# ggml-cpu.c: GGML_FA_TILE_Q, the rows that CPU flash attention takes at a time
-PREFILL_TILE = 64
-TINY_PARAMETERS = 32_000_000
-# llama.cpp's LLAMA_MAX_SEQ
-MAX_SEQUENCES = 256
-# Recurrent models hold a whole state for each sequence, used or not: up to some 100 MB
-MAX_RECURRENT_SEQUENCES = 8
 # Where a second thread pays: heavy chains take a millisecond or more each, others 0.2 ms
 MIN_HEAVY_ROWS = 2
 MIN_ROWS = 4
@@ -55,7 +43,7 @@ def load(path: str, options: LoadOptions) -> "LlamaCppBackend":
     """
     started_s = time.monotonic()
     native.start()
-    log.take_buffer_bytes()
+    log.forget_buffers()
     model = native.open_model(path, n_gpu_layers=options.n_gpu_layers)
     try:
         return LlamaCppBackend(model, options, started_s=started_s)
@@ -72,15 +60,10 @@ class LlamaCppBackend:
         self._facts = facts = native.model_facts(model)
         if facts.is_diffusion or (facts.has_encoder and facts.has_decoder):
             raise BackendError(f"{facts.description}: only decoders and encoders are supported")
-        context_options = _context_options(facts, options)
         self._abort = native.AbortFlag()
-        self._context = native.open_context(model, context_options, self._abort)
-        self._pooling = cast("Pooling", native.pooling(self._context))
-        if self._pooling != "none" or not native.has_memory(self._context):
-            native.close_context(self._context)
-            context_options = _embedding_options(facts, context_options)
-            log.take_buffer_bytes()
-            self._context = native.open_context(model, context_options, self._abort)
+        opened = open_context(model, facts, options, self._abort)
+        self._context, context_options = opened.context, opened.options
+        self._pooling = opened.pooling
         self._capabilities = self._find_capabilities(context_options)
         if not (self._capabilities.can_generate or self._capabilities.can_embed):
             native.close_context(self._context)
@@ -251,7 +234,7 @@ class LlamaCppBackend:
 
     def _describe(self, options: native.ContextOptions, started_s: float) -> LoadedModel:
         capabilities = self._capabilities
-        buffers = log.take_buffer_bytes()
+        buffers = log.take_buffers(weights_bytes=native.weights_bytes(self._model))
         return LoadedModel(
             n_vocab=capabilities.n_vocab,
             n_ctx=capabilities.n_ctx,
@@ -267,8 +250,9 @@ class LlamaCppBackend:
             device=native.device(),
             description=self._facts.description,
             load_ms=(time.monotonic() - started_s) * 1000,
-            memory_bytes=sum(buffers.values()),
-            kv_bytes_per_token=buffers.get("KV", 0) // capabilities.n_cells,
+            memory_bytes=buffers.total_bytes,
+            kv_bytes_per_token=buffers.kv_bytes // capabilities.n_cells,
+            buffers=buffers,
         )
 
 
@@ -277,49 +261,9 @@ def _is_heavy(row: SampleRow) -> bool:
     return row.sampler.is_heavy
 
 
-def _context_options(facts: native.ModelFacts, options: LoadOptions) -> native.ContextOptions:
-    n_cells = options.n_ctx or DEFAULT_CELLS
-    has_states = facts.is_recurrent or facts.is_hybrid
-    n_seq_max = min(options.n_seq_max, MAX_RECURRENT_SEQUENCES if has_states else MAX_SEQUENCES)
-    n_batch = max(min(options.n_batch, n_cells), n_seq_max, PREFILL_TILE)
-    return native.ContextOptions(
-        n_cells=n_cells,
-        n_batch=n_batch,
-        n_seq_max=n_seq_max,
-        n_outputs=n_seq_max,
-        n_threads=options.n_threads or _threads_for(facts),
-        kv_type=options.kv_type,
-        flash_attention=options.flash_attention,
-        embeddings=False,
-        # Windows for so many sequences add up to a whole cache: then take it whole, which
-        # costs nothing more and can be cut and copied freely.
-        swa_full=facts.n_swa * n_seq_max + n_batch >= n_cells,
-    )
-
-
-def _embedding_options(
-    facts: native.ModelFacts, options: native.ContextOptions
-) -> native.ContextOptions:
-    """A whole input must fit one batch, and every token has an output."""
-    n_batch = min(facts.n_ctx_train, options.n_cells)
-    return options._replace(n_batch=n_batch, n_outputs=0, embeddings=True, swa_full=True)
-
-
 def _truncation(facts: native.ModelFacts, *, swa_full: bool) -> Truncation:
     if facts.is_recurrent or facts.is_hybrid:
         return Truncation.NEVER
     if facts.n_swa and not swa_full:
         return Truncation.WITHIN_WINDOW
     return Truncation.ANYWHERE
-
-
-def _threads_for(facts: native.ModelFacts) -> int:
-    """Every layer ends at a barrier, which a tiny model reaches sooner than threads can meet."""
-    return 1 if facts.n_parameters < TINY_PARAMETERS else _physical_cores()
-
-
-def _physical_cores() -> int:
-    """Cores this process may run on; hyper-threads do not help the library."""
-    usable = len(psutil.Process().cpu_affinity()) if hasattr(psutil.Process, "cpu_affinity") else 0
-    physical = psutil.cpu_count(logical=False) or 1
-    return min(usable, physical) if usable else physical

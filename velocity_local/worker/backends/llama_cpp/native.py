@@ -72,14 +72,22 @@ def start() -> None:
     lib.llama_backend_init()
 
 
-def open_model(path: str, *, n_gpu_layers: int | None) -> int:
+def open_model(path: str, *, n_gpu_layers: int | None, is_dry: bool = False) -> int:
+    """`is_dry` reads the header alone: the model can be asked for sizes, and cannot compute."""
     params = lib.llama_model_default_params()
+    if is_dry:
+        params.no_alloc, params.load_mode = True, lib.LLAMA_LOAD_MODE_NONE  # a mapping would abort
     if n_gpu_layers is not None:
         params.n_gpu_layers = n_gpu_layers
     model = lib.llama_model_load_from_file(os.fsencode(path), params)
     if not model:
         raise BackendError(f"cannot load {path}: {log.last_errors()}")
     return int(model)
+
+
+def weights_bytes(model: int) -> int:
+    """All tensors of a model."""
+    return int(lib.llama_model_size(model))
 
 
 def close_model(model: int) -> None:

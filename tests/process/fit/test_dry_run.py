@@ -1,0 +1,97 @@
+"""What a load takes, asked beforehand in a process of its own and compared with the real load."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support import tiny_models
+from velocity_local.core.errors import ModelFailed
+from velocity_local.core.fit import FitAsk
+from velocity_local.core.models import Buffers, LoadOptions
+from velocity_local.daemon.catalog.fit_bytes import need_of, read_model
+from velocity_local.daemon.catalog.gguf import read_header
+from velocity_local.daemon.fleet.environment import worker_environment
+from velocity_local.daemon.fleet.weighing import DryRuns
+from velocity_local.worker.backends.llama_cpp import model
+
+WRITERS: dict[str, Callable[[Path], Path]] = {
+    "attention": tiny_models.write_llama,
+    "window": tiny_models.write_sliding_window,
+    "recurrent": tiny_models.write_recurrent,
+    "embedder": tiny_models.write_embedder,
+    "encoder": lambda path: tiny_models.write_encoder(path, pooling=1),
+}
+OPTIONS = {
+    "as it comes": LoadOptions(),
+    "small": LoadOptions(n_ctx=512, n_seq_max=2, n_batch=128),
+    "f32": LoadOptions(n_ctx=2048, n_seq_max=4, kv_type="f32"),
+}
+
+
+def dry_runs(*command: str, timeout_s: float = 30.0) -> DryRuns:
+    environment = worker_environment()
+    if command:
+        return DryRuns(environment=environment, command=command, timeout_s=timeout_s)
+    return DryRuns(environment=environment, timeout_s=timeout_s)
+
+
+def really_taken(path: Path, options: LoadOptions) -> Buffers:
+    backend = model.load(str(path), options)
+    try:
+        assert backend.loaded.buffers is not None
+        assert backend.loaded.memory_bytes == backend.loaded.buffers.total_bytes
+        return backend.loaded.buffers
+    finally:
+        backend.close()
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
+async def test_the_dry_run_is_what_a_load_takes(
+    tmp_path: Path, write: Callable[[Path], Path], options: LoadOptions
+) -> None:
+    path = write(tmp_path / "tiny.gguf")
+    weighed = await dry_runs().weigh(str(path), options)
+    taken = really_taken(path, options)
+    assert abs(weighed.total_bytes - taken.total_bytes) <= taken.total_bytes // 10
+    assert weighed.weights_bytes == taken.weights_bytes > 0
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
+def test_the_formula_says_how_far_it_may_be_off(
+    tmp_path: Path, write: Callable[[Path], Path], options: LoadOptions
+) -> None:
+    path = write(tmp_path / "tiny.gguf")
+    with path.open("rb") as file:
+        found = read_model(read_header(file, path.stat().st_size))
+    ask = FitAsk(options.n_ctx, options.n_seq_max, options.n_batch, options.kv_type)
+    need, taken = need_of(found, ask), really_taken(path, options)
+    # The engine tells sizes in hundredths of a MiB, and tensors are padded.
+    assert abs(need.kv_bytes - taken.kv_bytes) <= 2 * 2**20 // 100
+    assert abs(need.engine_bytes - taken.total_bytes) <= need.error_bytes
+
+
+async def test_what_the_engine_refuses_is_told_in_its_words(tmp_path: Path) -> None:
+    path = tiny_models.write_llama(tmp_path / "tiny.gguf")
+    with pytest.raises(ModelFailed, match="q8_0"):
+        await dry_runs().weigh(str(path), LoadOptions(kv_type="q8_0"))
+    with pytest.raises(ModelFailed, match="cannot load"):
+        await dry_runs().weigh(str(tmp_path / "none.gguf"), LoadOptions())
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        ("import os; os.abort()", "SIGABRT"),
+        ("print('{}')", "said nothing"),
+        ("print('hello')", "makes no sense"),
+        ("import time; time.sleep(60)", "did not say within 0.5 s"),
+    ],
+)
+async def test_a_process_that_fails_is_no_more_than_an_answer(program: str, told: str) -> None:
+    runs = dry_runs(sys.executable, "-c", program, timeout_s=0.5 if "60" in program else 30.0)
+    with pytest.raises(ModelFailed, match=told):
+        await runs.weigh("/nowhere", LoadOptions())

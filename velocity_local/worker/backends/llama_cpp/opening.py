@@ -1,0 +1,87 @@
+"""How a model's context is made: what the engine takes where nobody says, and the second try for
+models that embed.
+"""
+
+from typing import NamedTuple, cast
+
+import psutil
+
+from velocity_local.core.models import LoadOptions, Pooling
+from velocity_local.worker.backends.llama_cpp import log, native
+
+# Cells of the cache if nobody says: room for some conversations at once, about 200 MB for a
+# model of 0.3 B parameters and 1 GB for one of 8 B.
+DEFAULT_CELLS = 8192
+# ggml-cpu.c: GGML_FA_TILE_Q, the rows that CPU flash attention takes at a time
+PREFILL_TILE = 64
+TINY_PARAMETERS = 32_000_000
+# llama.cpp's LLAMA_MAX_SEQ
+MAX_SEQUENCES = 256
+# Recurrent models hold a whole state for each sequence, used or not: up to some 100 MB
+MAX_RECURRENT_SEQUENCES = 8
+
+
+class Opened(NamedTuple):
+    context: int
+    options: native.ContextOptions
+    pooling: Pooling
+
+
+def open_context(
+    model: int, facts: native.ModelFacts, options: LoadOptions, abort: native.AbortFlag
+) -> Opened:
+    """A context for generating, or for embedding if the model does only that.
+
+    Raises:
+        BackendError: with the library's own reason.
+    """
+    context_options = _context_options(facts, options)
+    log.forget_buffers()
+    context = native.open_context(model, context_options, abort)
+    pooling = cast("Pooling", native.pooling(context))
+    if pooling == "none" and native.has_memory(context):
+        return Opened(context, context_options, pooling)
+    native.close_context(context)
+    context_options = _embedding_options(facts, context_options)
+    log.forget_buffers()
+    return Opened(native.open_context(model, context_options, abort), context_options, pooling)
+
+
+def _context_options(facts: native.ModelFacts, options: LoadOptions) -> native.ContextOptions:
+    n_cells = options.n_ctx or DEFAULT_CELLS
+    has_states = facts.is_recurrent or facts.is_hybrid
+    n_seq_max = min(options.n_seq_max, MAX_RECURRENT_SEQUENCES if has_states else MAX_SEQUENCES)
+    n_batch = max(min(options.n_batch, n_cells), n_seq_max, PREFILL_TILE)
+    return native.ContextOptions(
+        n_cells=n_cells,
+        n_batch=n_batch,
+        n_seq_max=n_seq_max,
+        n_outputs=n_seq_max,
+        n_threads=options.n_threads or _threads_for(facts),
+        kv_type=options.kv_type,
+        flash_attention=options.flash_attention,
+        embeddings=False,
+        # Windows for so many sequences add up to a whole cache: then take it whole, which
+        # costs nothing more and can be cut and copied freely.
+        swa_full=facts.n_swa * n_seq_max + n_batch >= n_cells,
+    )
+
+
+def _embedding_options(
+    facts: native.ModelFacts, options: native.ContextOptions
+) -> native.ContextOptions:
+    """A whole input must fit one batch, and every token has an output."""
+    n_batch = min(facts.n_ctx_train, options.n_cells)
+    return options._replace(n_batch=n_batch, n_outputs=0, embeddings=True, swa_full=True)
+
+
+def _threads_for(facts: native.ModelFacts) -> int:
+    """Every layer ends at a barrier, which a tiny model reaches sooner than threads can meet."""
+    return 1 if facts.n_parameters < TINY_PARAMETERS else _physical_cores()
+
+
+def _physical_cores() -> int:
+    """Cores this process may run on; hyper-threads do not help the library."""
+    usable = len(psutil.Process().cpu_affinity()) if hasattr(psutil.Process, "cpu_affinity") else 0
+    physical = psutil.cpu_count(logical=False) or 1
+    return min(usable, physical) if usable else physical
