@@ -37,6 +37,9 @@ class Shelf:
             raise ModelNotFound(f"no model {name}")
         return self._entries[name]
 
+    def is_current(self, entry: ModelEntry) -> bool:
+        return self._entries[entry.id] == entry
+
 
 def entry(name: str, path: Path) -> ModelEntry:
     return ModelEntry(

@@ -74,6 +74,14 @@ class LocalCatalog:
         """Whether the last look found a model of that id."""
         return any(entry.id == identifier for entry in self._listing.entries)
 
+    def is_current(self, entry: ModelEntry) -> bool:
+        """Whether the files are those that `entry` was read from, as sizes and times tell."""
+        try:
+            known = self._known.get((entry.id, _seen(Path(entry.path))))
+        except UnreadableFile:
+            return False
+        return isinstance(known, ModelEntry) and known.fingerprint == entry.fingerprint
+
     async def resolve(self, name: str) -> ModelEntry:
         """The model that `name` stands for.
 
@@ -82,7 +90,7 @@ class LocalCatalog:
             InvalidModel: its file is damaged or hostile.
         """
         found = resolve.find(name, self._listing.entries)
-        if found is None or not self._is_unchanged(found):
+        if found is None or not self.is_current(found):
             listing = await self.refreshed()
             return resolve.resolve(name, listing.entries, listing.broken)
         return found
@@ -142,12 +150,6 @@ class LocalCatalog:
         known[key] = self._known[key] if key in self._known else _read(identifier, real)
         return known[key]
 
-    def _is_unchanged(self, entry: ModelEntry) -> bool:
-        try:
-            return (entry.id, _seen(Path(entry.path))) in self._known
-        except UnreadableFile:
-            return False
-
 
 def _order(entry: ModelEntry) -> tuple[bool, str]:
     return entry.id != DEMO_ID, entry.id
@@ -198,4 +200,5 @@ def _entry(identifier: str, path: Path, model: Inspected) -> ModelEntry:
         has_chat_template=facts.has_chat_template,
         is_embedding=facts.is_embedding,
         kv_bytes_per_token=facts.kv_bytes_per_token,
+        shape=model.shape,
     )

@@ -153,7 +153,7 @@ def _tensor(name: str, value: Any) -> tuple[_Extent, str, int]:
 def _elements(name: str, shape: Any) -> int:
     if not _is_counts(shape) or len(shape) > MAX_DIMENSIONS:
         _refuse(f"tensor {name!r} has no shape of up to {MAX_DIMENSIONS} counts", _LENGTH_BYTES)
-    elements = math.prod(shape)
+    elements: int = math.prod(shape)
     if elements > _INT64_MAX:
         _refuse(f"tensor {name!r} has an impossible shape", _LENGTH_BYTES)
     return elements

@@ -46,6 +46,10 @@ class Catalog(Protocol):
         """
         ...
 
+    def is_current(self, entry: ModelEntry) -> bool:
+        """Whether the files are still those that `entry` was read from."""
+        ...
+
 
 class Fleet:
     """Implements `gateway.ports.Runner`. Lives on one event loop, from `start` to `stop`."""
@@ -63,7 +67,10 @@ class Fleet:
         self._catalog = catalog
         self._load_options = load_options
         self._hands = Hands(
-            log_folder=log_folder, command=worker_command(), environment=worker_environment()
+            log_folder=log_folder,
+            command=worker_command(),
+            environment=worker_environment(),
+            is_current=catalog.is_current,
         )
         self._supervisor = Supervisor(settings, effects=self._hands, clock=clock)
         self._hands.serve(self._supervisor)

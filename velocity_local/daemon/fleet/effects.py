@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from velocity_local.core.errors import ErrorInfo
 from velocity_local.core.events import Event
+from velocity_local.core.models import ModelEntry
 from velocity_local.daemon.fleet.process import Stop
 from velocity_local.wire.ipc.messages import (
     Command,
@@ -56,6 +57,10 @@ class Effects(Protocol):
 
     def disarm(self, timer: Timer) -> None:
         """Unknown timers are fine."""
+        ...
+
+    def is_current(self, entry: ModelEntry) -> bool:
+        """Whether the files of a model are still those that were looked over."""
         ...
 
     def available_bytes(self) -> int:

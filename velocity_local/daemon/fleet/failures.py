@@ -53,6 +53,12 @@ def unloaded(model: str) -> ErrorInfo:
     return ModelUnloaded(f"model {model!r} was unloaded meanwhile; ask again to load it").info()
 
 
+def replaced(model: str) -> ErrorInfo:
+    return ModelUnloaded(
+        f"the file of model {model!r} was replaced while it was loaded; ask again to load the new"
+    ).info()
+
+
 def waited_too_long(model: str, waited_s: float) -> ErrorInfo:
     text = f"waited {waited_s:.1f} s for model {model!r}; allow more time"
     return DeadlineExceeded(text).info()

@@ -1,13 +1,14 @@
 """Carries out the supervisor's decisions on the event loop: processes, pipes and timers."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
 import psutil
 
 from velocity_local.config.logfile import worker_log
+from velocity_local.core.models import ModelEntry
 from velocity_local.daemon.fleet.effects import Timer
 from velocity_local.daemon.fleet.exits import Exit
 from velocity_local.daemon.fleet.process import Listener, Stop, WorkerProcess
@@ -19,8 +20,14 @@ class Hands:
     """Implements `effects.Effects`. Listens to its processes and passes on what they do."""
 
     def __init__(
-        self, *, log_folder: Path, command: tuple[str, ...], environment: Mapping[str, str]
+        self,
+        *,
+        log_folder: Path,
+        command: tuple[str, ...],
+        environment: Mapping[str, str],
+        is_current: Callable[[ModelEntry], bool],
     ) -> None:
+        self.is_current = is_current
         self._log_folder = log_folder
         self._command = command
         self._environment = environment

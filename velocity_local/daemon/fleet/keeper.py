@@ -110,15 +110,16 @@ class Keeper:
     # What the house decides
 
     def start(self) -> None:
-        """There is room: start a worker."""
+        """There is room: start a worker. Answers go on only with the weights they began with."""
         assert self._worker is None
+        if not self._effects.is_current(self.entry):
+            self.refuse(failures.replaced(self.entry.id))
+            self._house.on_room_changed()
+            return
         self._state = State.LOADING
+        number = self._house.next_worker_id(self)
         self._worker = Minder(
-            self._house.next_worker_id(self),
-            self.entry.id,
-            settings=self._settings,
-            effects=self._effects,
-            clock=self._clock,
+            number, self.entry.id, settings=self._settings, effects=self._effects, clock=self._clock
         )
         self._worker.start()
 
@@ -367,9 +368,8 @@ class Keeper:
         delay_s = self._restarts.delay_after_death(now_s, was_useful=was_useful)
         if delay_s is None:
             log.error("model %s: %s; given up", self.entry.id, reason)
-            self._fail(
-                failures.gave_up(self.entry.id, reason, now_s, self._restarts.retry_after_s(now_s))
-            )
+            retry_after_s = self._restarts.retry_after_s(now_s)
+            self._fail(failures.gave_up(self.entry.id, reason, now_s, retry_after_s))
             self._on_gone()
             return
         log.warning("model %s: %s; starting it again in %g s", self.entry.id, reason, delay_s)

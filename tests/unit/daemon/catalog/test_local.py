@@ -131,3 +131,15 @@ async def test_a_model_that_was_deleted_is_not_found(root: Path, catalog: LocalC
     path.unlink()
     with pytest.raises(ModelNotFound):
         await catalog.resolve("a")
+
+
+def test_an_entry_is_current_until_its_file_is_another(root: Path, catalog: LocalCatalog) -> None:
+    path = put(root / "a.gguf")
+    entry = catalog.scan().entries[1]
+    assert catalog.is_current(entry)
+    path.write_bytes(gguf(LLAMA | {"general.name": "Another"}))
+    assert not catalog.is_current(entry)
+    catalog.scan()
+    assert not catalog.is_current(entry)
+    path.unlink()
+    assert not catalog.is_current(entry)

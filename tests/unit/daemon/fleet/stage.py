@@ -73,6 +73,7 @@ class RecordedEffects:
         self.stopped: list[tuple[int, Stop]] = []
         self.timers: dict[Timer, float] = {}
         self.free_bytes = PLENTY
+        self.replaced: set[str] = set()
 
     def spawn(self, worker_id: int, model: str) -> None:
         self.spawned.append((worker_id, model))
@@ -88,6 +89,9 @@ class RecordedEffects:
 
     def disarm(self, timer: Timer) -> None:
         self.timers.pop(timer, None)
+
+    def is_current(self, entry: ModelEntry) -> bool:
+        return entry.id not in self.replaced
 
     def available_bytes(self) -> int:
         return self.free_bytes

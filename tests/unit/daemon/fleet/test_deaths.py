@@ -151,3 +151,29 @@ def test_one_models_crash_loop_leaves_the_other_alone() -> None:
     stage.report(Step(((stage.callers["a"].handle, Delta(0, (1,), "fine")),), IDLE), worker=healthy)
     assert stage.callers["a"].text == "fine"
     assert (stage.state("m"), stage.state("other")) == ("ready", "failed")
+
+
+def test_answers_do_not_go_on_with_another_file() -> None:
+    stage = serving("a", "b")
+    stage.say("a", "hello")
+    stage.effects.replaced.add("m")
+    stage.die()
+    spawned = len(stage.spawned())
+    stage.fire(TimerKind.RESTART)
+    assert (stage.state(), len(stage.spawned())) == ("unloaded", spawned)
+    assert [stage.callers[name].failure for name in "ab"] == ["model_unloaded"] * 2
+    stage.effects.replaced.clear()
+    stage.ask("c")
+    assert len(stage.spawned()) == spawned + 1
+
+
+def test_a_model_that_waits_for_the_replaced_one_gets_its_room() -> None:
+    stage = Stage(max_loaded_models=1)
+    stage.ask("a")
+    stage.up()
+    stage.effects.replaced.add("m")
+    stage.die()
+    stage.ask("z", model="other")
+    assert stage.spawned() == ["m"]
+    stage.fire(TimerKind.RESTART)
+    assert stage.spawned()[-1] == "other"
