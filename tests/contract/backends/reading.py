@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from velocity_local.core.sampling import SamplingParams
 from velocity_local.worker.engine.backend import Backend, Forward, Sampled, SampleRow, Span
-from velocity_local.worker.engine.prefix import common_length
+from velocity_local.worker.engine.radix import common_length
 
 # Twice the largest difference seen between F16 logits of the same text in different passes
 TIE = 0.02

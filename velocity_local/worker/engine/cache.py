@@ -4,12 +4,8 @@ from typing import NamedTuple
 
 from velocity_local.worker.engine.backend import Backend, Truncation
 from velocity_local.worker.engine.memory import CellLedger
-from velocity_local.worker.engine.prefix import (
-    MIN_MATCH_TOKENS,
-    LinearPrefixIndex,
-    Match,
-    PrefixIndex,
-)
+from velocity_local.worker.engine.prefix import MIN_MATCH_TOKENS, PrefixIndex
+from velocity_local.worker.engine.radix import Match
 from velocity_local.worker.engine.slots import SlotTable
 
 
@@ -44,12 +40,12 @@ RESIDENT_CELLS = 128
 class KvCache:
     """Owns a backend's sequences. Finished ones stay until their cells or slots are needed."""
 
-    def __init__(self, backend: Backend, index: PrefixIndex | None = None) -> None:
+    def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._capabilities = backend.capabilities
         self._slots = SlotTable(self._capabilities.n_seq_max)
         self._ledger = CellLedger(self._capabilities.n_cells)
-        self._index: PrefixIndex = index or LinearPrefixIndex()
+        self._index: PrefixIndex[int] = PrefixIndex()
         self._spaces: dict[int, str] = {}
         self.grow = self._ledger.grow
         self.length = self._ledger.length
@@ -69,8 +65,7 @@ class KvCache:
 
         `reserve` cells beyond `tokens` must be free, and `promised` ones that running
         sequences will need. Residents are evicted, oldest first, to make that so.
-        `tokens` is remembered, not copied: it may grow at its end. Cells are shared within a
-        `space` only.
+        Cells are shared within a `space` only.
         """
         source = self._best_source(tokens, space)
         if not self._fits(source, len(tokens) + reserve + promised):
@@ -146,17 +141,17 @@ class KvCache:
         best = max(sources, key=lambda source: source.length, default=_NOTHING)
         return best if best.length >= MIN_MATCH_TOKENS else _NOTHING
 
-    def _source(self, match: Match, n_tokens: int) -> _Source:
+    def _source(self, match: Match[int], n_tokens: int) -> _Source:
         """What a matching sequence can give. The last token is always left to compute."""
-        held = self._ledger.length(match.slot)
+        held = self._ledger.length(match.holder)
         wanted = min(match.length, n_tokens - 1)
-        if self._slots.is_resident(match.slot):
-            return _Source(match.slot, self._reachable(held, wanted))
+        if self._slots.is_resident(match.holder):
+            return _Source(match.holder, self._reachable(held, wanted))
         if held < match.length == n_tokens == match.total:
-            return _Source(match.slot, n_tokens, follows=True)
+            return _Source(match.holder, n_tokens, follows=True)
         if self._capabilities.can_copy_part and wanted - held >= MIN_MATCH_TOKENS:
-            return _Source(match.slot, wanted, follows=True)
-        return _Source(match.slot, self._reachable(held, wanted))
+            return _Source(match.holder, wanted, follows=True)
+        return _Source(match.holder, self._reachable(held, wanted))
 
     def _reachable(self, held: int, wanted: int) -> int:
         """How many of the first `wanted` cells can be had of a sequence that has `held`."""
