@@ -12,6 +12,33 @@ sizes without taking memory, the formula over the file's header, the size of the
 Verdict = Literal["gpu", "partly on gpu", "cpu", "too large", "unknown"]
 
 
+class Shape(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What decides a model's memory, from its header.
+
+    Cells hold `full_width` numbers for each token, and `window_width` for each of the last
+    `window` tokens; sequences hold `state_width` f32 each. `layers` counts the output.
+    `embedding_bytes` of the weights stay with the host. `pools` is True for models that embed.
+    `doubt` says what the header does not tell; empty if it tells all.
+    """
+
+    layers: int
+    weights_bytes: int
+    embedding_bytes: int
+    parameters: int
+    context_length: int
+    full_width: int
+    window_width: int
+    window: int
+    state_width: int
+    width: int
+    feed_forward: int
+    heads: int
+    vocabulary: int
+    is_mixture: bool = False
+    pools: bool = False
+    doubt: str = ""
+
+
 class FitAsk(msgspec.Struct, frozen=True):
     """How a model would be loaded; None lets the machine decide. As in `LoadOptions`."""
 

@@ -4,6 +4,9 @@ from typing import Literal
 
 import msgspec
 
+from velocity_local.core.adapters import Adapter
+from velocity_local.core.fit import Shape
+
 ModelState = Literal["unloaded", "loading", "ready", "unloading", "failed"]
 Pooling = Literal["none", "mean", "cls", "last", "rank"]
 
@@ -12,7 +15,10 @@ class ModelEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """A model on this machine, as read from its file's header without loading it.
 
     `fingerprint` identifies the file's content cheaply (a hash of size, header and samples of
-    the data); `path` is absolute. `kv_bytes_per_token` is for f16, as the header suggests.
+    the data); `path` is absolute. `kv_bytes_per_token` is for f16, as the header suggests;
+    `shape` is None where no formula is known.
+
+    `adapters` are those it can be used with, `adapter` the one that a caller named.
     """
 
     id: str
@@ -30,6 +36,14 @@ class ModelEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     has_chat_template: bool = False
     is_embedding: bool = False
     kv_bytes_per_token: int = 0
+    shape: Shape | None = None
+    adapters: tuple[Adapter, ...] = ()
+    adapter: Adapter | None = None
+
+    @property
+    def asked_id(self) -> str:
+        """The id under which it was asked for, the adapter's if one was named."""
+        return self.id if self.adapter is None else self.adapter.id
 
 
 class LoadOptions(msgspec.Struct, frozen=True, omit_defaults=True):

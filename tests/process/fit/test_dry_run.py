@@ -10,7 +10,7 @@ from tests.support import tiny_models
 from velocity_local.core.errors import ModelFailed
 from velocity_local.core.fit import FitAsk
 from velocity_local.core.models import Buffers, LoadOptions
-from velocity_local.daemon.catalog.fit_bytes import need_of, read_model
+from velocity_local.daemon.catalog.fit_bytes import need_of, read_shape
 from velocity_local.daemon.catalog.gguf import read_header
 from velocity_local.daemon.fleet.environment import worker_environment
 from velocity_local.daemon.fleet.weighing import DryRuns
@@ -66,7 +66,7 @@ def test_the_formula_says_how_far_it_may_be_off(
 ) -> None:
     path = write(tmp_path / "tiny.gguf")
     with path.open("rb") as file:
-        found = read_model(read_header(file, path.stat().st_size))
+        found = read_shape(read_header(file, path.stat().st_size))
     ask = FitAsk(options.n_ctx, options.n_seq_max, options.n_batch, options.kv_type)
     need, taken = need_of(found, ask), really_taken(path, options)
     # The engine tells sizes in hundredths of a MiB, and tensors are padded.

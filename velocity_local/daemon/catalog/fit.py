@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from velocity_local.core.fit import Fit, FitAsk, Machine, Need, QuantFit, Share, Verdict
+from velocity_local.core.fit import Fit, FitAsk, Machine, Need, QuantFit, Shape, Share, Verdict
 
 # Compute buffers, library and context of a driver on each processor that takes part.
 GPU_OVERHEAD_BYTES = 320 * 1024 * 1024
@@ -30,21 +30,12 @@ NeedAt = Callable[[int], Need]
 """The bytes of a load with so many cells."""
 
 
-class Layout(NamedTuple):
-    """`n_layers` counts the output; `embedding_bytes` of the weights stay with the host."""
-
-    n_layers: int
-    embedding_bytes: int
-    parameters: int
-    context_length: int
-
-
-def judge(layout: Layout, ask: FitAsk, machine: Machine, need_at: NeedAt, *, n_ctx: int) -> Fit:
+def judge(shape: Shape, ask: FitAsk, machine: Machine, need_at: NeedAt, *, n_ctx: int) -> Fit:
     """The verdict for `n_ctx` cells, with the largest context and the weights it also allows."""
     need = need_at(n_ctx)
-    placed = place(layout, ask, machine, need)
-    largest = _largest_context(layout, ask, machine, need_at, placed.verdict)
-    quantizations = _quantizations(layout, ask, machine, need)
+    placed = place(shape, ask, machine, need)
+    largest = _largest_context(shape, ask, machine, need_at, placed.verdict)
+    quantizations = _quantizations(shape, ask, machine, need)
     return Fit(
         verdict=placed.verdict,
         reason=placed.reason,
@@ -52,7 +43,7 @@ def judge(layout: Layout, ask: FitAsk, machine: Machine, need_at: NeedAt, *, n_c
         n_seq_max=ask.n_seq_max,
         kv_type=ask.kv_type,
         n_gpu_layers=placed.n_gpu_layers,
-        n_layers=layout.n_layers,
+        n_layers=shape.layers,
         shares=placed.shares,
         largest_n_ctx=largest,
         best_quantization=_best(quantizations),
@@ -67,13 +58,13 @@ class Placed(NamedTuple):
     shares: tuple[Share, ...]
 
 
-def place(layout: Layout, ask: FitAsk, machine: Machine, need: Need) -> Placed:
+def place(shape: Shape, ask: FitAsk, machine: Machine, need: Need) -> Placed:
     """Whole layers on the processors with memory of their own, as many as fit; the rest here."""
-    most = _most_gpu_layers(layout, ask)
-    shares = _gpu_shares(layout, machine, need, most)
+    most = _most_gpu_layers(shape, ask)
+    shares = _gpu_shares(shape, machine, need, most)
     on_gpu = sum(share.layers for share in shares)
-    host_bytes = _host_bytes(layout, need, on_gpu) + _shared_bytes(machine, shares)
-    host = Share(machine.host.name, layout.n_layers - on_gpu, host_bytes, machine.host.free_bytes)
+    host_bytes = _host_bytes(shape, need, on_gpu) + _shared_bytes(machine, shares)
+    host = Share(machine.host.name, shape.layers - on_gpu, host_bytes, machine.host.free_bytes)
     shares = (*shares, host)
     if on_gpu < most and ask.n_gpu_layers is not None:
         reason = f"{ask.n_gpu_layers} layers do not fit the GPU; {on_gpu} do"
@@ -82,29 +73,29 @@ def place(layout: Layout, ask: FitAsk, machine: Machine, need: Need) -> Placed:
         missing = _gib(host_bytes - machine.host.free_bytes)
         reason = f"{missing} more memory would be needed on {machine.host.name}"
         return Placed("too large", reason, on_gpu, shares)
-    if on_gpu == layout.n_layers:
+    if on_gpu == shape.layers:
         return Placed("gpu", "all layers fit the GPU", on_gpu, shares)
     if on_gpu:
-        reason = f"{on_gpu} of {layout.n_layers} layers fit the GPU"
+        reason = f"{on_gpu} of {shape.layers} layers fit the GPU"
         return Placed("partly on gpu", reason, on_gpu, shares)
     told = "no GPU can be used" if not machine.gpus else "no layer is put on the GPU"
     return Placed("cpu", f"it fits the memory; {told}", 0, shares)
 
 
-def _most_gpu_layers(layout: Layout, ask: FitAsk) -> int:
+def _most_gpu_layers(shape: Shape, ask: FitAsk) -> int:
     if ask.n_gpu_layers is None or ask.n_gpu_layers < 0:
-        return layout.n_layers
-    return min(ask.n_gpu_layers, layout.n_layers)
+        return shape.layers
+    return min(ask.n_gpu_layers, shape.layers)
 
 
-def _layer_bytes(layout: Layout, need: Need) -> int:
-    movable = max(need.weights_bytes - layout.embedding_bytes, 0) + need.kv_bytes
-    return -(-movable // layout.n_layers)
+def _layer_bytes(shape: Shape, need: Need) -> int:
+    movable = max(need.weights_bytes - shape.embedding_bytes, 0) + need.kv_bytes
+    return -(-movable // shape.layers)
 
 
-def _gpu_shares(layout: Layout, machine: Machine, need: Need, most: int) -> tuple[Share, ...]:
+def _gpu_shares(shape: Shape, machine: Machine, need: Need, most: int) -> tuple[Share, ...]:
     """Device after device takes as many layers as it holds."""
-    layer_bytes = _layer_bytes(layout, need)
+    layer_bytes = _layer_bytes(shape, need)
     shares = []
     left = most
     for gpu in machine.gpus:
@@ -117,10 +108,10 @@ def _gpu_shares(layout: Layout, machine: Machine, need: Need, most: int) -> tupl
     return tuple(shares)
 
 
-def _host_bytes(layout: Layout, need: Need, on_gpu: int) -> int:
+def _host_bytes(shape: Shape, need: Need, on_gpu: int) -> int:
     """What stays in the machine's memory; a batch needs its buffers here too."""
-    moved = on_gpu * _layer_bytes(layout, need)
-    return max(need.total_bytes - moved, need.overhead_bytes + layout.embedding_bytes)
+    moved = on_gpu * _layer_bytes(shape, need)
+    return max(need.total_bytes - moved, need.overhead_bytes + shape.embedding_bytes)
 
 
 def _shared_bytes(machine: Machine, shares: tuple[Share, ...]) -> int:
@@ -130,36 +121,34 @@ def _shared_bytes(machine: Machine, shares: tuple[Share, ...]) -> int:
 
 
 def _largest_context(
-    layout: Layout, ask: FitAsk, machine: Machine, need_at: NeedAt, verdict: Verdict
+    shape: Shape, ask: FitAsk, machine: Machine, need_at: NeedAt, verdict: Verdict
 ) -> int | None:
     """By bisection: the most cells with this verdict, or with any if it is none."""
 
     def fits(steps: int) -> bool:
-        placed = place(layout, ask, machine, need_at(steps * _CONTEXT_STEP))
+        placed = place(shape, ask, machine, need_at(steps * _CONTEXT_STEP))
         wanted = _RANK[verdict] or _RANK["cpu"]
         return _RANK[placed.verdict] >= wanted
 
     low = SMALLEST_CONTEXT // _CONTEXT_STEP
-    high = max((layout.context_length or SMALLEST_CONTEXT) // _CONTEXT_STEP, low)
+    high = max((shape.context_length or SMALLEST_CONTEXT) // _CONTEXT_STEP, low)
     if not fits(low):
         return None
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if fits(middle) else (low, middle - 1)
-    return min(low * _CONTEXT_STEP, layout.context_length or low * _CONTEXT_STEP)
+    return min(low * _CONTEXT_STEP, shape.context_length or low * _CONTEXT_STEP)
 
 
-def _quantizations(
-    layout: Layout, ask: FitAsk, machine: Machine, need: Need
-) -> tuple[QuantFit, ...]:
+def _quantizations(shape: Shape, ask: FitAsk, machine: Machine, need: Need) -> tuple[QuantFit, ...]:
     """The same load with other weights."""
-    if not layout.parameters or not need.weights_bytes:
+    if not shape.parameters or not need.weights_bytes:
         return ()
     found = []
     for name, bits in BITS_PER_WEIGHT.items():
-        weights_bytes = int(layout.parameters * bits / 8)
+        weights_bytes = int(shape.parameters * bits / 8)
         scale = weights_bytes / need.weights_bytes
-        other = layout._replace(embedding_bytes=int(layout.embedding_bytes * scale))
+        other = replace(shape, embedding_bytes=int(shape.embedding_bytes * scale))
         placed = place(other, ask, machine, replace(need, weights_bytes=weights_bytes))
         found.append(QuantFit(name, weights_bytes, placed.verdict))
     return tuple(found)

@@ -5,11 +5,9 @@ buffers of a forward pass follow no documented rule; the formula here was found 
 engine for models of 0.6 to 70 billion parameters, and is exact for dense ones.
 """
 
-from typing import NamedTuple
-
-from velocity_local.core.fit import FitAsk, Need
-from velocity_local.daemon.catalog.facts import MAX_CONTEXT
-from velocity_local.daemon.catalog.fit_layers import Layers, read_layers, whole_number
+from velocity_local.core.fit import FitAsk, Need, Shape
+from velocity_local.daemon.catalog.facts import MAX_CONTEXT, MAX_LAYERS
+from velocity_local.daemon.catalog.fit_layers import read_layers, whole_number
 from velocity_local.daemon.catalog.gguf import Header
 
 # What the engine takes if nobody says.
@@ -27,46 +25,39 @@ _FORMULA_PERCENT = 5
 _COMPUTE_PERCENT, _ODD_COMPUTE_PERCENT = 30, 150
 
 
-class Model(NamedTuple):
-    """What the formula needs of a model."""
-
-    layers: Layers
-    weights_bytes: int
-    embedding_bytes: int
-    context_length: int
-    width: int
-    feed_forward: int
-    heads: int
-    vocabulary: int
-    is_mixture: bool
-    pools: bool
-
-
-def read_model(header: Header, *, size_bytes: int | None = None) -> Model:
-    """What the header says; `size_bytes` is that of all files of a model in parts.
+def read_shape(header: Header, *, size_bytes: int | None = None, parameters: int = 0) -> Shape:
+    """What the header says; `size_bytes` and `parameters` are those of all files of a model in
+    parts.
 
     Raises:
         GgufError: if a value is of the wrong type or absurd.
     """
     weights_bytes = (size_bytes or header.size_bytes) - header.data_offset
+    parameters = parameters or header.parameters
     width = whole_number(header, "embedding_length")
     vocabulary = header.vocabulary or whole_number(header, "vocab_size")
     forward = whole_number(header, "feed_forward_length")
     experts = whole_number(header, "expert_used_count")
     expert_forward = whole_number(header, "expert_feed_forward_length") or forward
-    share = width * vocabulary / max(header.parameters, 1)
-    layers = read_layers(header)
-    return Model(
-        layers=layers,
+    kept = read_layers(header)
+    windowed = sum(layer.key + layer.value for layer in kept.layers if layer.is_windowed)
+    return Shape(
+        layers=whole_number(header, "block_count", at_most=MAX_LAYERS) + 1,
         weights_bytes=weights_bytes,
-        embedding_bytes=int(weights_bytes * min(share, 1.0)),
+        embedding_bytes=int(weights_bytes * min(width * vocabulary / max(parameters, 1), 1.0)),
+        parameters=parameters,
         context_length=whole_number(header, "context_length", at_most=MAX_CONTEXT),
+        full_width=sum(layer.key + layer.value for layer in kept.layers) - windowed,
+        window_width=windowed,
+        window=kept.window,
+        state_width=sum(layer.state for layer in kept.layers),
         width=width,
         feed_forward=max(forward, experts * expert_forward),
         heads=whole_number(header, "attention.head_count"),
         vocabulary=vocabulary,
         is_mixture=experts > 0,
-        pools=_pooling(header) in _POOLED or not layers.layers,
+        pools=_pooling(header) in _POOLED or not kept.layers,
+        doubt=kept.doubt,
     )
 
 
@@ -74,24 +65,24 @@ def _pooling(header: Header) -> object:
     return header.values.get(f"{header.values.get('general.architecture')}.pooling_type")
 
 
-def need_of(model: Model, ask: FitAsk) -> Need:
+def need_of(shape: Shape, ask: FitAsk) -> Need:
     """Bytes by formula, with how far they may be off."""
     n_ctx = ask.n_ctx or AUTOMATIC_CONTEXT
-    n_sequences = _sequences(model, ask)
+    n_sequences = _sequences(shape, ask)
     n_batch = max(min(ask.n_batch, n_ctx), n_sequences)
-    if model.pools:  # a whole input is one batch
-        n_batch = min(model.context_length, n_ctx)
-    kv_bytes = _kv_bytes(model, ask, n_ctx, n_sequences, n_batch)
-    compute_bytes = _compute_bytes(model, ask, n_ctx, n_sequences, n_batch)
+    if shape.pools:  # a whole input is one batch
+        n_batch = min(shape.context_length, n_ctx)
+    kv_bytes = _kv_bytes(shape, ask, n_ctx, n_sequences, n_batch)
+    compute_bytes = _compute_bytes(shape, ask, n_ctx, n_sequences, n_batch)
     return Need(
         n_ctx=n_ctx,
-        weights_bytes=model.weights_bytes,
+        weights_bytes=shape.weights_bytes,
         kv_bytes=kv_bytes,
         compute_bytes=compute_bytes,
         overhead_bytes=OVERHEAD_BYTES,
-        error_bytes=_error_bytes(model, model.weights_bytes + kv_bytes, compute_bytes),
+        error_bytes=_error_bytes(shape, shape.weights_bytes + kv_bytes, compute_bytes),
         source="header",
-        doubt=model.layers.doubt,
+        doubt=shape.doubt,
     )
 
 
@@ -117,38 +108,31 @@ def need_of_size(size_bytes: int, parameters: int, ask: FitAsk) -> Need:
     )
 
 
-def _error_bytes(model: Model, known_bytes: int, compute_bytes: int) -> int:
-    layers = model.layers
-    is_dense = bool(layers.layers) and not (model.is_mixture or any(x.state for x in layers.layers))
-    known = _DOUBTFUL_PERCENT if layers.doubt else _FORMULA_PERCENT
+def _error_bytes(shape: Shape, known_bytes: int, compute_bytes: int) -> int:
+    is_dense = not (shape.pools or shape.is_mixture or shape.state_width)
+    known = _DOUBTFUL_PERCENT if shape.doubt else _FORMULA_PERCENT
     compute = _COMPUTE_PERCENT if is_dense else _ODD_COMPUTE_PERCENT
     return (known_bytes * known + compute_bytes * compute) // 100
 
 
-def _sequences(model: Model, ask: FitAsk) -> int:
-    has_states = any(layer.state for layer in model.layers.layers)
-    return min(ask.n_seq_max, MAX_RECURRENT_SEQUENCES) if has_states else ask.n_seq_max
+def _sequences(shape: Shape, ask: FitAsk) -> int:
+    return min(ask.n_seq_max, MAX_RECURRENT_SEQUENCES) if shape.state_width else ask.n_seq_max
 
 
-def _kv_bytes(model: Model, ask: FitAsk, n_ctx: int, n_sequences: int, n_batch: int) -> int:
-    window = model.layers.window
-    windows = window * n_sequences + n_batch
+def _kv_bytes(shape: Shape, ask: FitAsk, n_ctx: int, n_sequences: int, n_batch: int) -> int:
+    windows = shape.window * n_sequences + n_batch
     # The engine takes the whole cache where windows add up to it.
     padded = -(-min(n_ctx, windows) // _WINDOW_PADDING) * _WINDOW_PADDING
     windowed_cells = n_ctx if windows >= n_ctx else padded
-    bits = sum(
-        (layer.key + layer.value) * (windowed_cells if layer.is_windowed else n_ctx)
-        for layer in model.layers.layers
-    )
-    states = sum(layer.state for layer in model.layers.layers) * n_sequences * _F32
-    return int(bits * _BITS[ask.kv_type] / 8) + states
+    numbers = shape.full_width * n_ctx + shape.window_width * windowed_cells
+    return int(numbers * _BITS[ask.kv_type] / 8) + shape.state_width * n_sequences * _F32
 
 
-def _compute_bytes(model: Model, ask: FitAsk, n_ctx: int, n_sequences: int, n_batch: int) -> int:
+def _compute_bytes(shape: Shape, ask: FitAsk, n_ctx: int, n_sequences: int, n_batch: int) -> int:
     """Buffers of a batch, and the rows of logits that it leaves."""
     mask = n_batch * n_ctx * (4 if ask.flash_attention is False else 2)
-    scores = n_batch * n_ctx * model.heads * _F32 if ask.flash_attention is False else 0
-    in_layer = n_batch * (3 * model.feed_forward + 4 * model.width) * _F32 + mask + scores
-    rows, columns = (n_batch, model.width) if model.pools else (n_sequences, model.vocabulary)
-    at_end = (rows * (columns + model.width) + n_batch * model.width) * _F32
+    scores = n_batch * n_ctx * shape.heads * _F32 if ask.flash_attention is False else 0
+    in_layer = n_batch * (3 * shape.feed_forward + 4 * shape.width) * _F32 + mask + scores
+    rows, columns = (n_batch, shape.width) if shape.pools else (n_sequences, shape.vocabulary)
+    at_end = (rows * (columns + shape.width) + n_batch * shape.width) * _F32
     return max(in_layer, at_end) + rows * columns * _F32

@@ -5,9 +5,11 @@ import os
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from velocity_local.core.fit import Shape
 from velocity_local.daemon.catalog.cursor import GgufError
 from velocity_local.daemon.catalog.facts import ModelFacts, read_facts
 from velocity_local.daemon.catalog.files import open_plain, part_path, split_of
+from velocity_local.daemon.catalog.fit_bytes import read_shape
 from velocity_local.daemon.catalog.gguf import Header, read_header
 
 SAMPLE_BYTES = 64 * 1024
@@ -23,6 +25,7 @@ class Inspected(NamedTuple):
     size_bytes: int
     parameters: int
     modified_s: int
+    shape: Shape | None
 
 
 class Part(NamedTuple):
@@ -42,13 +45,24 @@ def inspect(path: Path) -> Inspected:
     """
     parts = parts_of(path)
     facts = read_facts(parts[0].header)
+    size_bytes = sum(part.header.size_bytes for part in parts)
+    parameters = sum(part.header.parameters for part in parts)
     return Inspected(
         facts,
         _joined([part.digest for part in parts]),
-        sum(part.header.size_bytes for part in parts),
-        sum(part.header.parameters for part in parts),
+        size_bytes,
+        parameters,
         max(part.modified_s for part in parts),
+        _shape(parts[0].header, size_bytes, parameters),
     )
+
+
+def _shape(header: Header, size_bytes: int, parameters: int) -> Shape | None:
+    """None for values that only the engine can judge; it will refuse them by itself."""
+    try:
+        return read_shape(header, size_bytes=size_bytes, parameters=parameters)
+    except GgufError:
+        return None
 
 
 def _other_parts(path: Path, count: int) -> list[Part]:
