@@ -18,9 +18,9 @@ from velocity_local.worker.engine.backend import (
 from velocity_local.worker.engine.cache import KvCache
 from velocity_local.worker.engine.checks import check
 from velocity_local.worker.engine.live import NO_SLOT, LiveSequence
-from velocity_local.worker.engine.passes import Passes
+from velocity_local.worker.engine.passes import STALL_TARGET_MS, Passes
 from velocity_local.worker.engine.roster import Roster
-from velocity_local.worker.engine.scheduler import may_wait, plan
+from velocity_local.worker.engine.scheduler import Demand, may_wait
 from velocity_local.worker.engine.sequence import (
     Broken,
     Ended,
@@ -44,7 +44,12 @@ class Engine:
     """Owns every sequence of one backend. All methods belong to one thread, except `interrupt`."""
 
     def __init__(
-        self, backend: Backend, *, clock: Clock, reserve_tokens: int = RESERVE_TOKENS
+        self,
+        backend: Backend,
+        *,
+        clock: Clock,
+        reserve_tokens: int = RESERVE_TOKENS,
+        stall_target_ms: float = STALL_TARGET_MS,
     ) -> None:
         self._capabilities = backend.capabilities
         assert self._capabilities.n_batch >= self._capabilities.n_seq_max
@@ -55,7 +60,7 @@ class Engine:
         self._is_end = backend.tokenizer.is_end
         self._cache = KvCache(backend)
         self._roster = Roster()
-        self._passes = Passes(backend, clock)
+        self._passes = Passes(backend, clock, stall_target_ms=stall_target_ms)
         self._turns = Turns()
         self._events: list[SequenceEvent] = []
         self._is_blocked = False
@@ -230,10 +235,15 @@ class Engine:
         while True:
             ready = self._turns.next_of([s for s in self._roster.running if s.leader is None])
             ready = self._without_patient(ready)
-            pending = [len(s.tokens) - s.n_computed for s in ready]
-            counts = plan(pending, self._passes.limits())
+            counts = self._counts(ready)
             if self._cache.free_cells >= sum(counts) or not self._make_room():
                 return [(s, n) for s, n in zip(ready, counts, strict=True) if n]
+
+    def _counts(self, ready: list[LiveSequence]) -> list[int]:
+        pending = [len(s.tokens) - s.n_computed for s in ready]
+        if pending.count(1) == len(pending):
+            return pending
+        return self._passes.plan([_demand(s) for s in ready])
 
     def _without_patient(self, ready: list[LiveSequence]) -> list[LiveSequence]:
         """`ready` without the new ones, if they may wait for the prompts that came with them."""
@@ -242,10 +252,10 @@ class Engine:
             return ready
         since_s = min(s.first_token_s or 0.0 for s in decoding)
         waited_ms = (self._clock.monotonic_s() - since_s) * 1000
-        n_rows = sum(s.n_pending for s in ready) - len(decoding)
-        if not may_wait(waited_ms, self._passes.expected_ms(n_rows)):
+        prompts = [s for s in ready if s.n_pending > 1]
+        if not may_wait(waited_ms, self._passes.expected_ms(_demand(s) for s in prompts)):
             return ready
-        return [s for s in ready if s.n_pending > 1]
+        return prompts
 
     def _make_room(self) -> bool:
         """Free cells: a resident's, else the least urgent sequence goes back to the queue."""
@@ -369,6 +379,10 @@ class Engine:
         self._roster.requeue(sequence, self._clock.monotonic_s())
         sequence.step_back()
         self._is_blocked = True
+
+
+def _demand(sequence: LiveSequence) -> Demand:
+    return Demand(sequence.n_pending, sequence.n_computed, sequence.rank)
 
 
 def _span(sequence: LiveSequence, n_tokens: int) -> Span:

@@ -1,43 +1,58 @@
 """Forward passes: how large they may be, how long they took, and how one is stopped."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from velocity_local.core.clock import Clock
 from velocity_local.worker.engine.backend import Backend, Forward, Span
-from velocity_local.worker.engine.pace import Pace
-from velocity_local.worker.engine.scheduler import StepLimits
+from velocity_local.worker.engine.scheduler import Demand, StepLimits, plan
+from velocity_local.worker.engine.step_table import StepTable
 
+STALL_TARGET_MS = 250.0
+# With nobody to wait for it, a pass may take longer, but somebody new may come, and pings and
+# cancels are seen between passes.
+STEP_LIMIT_MS = 1000.0
 # A pass that is shorter ends soon enough by itself.
 INTERRUPT_ABOVE_MS = 100.0
 
 
 class Passes:
-    """Runs a backend's forward passes and learns its pace from them."""
+    """Runs a backend's forward passes and learns from them how long passes take."""
 
-    def __init__(self, backend: Backend, clock: Clock) -> None:
+    def __init__(
+        self, backend: Backend, clock: Clock, *, stall_target_ms: float = STALL_TARGET_MS
+    ) -> None:
         capabilities = backend.capabilities
         self._backend = backend
         self._clock = clock
-        self._n_batch = capabilities.n_batch
-        self._tile = capabilities.prefill_tile
+        self._limits = StepLimits(
+            n_batch=capabilities.n_batch,
+            tile=capabilities.prefill_tile,
+            stall_target_ms=stall_target_ms,
+            step_limit_ms=max(stall_target_ms, STEP_LIMIT_MS),
+        )
         self._warm_rows = min(capabilities.prefill_tile, capabilities.n_batch, capabilities.n_ctx)
-        self._pace = Pace(n_batch=self._n_batch, tile=self._tile)
+        self._table = StepTable(capabilities.prefill_tile)
         self._interruptible: frozenset[int] = frozenset()
         self._was_aborted = False
 
-    def limits(self) -> StepLimits:
-        return StepLimits(self._n_batch, self._tile, self._pace.alone_rows, self._pace.mixed_rows)
+    def plan(self, demands: Sequence[Demand]) -> list[int]:
+        """Tokens to compute for each sequence in the next pass; the first one takes what it may."""
+        cost = _unknown if self._table.is_empty else self._table.expected_ms
+        return plan(demands, self._limits, cost)
 
-    def expected_ms(self, n_rows: int) -> float:
-        """How long so many rows may take, in one pass or several."""
-        return self._pace.expected_ms(n_rows)
+    def expected_ms(self, prompts: Iterable[Demand]) -> float:
+        """How long it may take to compute all of these; without limit if nothing is known."""
+        return sum(
+            self._table.expected_ms(prompt.n_pending, prompt.depth + prompt.n_pending / 2)
+            for prompt in prompts
+        )
 
     def warm_up(self) -> None:
         """Touch all weights, then measure a tile, in a sequence that is empty again afterwards."""
         for n_rows in (1, self._warm_rows):
             started_s = self._clock.monotonic_s()
             self._backend.forward([Span(0, 0, [0] * n_rows, wants_logits=True)])
-            self._pace.observe(n_rows, (self._clock.monotonic_s() - started_s) * 1000)
+            self._table.observe(n_rows, n_rows / 2, (self._clock.monotonic_s() - started_s) * 1000)
             self._backend.clear(0)
 
     def run(self, spans: list[Span], handles: Callable[[], Iterable[int]]) -> Forward:
@@ -49,7 +64,8 @@ class Passes:
         n_rows = sum(len(span.tokens) for span in spans)
         if n_rows == len(spans):
             return self._backend.forward(spans)
-        if not self._was_aborted and self._pace.expected_ms(n_rows) > INTERRUPT_ABOVE_MS:
+        depth = sum(len(s.tokens) * (s.start + len(s.tokens) / 2) for s in spans) / n_rows
+        if not self._was_aborted and self._table.expected_ms(n_rows, depth) > INTERRUPT_ABOVE_MS:
             self._interruptible = frozenset(handles())
         started_s = self._clock.monotonic_s()
         try:
@@ -58,7 +74,7 @@ class Passes:
             self._interruptible = frozenset()
         self._was_aborted = outcome is Forward.ABORTED
         if outcome is Forward.DONE:
-            self._pace.observe(n_rows, (self._clock.monotonic_s() - started_s) * 1000)
+            self._table.observe(n_rows, depth, (self._clock.monotonic_s() - started_s) * 1000)
         return outcome
 
     def interrupt(self, handle: int | None) -> None:
@@ -69,3 +85,7 @@ class Passes:
         handles = self._interruptible
         if handles and (handle is None or handle in handles):
             self._backend.request_abort()
+
+
+def _unknown(_n_rows: int, _depth: float) -> float:
+    return 0.0

@@ -75,7 +75,7 @@ def test_beside_a_decoding_sequence_the_rows_fill_whole_tiles() -> None:
     driver.submit(spec(2, "x" * 200, max_tokens=1))
     for _ in range(4):
         driver.step()
-    assert driver.backend.passes[1:] == [[(0, 1), (1, 63)]] * 3 + [[(0, 1), (1, 11)]]
+    assert driver.backend.passes[1:] == [[(0, 1), (1, 11)]] + [[(0, 1), (1, 63)]] * 3
 
 
 def test_a_running_stream_gets_a_token_in_every_step_of_a_long_prefill() -> None:

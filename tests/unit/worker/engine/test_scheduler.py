@@ -1,38 +1,62 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from velocity_local.worker.engine.scheduler import StepLimits, plan
+from velocity_local.worker.engine.scheduler import Demand, StepLimits, mean_depth, plan
 
-ROOMY = StepLimits(n_batch=512, tile=64, alone_rows=512, mixed_rows=128)
+ROOMY = StepLimits(n_batch=512, tile=64, stall_target_ms=250, step_limit_ms=1000)
+TINY = ROOMY._replace(n_batch=4)
+DECODE = Demand(1, 300)
+
+
+def _plan(
+    demands: list[Demand | int], *, tile_ms: float = 100, limits: StepLimits = ROOMY
+) -> list[int]:
+    """`demands` as pending tokens where nothing else matters; 100 ms a tile allows two of them."""
+    asked = [Demand(one) if isinstance(one, int) else one for one in demands]
+    return plan(asked, limits, lambda n_rows, _: -(-n_rows // 64) * tile_ms)
 
 
 @pytest.mark.parametrize(
-    ("pending", "limits", "expected"),
+    ("demands", "tile_ms", "limits", "expected"),
     [
-        ([], ROOMY, []),
-        ([1, 1, 1], ROOMY, [1, 1, 1]),
-        ([300], ROOMY, [300]),
-        ([900], ROOMY, [512]),
-        ([300, 300, 300], ROOMY, [300, 212, 0]),
-        ([900], ROOMY._replace(alone_rows=128), [128]),
-        ([900], ROOMY._replace(alone_rows=200), [192]),
-        ([1, 1, 1, 1, 900], ROOMY, [1, 1, 1, 1, 124]),
-        ([1, 1, 1, 1, 900], ROOMY._replace(mixed_rows=64), [1, 1, 1, 1, 60]),
-        ([1, 40, 1, 900], ROOMY, [1, 40, 1, 86]),
-        ([1] * 64 + [900], ROOMY._replace(mixed_rows=64), [1] * 64 + [64]),
-        ([1] * 70 + [900], ROOMY._replace(mixed_rows=64), [1] * 70 + [58]),
-        ([1, 900], StepLimits(n_batch=4, tile=64, alone_rows=4, mixed_rows=4), [1, 3]),
-        ([900], StepLimits(n_batch=4, tile=64, alone_rows=4, mixed_rows=4), [4]),
+        ([], 100, ROOMY, []),
+        ([1, 1, 1], 100, ROOMY, [1, 1, 1]),
+        ([300], 100, ROOMY, [300]),
+        ([900], 100, ROOMY, [512]),
+        ([900], 130, ROOMY, [256]),
+        ([900], 9999, ROOMY, [64]),
+        ([900], 100, ROOMY._replace(n_batch=200), [192]),
+        ([300, 300, 300], 100, ROOMY, [300, 212, 0]),
+        ([1, 1, 1, 1, 900], 100, ROOMY, [1, 1, 1, 1, 120]),
+        ([1, 1, 1, 1, 900], 10, ROOMY, [1, 1, 1, 1, 480]),
+        ([1, 1, 1, 1, 900], 200, ROOMY, [1, 1, 1, 1, 60]),
+        ([1, 1, 1, 1, 910], 200, ROOMY, [1, 1, 1, 1, 10]),
+        ([1, Demand(910, 1000)], 200, ROOMY, [1, 63]),
+        ([1, Demand(40, 1000)], 300, ROOMY, [1, 15]),
+        ([1, Demand(40, 1000)], 200, ROOMY, [1, 40]),
+        ([1, 40, 1, 900], 100, ROOMY, [1, 40, 1, 86]),
+        ([*[1] * 64, 900], 200, ROOMY, [*[1] * 64, 4]),
+        ([*[1] * 70, 900], 200, ROOMY, [*[1] * 70, 30]),
+        ([1, 900], 100, TINY, [1, 3]),
+        ([900], 100, TINY, [4]),
     ],
     ids=[
         "nobody",
         "all decode",
         "a prompt alone",
         "a long prompt alone",
-        "several prompts, first come first served",
-        "a slow machine",
+        "a slow machine, alone",
+        "a tile at least, alone",
         "whole tiles only",
-        "four decode, rows fill tiles",
-        "four decode, a tight stall target",
+        "several prompts of the same length, first come first served",
+        "four decode, rows fill tiles and so will the last ones",
+        "a fast machine",
+        "four decode, a tile is all there is time for",
+        "the odd part first, where it is cheap",
+        "no odd part in the middle of a deep prompt",
+        "an odd rest that would stall, in parts",
+        "an odd rest that would not stall",
         "a short prompt and a long one",
         "a whole tile decodes",
         "more than a tile decodes",
@@ -40,12 +64,62 @@ ROOMY = StepLimits(n_batch=512, tile=64, alone_rows=512, mixed_rows=128)
         "a batch smaller than a tile, alone",
     ],
 )
-def test_plan(pending: list[int], limits: StepLimits, expected: list[int]) -> None:
-    assert plan(pending, limits) == expected
+def test_plan(
+    demands: list[Demand | int], tile_ms: float, limits: StepLimits, expected: list[int]
+) -> None:
+    assert _plan(demands, tile_ms=tile_ms, limits=limits) == expected
 
 
-def test_whoever_waits_in_prefill_gets_on_beside_any_number_that_decode() -> None:
-    for n_decoding in range(1, 512):
-        counts = plan([*[1] * n_decoding, 900], ROOMY)
-        assert counts[-1] >= 1
-        assert sum(counts) <= 512
+def test_a_short_prompt_goes_before_a_long_one_which_gets_a_quarter() -> None:
+    assert _plan([DECODE, Demand(6000), Demand(50)]) == [1, 77, 50]
+    assert _plan([DECODE, Demand(6000), Demand(200)]) == [1, 31, 96]
+
+
+def test_a_more_urgent_prompt_goes_before_a_shorter_one() -> None:
+    assert _plan([DECODE, Demand(80, rank=2), Demand(300, rank=0)]) == [1, 31, 96]
+
+
+def test_the_depth_of_what_is_computed_decides_how_much_that_is() -> None:
+    """Many shallow rows are cheap beside a few deep ones."""
+
+    def by_depth(n_rows: int, depth: float) -> float:
+        return -(-n_rows // 64) * (90 + depth / 20)
+
+    assert plan([DECODE, Demand(6000, 50)], ROOMY, by_depth) == [1, 78]
+    assert plan([DECODE, Demand(6000, 3000)], ROOMY, by_depth) == [1, 63]
+
+
+def test_the_mean_depth_is_that_of_the_rows() -> None:
+    demands = [Demand(1, 99), Demand(100, 200)]
+    assert mean_depth(demands, [1, 9]) == pytest.approx((99.5 + 9 * 204.5) / 10)
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.just(DECODE),
+            st.builds(Demand, st.integers(1, 3000), st.integers(0, 9000), st.integers(0, 2)),
+        ),
+        max_size=64,
+    ),
+    st.floats(0.1, 3000.0),
+    st.sampled_from([64, 100, 512, 2048]),
+)
+def test_whatever_waits_a_step_keeps_its_promises(
+    demands: list[Demand], tile_ms: float, n_batch: int
+) -> None:
+    def cost(n_rows: int, depth: float) -> float:
+        return -(-n_rows // 64) * tile_ms * (1 + depth / 3000)
+
+    limits = ROOMY._replace(n_batch=max(n_batch, len(demands) + 1))
+    counts = plan(demands, limits, cost)
+    prompts = [i for i, demand in enumerate(demands) if demand.n_pending > 1]
+    assert all(0 <= n <= d.n_pending for n, d in zip(counts, demands, strict=True))
+    assert all(n == 1 for n, d in zip(counts, demands, strict=True) if d.n_pending == 1)
+    assert sum(counts) <= limits.n_batch
+    if prompts:
+        assert counts[prompts[0]] >= 1 or limits.n_batch <= len(demands) + 3, "the oldest stands"
+        n_decoding = len(demands) - len(prompts)
+        target_ms = limits.stall_target_ms if n_decoding else limits.step_limit_ms
+        is_least = sum(counts) <= (n_decoding // 64 + 1) * 64
+        assert is_least or cost(sum(counts), mean_depth(demands, counts)) <= target_ms * 1.01
