@@ -159,6 +159,6 @@ def switches_of(
 
 
 def _block_of(thinking: Thinking, template: str) -> Block | None:
-    if not isinstance(thinking, Block) or not any(mark in template for mark in thinking.close):
+    if not isinstance(thinking, Block) or not thinking.is_known_to(template):
         return None
     return thinking

@@ -31,11 +31,9 @@ IN_WORDS = {
 
 # How their reasoning ends is not known here, so no budget can end it; most have a switch.
 UNBOUNDED = {
-    "Apertus-8B-Instruct",
     "Kimi-K3",
     "MiniMax-M3",
     "muse-glimmer",
-    "tencent-Hy3",
     "upstage-Solar-Open-100B",
 }
 ENDLESS = {"muse-glimmer", "upstage-Solar-Open-100B"}

@@ -8,12 +8,14 @@ import msgspec
 class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Reasoning between one of `open` and one of `close`, at the beginning of an answer.
 
-    `answer` is what some families put around the answer itself.
+    `answer` is what some families put around the answer itself. `spelled` is how their template
+    writes `close`, if otherwise.
     """
 
     open: tuple[str, ...]
     close: tuple[str, ...]
     answer: tuple[str, str] | None = None
+    spelled: str | None = None
 
     @property
     def markers(self) -> tuple[str, ...]:
@@ -23,6 +25,11 @@ class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def is_left_open(self, prompt: str) -> bool:
         """True if `prompt` ends inside a block."""
         return prompt.rstrip().endswith(self.open)
+
+    def is_known_to(self, template: str) -> bool:
+        """True if `template` writes the block's end."""
+        marks = (self.spelled,) if self.spelled else self.close
+        return any(mark in template for mark in marks)
 
     def begins(self, answer: str) -> bool:
         """True if an answer begun like this is still inside its block."""

@@ -2,6 +2,7 @@
 that is no call, and a bound on what it holds.
 """
 
+import json
 from collections.abc import Callable
 from inspect import signature
 
@@ -57,14 +58,14 @@ _SOUP = (
 
 def parts_of(dialect: Dialect) -> tuple[str, ...]:
     """Its markers, and whole pieces of what its families write."""
-    texts = [
-        entry[kind]
-        for entry in FILES.values()
-        if FAMILIES[entry["family"]].tools == dialect.NAME
-        for kind in ("single", "nested", "cut")
-    ]
+    texts = [entry[kind] for entry in _entries(dialect) for kind in ("single", "nested", "cut")]
     halves = [half for text in texts for half in (text[: len(text) // 2], text[len(text) // 2 :])]
     return (*dialect.MARKERS, dialect.TRIGGER, *texts, *halves)
+
+
+def _entries(dialect: Dialect) -> list[dict[str, str]]:
+    """What the families write that have this dialect."""
+    return [one for one in FILES.values() if FAMILIES[one["family"]].tools == dialect.NAME]
 
 
 def read(dialect: Dialect, pieces: list[str]) -> tuple[str, list[list[str]]]:
@@ -120,7 +121,7 @@ HOSTILE: dict[str, Callable[[Dialect], str]] = {
 
 
 def _begun(dialect: Dialect) -> str:
-    entry = next(one for one in FILES.values() if FAMILIES[one["family"]].tools == dialect.NAME)
+    entry = _entries(dialect)[0]
     return entry["cut"][: entry["cut"].index("Paris")]
 
 
@@ -148,3 +149,17 @@ def test_a_dialect_has_all_that_callers_use(dialect: Dialect) -> None:
     assert signature(dialect.grammar) == _SIGNATURE
     assert isinstance(dialect.OPENS_ANSWER, bool)
     assert all(isinstance(marker, str) and marker for marker in (*dialect.MARKERS, dialect.TRIGGER))
+
+
+TAGGED = [one for one in DIALECTS.values() if hasattr(one, "TAGS")]
+
+
+@pytest.mark.parametrize("dialect", TAGGED, ids=lambda one: one.NAME)
+def test_a_tag_in_a_json_string_closes_nothing(dialect: Dialect) -> None:
+    close = dialect.TAGS.value_end  # type: ignore[attr-defined]  # of these dialects
+    for entry in _entries(dialect):
+        text = entry["nested"].replace("'", '"').replace('"x"', f'"x{close}"')
+        text = text.replace("None", "null")
+        _, [[_, arguments]] = read(dialect, [text])
+        assert json.loads(arguments)["filters"]["tags"] == [f"x{close}", "y z"]
+        assert read(dialect, list(text)) == read(dialect, [text])

@@ -24,6 +24,9 @@ _MAX_TOKENS = 5000
 # What no walk would find by itself: the ends of texts between tags.
 _ENDS = (
     "\n</parameter>",
+    "</param>",
+    "]]></param>",
+    "</arg_value:opensource>",
     "</parameter>",
     "</｜DSML｜parameter>",
     "</arg_value>",
@@ -160,13 +163,15 @@ def test_it_begins_with_its_trigger(case: Case) -> None:
     )
 
 
+# Their answers have one call: its end is the answer's.
+_SINGLE = ("harmony", "gigachat", "gigachat_v31", "yandexgpt")
 # Of these forms the grammar writes less than the model may: no numbers of calls, no indentation,
-# and JSON's words inside of Python's objects.
+# and JSON for Python's objects.
 _NARROWER = {
     (dialect, kind)
     for dialect in ("command_a", "command_r")
     for kind in ("single", "parallel", "nested", "unicode")
-} | {("pythonic", "nested"), ("lfm2", "nested")}
+} | {("pythonic", "nested"), ("lfm2", "nested"), ("minicpm", "nested")}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -176,9 +181,9 @@ def test_it_allows_what_its_family_writes(case: Case, kind: str) -> None:
         family = FAMILIES[entry["family"]]
         if family.tools != case.dialect.NAME or (case.dialect.NAME, kind) in _NARROWER:
             continue
-        # What ends gpt-oss's answer is no part of it, so it has one call.
+        # What ends gpt-oss's answer is no part of it.
         text = entry[kind].removesuffix("<|call|>")
-        is_allowed = kind != "parallel" or case.dialect.NAME != "harmony"
+        is_allowed = kind != "parallel" or case.dialect.NAME not in _SINGLE
         assert case.accepts(text, parallel=True) is is_allowed
         assert case.accepts(text, parallel=False) is (kind != "parallel")
         other = text.replace("get_weather", "wget").replace("search", "wget")

@@ -12,7 +12,7 @@ from typing import TypeAlias, TypeVar
 
 from velocity_local.core.events import ToolCallDelta
 from velocity_local.worker.chat.markers import Found, first_marker, pending_suffix
-from velocity_local.worker.chat.tools.json_end import JsonEnd
+from velocity_local.worker.chat.tools.json_end import JsonEnd, JsonStrings
 from velocity_local.worker.chat.tools.parser import CallIds, Offer, Parsed
 
 T = TypeVar("T")
@@ -275,9 +275,9 @@ class CallParser:
             if not (yield from self.more()):
                 return None
 
-    def collect_until(self, close: str) -> Steps[str | None]:
+    def collect_until(self, close: str, *, strings: JsonStrings | None = None) -> Steps[str | None]:
         """What comes before `close`, however long; None if the text ends first, and then it is
-        sent as it is. Only within an open call.
+        sent as it is. Only within an open call. A `close` inside of `strings` is passed over.
         """
         self.drop()
         parts: list[str] = []
@@ -285,9 +285,13 @@ class CallParser:
             found = first_marker(self._buffer, (close,), self._at)
             parts.append(self._up_to(found, (close,)))
             self.drop()
-            if found:
+            is_inside = strings is not None and strings.feed(parts[-1])
+            if found and not is_inside:
                 return "".join(parts)
-            if not (yield from self.more()):
+            if found and strings is not None:
+                parts.append(close)
+                strings.feed(close)
+            elif not (yield from self.more()):
                 self.send("".join(parts).strip())
                 return None
 

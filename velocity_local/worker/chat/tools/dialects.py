@@ -6,6 +6,7 @@ from typing import cast
 from velocity_local.worker.chat.tools.parser import Dialect
 
 _NAMES = (
+    "apertus",
     "command_a",
     "command_r",
     "deepseek",
@@ -17,13 +18,17 @@ _NAMES = (
     "functionary_v31",
     "functionary_v32",
     "gemma",
+    "gigachat",
+    "gigachat_v31",
     "glm",
     "granite",
     "harmony",
     "hermes",
+    "hunyuan",
     "kimi",
     "lfm2",
     "llama_json",
+    "minicpm",
     "minimax",
     "minimax_m1",
     "mistral",
@@ -34,6 +39,7 @@ _NAMES = (
     "qwen_coder",
     "seed",
     "tool_calls_list",
+    "yandexgpt",
 )
 
 

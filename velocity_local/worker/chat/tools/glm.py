@@ -22,10 +22,10 @@ TAGS = Tags(
     call_end="</tool_call>",
     key="<arg_key>",
     key_end="</arg_key>",
+    value="<arg_value>",
     value_end="</arg_value>",
 )
-_VALUE = "<arg_value>"
-MARKERS = (TAGS.call, TAGS.call_end, TAGS.key, TAGS.key_end, _VALUE, TAGS.value_end)
+MARKERS = (TAGS.call, TAGS.call_end, TAGS.key, TAGS.key_end, TAGS.value, TAGS.value_end)
 TRIGGER = TAGS.call
 OPENS_ANSWER = False
 
@@ -42,17 +42,13 @@ class Parser(ParameterParser):
             else:
                 self.give_back()
 
-    def key(self) -> Steps[str | None]:
-        name = yield from super().key()
-        return name if name and (yield from self.accept_next(_VALUE)) else None
-
 
 def grammar(tools: Sequence[Offer], *, parallel: bool, mark: Mark) -> str:
     markup = lark.Markup(MARKERS, mark)
     line = f"{lark.quoted(chr(10))}?"
 
     def key(name: str, is_text: bool) -> str:  # noqa: ARG001, FBT001 - all values look alike
-        return f"{markup.write(TAGS.key + name + TAGS.key_end)} {line} {markup.write(_VALUE)}"
+        return f"{markup.write(TAGS.key + name + TAGS.key_end)} {line} {markup.write(TAGS.value)}"
 
     rules = ParameterRules(markup, key=key, end=TAGS.value_end, between=line)
 

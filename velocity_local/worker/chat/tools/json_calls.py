@@ -98,14 +98,15 @@ class JsonCallParser(CallParser):
         if key is None or not (yield from self.accept_next(":")):
             return None
         yield from self.space()
-        return _string(key)
+        return string_of(key)
 
     def _name(self, members: _Members) -> str | None:
-        name = next((_string(members[key]) for key in self.NAMES if key in members), None)
+        name = next((string_of(members[key]) for key in self.NAMES if key in members), None)
         return name if name in self.offers or not self.KNOWN_ONLY else None
 
 
-def _string(source: str) -> str | None:
+def string_of(source: str) -> str | None:
+    """The text of a JSON string; None for the source of anything else, and of no text."""
     value = _load(source)
     return value if isinstance(value, str) and value else None
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from velocity_local.worker.chat.markers import first_marker
 from velocity_local.worker.chat.tools.parser import Inexpressible, Mark, Offer
-from velocity_local.worker.chat.tools.shapes import check_text
+from velocity_local.worker.chat.tools.shapes import check_text, length
 
 Form = Callable[[Offer], str]
 """The Lark source of one call of a tool."""
@@ -83,8 +83,7 @@ class Markup:
             Inexpressible: if the schema asks more of a text than its length.
         """
         check_text(schema)
-        least, most = schema.get("minLength", 0), schema.get("maxLength", "")
-        value = rf"(?s:.{{{least},{most}}})" if least or most != "" else "(?s:.*)"
+        value = f"(?s:.{length(schema)})"
         plain, rest = self.split(end)
         if rest:
             never = f"(?s:.*){regex(end.lstrip())}(?s:.*)"

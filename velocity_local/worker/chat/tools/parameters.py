@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from velocity_local.worker.chat.tools.call_parser import CallParser, Steps
+from velocity_local.worker.chat.tools.json_end import JsonStrings
 from velocity_local.worker.chat.tools.parameter_values import (
     allows_text,
     as_json,
@@ -22,7 +23,8 @@ from velocity_local.worker.chat.tools.shapes import Schema, properties
 
 class Tags(NamedTuple):
     """How a dialect frames calls. A name stands between `call` and `call_name_end`, a parameter's
-    between `key` and `key_end`, and its value goes on to `value_end`.
+    between `key` and `key_end`, and its value goes on to `value_end`; what opens the value, if
+    anything does, is `value`. Calls may have no block.
 
     `is_padded`: the value stands on lines of its own, and their ends are no part of it.
     `is_shared`: all calls of an answer stand in one block, instead of one each.
@@ -36,6 +38,7 @@ class Tags(NamedTuple):
     key: str
     key_end: str
     value_end: str
+    value: str = ""
     is_padded: bool = False
     is_shared: bool = False
 
@@ -52,11 +55,12 @@ class ParameterParser(CallParser):
 
     def read(self) -> Steps[None]:
         tags = self.TAGS
-        while marker := (yield from self.until(tags.block, tags.call, tags.block_end)):
+        markers = tuple(filter(None, (tags.block, tags.call, tags.block_end)))
+        while marker := (yield from self.until(*markers)):
             if marker == tags.block_end:
                 self._end_of_block()
             elif marker == tags.call or (yield from self.accept_next(tags.call)):
-                yield from self._call()
+                yield from self._named()
             else:
                 self.give_back()
 
@@ -64,7 +68,13 @@ class ParameterParser(CallParser):
         """The next parameter's name, read on to where its value begins; None if there is none."""
         if not (yield from self.accept_next(self.TAGS.key)):
             return None
-        return (yield from self.before(self.TAGS.key_end))
+        name = yield from self.before(self.TAGS.key_end)
+        has_value = not self.TAGS.value or (yield from self.accept_next(self.TAGS.value))
+        return name if has_value else None
+
+    def name(self) -> Steps[str | None]:
+        """The tool's name, and what ends it."""
+        return (yield from self.before(self.TAGS.call_name_end))
 
     def call(self, name: str) -> Steps[None]:
         """A call of `name`, from its first parameter on; if it is cut off, it stays so."""
@@ -73,7 +83,7 @@ class ParameterParser(CallParser):
         offer = self.offers.get(name)
         self.schemas = dict(properties(offer.parameters_schema)) if offer else {}
         while key := (yield from self.key()):
-            if not (yield from self._value(key)):
+            if not (yield from self._member(key)):
                 return
         is_closed = yield from self.accept_next(self.TAGS.call_end)
         if is_closed or (yield from self.peek()):
@@ -86,23 +96,27 @@ class ParameterParser(CallParser):
         else:
             self.give_back()
 
-    def _call(self) -> Steps[None]:
-        name = yield from self.before(self.TAGS.call_name_end)
+    def _named(self) -> Steps[None]:
+        name = yield from self.name()
         if name and is_name(name):
             yield from self.call(name)
         else:
             self.give_back()
 
-    def _value(self, key: str) -> Steps[bool]:
+    def _member(self, key: str) -> Steps[bool]:
         """A value up to its closing tag; False if the text ends first."""
-        schema = self.schemas.get(key, {})
         self.send(("{" if self._n_sent == 0 else ", ") + json.dumps(key, ensure_ascii=False) + ": ")
         self._n_sent += 1
         if self.TAGS.is_padded:
             yield from self.accept("\n")
+        return (yield from self.value(self.schemas.get(key, {}), self.TAGS.value_end))
+
+    def value(self, schema: Schema, end: str) -> Steps[bool]:
+        """A value up to `end`, which is read as well; False if the text ends first."""
         if is_text(schema):
-            return (yield from self._string())
-        text = yield from self.collect_until(self.TAGS.value_end)
+            return (yield from self._string(end))
+        strings = None if allows_text(schema) else JsonStrings()
+        text = yield from self.collect_until(end, strings=strings)
         if text is None:
             return False
         text = text.removesuffix("\n") if self.TAGS.is_padded else text
@@ -111,8 +125,7 @@ class ParameterParser(CallParser):
         self.send(as_json(from_python(text), schema) if is_other else source)
         return True
 
-    def _string(self) -> Steps[bool]:
-        end = self.TAGS.value_end
+    def _string(self, end: str) -> Steps[bool]:
         self.send('"')
         closes = (f"\n{end}", end) if self.TAGS.is_padded else (end,)
         if not (yield from self.stream_until(*closes, written=escaped)):

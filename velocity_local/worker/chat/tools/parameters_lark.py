@@ -11,20 +11,25 @@ from velocity_local.worker.chat.tools.parser import Offer
 from velocity_local.worker.chat.tools.shapes import Schema, check_text, members
 
 Key = Callable[[str, bool], str]
+Text = Callable[[Schema], str]
 
 
 class ParameterRules:
     """The rules of all calls. `key` gives the Lark before a value, for its parameter's name and
     whether it is bare text; `end` is the text that closes a value, and `between` the Lark of what
-    stands between parameters.
+    stands between parameters. `text` writes a text and its end, where those are not any text and
+    `end`.
     """
 
-    def __init__(self, markup: lark.Markup, *, key: Key, end: str, between: str) -> None:
+    def __init__(
+        self, markup: lark.Markup, *, key: Key, end: str, between: str, text: Text | None = None
+    ) -> None:
         self._markup = markup
         self._key = key
         self._end = end
         self._between = between
         self.rules = lark.Rules()
+        self._text = text or (lambda schema: markup.text(schema, end, self.rules))
 
     def arguments(self, tool: Offer) -> str:
         """A tool's arguments in the order of its schema.
@@ -48,7 +53,7 @@ class ParameterRules:
             check_text(member)
             texts = [item if isinstance(item, str) else json.dumps(item) for item in chosen]
             return f"({' | '.join(map(lark.quoted, texts))}) {close}"
-        return self._markup.text(member, self._end, self.rules)
+        return self._text(member)
 
 
 def grammar(
@@ -66,7 +71,8 @@ def grammar(
     line = "\n" if tags.is_padded else ""
 
     def key(name: str, is_text: bool) -> str:  # noqa: FBT001 - the type is `Key`
-        return markup.write(f"{tags.key}{name}{tags.key_end}{attributes[is_text]}{line}")
+        value = f"\n{tags.value}" if tags.value else ""
+        return markup.write(f"{tags.key}{name}{tags.key_end}{value}{attributes[is_text]}{line}")
 
     rules = ParameterRules(
         markup,

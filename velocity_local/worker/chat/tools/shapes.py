@@ -89,6 +89,12 @@ def check_text(schema: Schema) -> None:
             _check(one, frozenset({"type"}))
 
 
+def length(schema: Schema) -> str:
+    """How often a text of this schema repeats a character, as regular expressions write it."""
+    least, most = schema.get("minLength", 0), schema.get("maxLength", "")
+    return f"{{{least},{most}}}" if least or most != "" else "*"
+
+
 def simpler(schema: Schema) -> list[dict[str, Any]]:
     """The schema, and what a dialect may hold its arguments to instead: the members' types, or
     nothing but their names.
