@@ -174,3 +174,83 @@ def test_sequences_of_one_batch_do_not_mix(name: str, open_backend: Open) -> Non
     for i, (history, said) in enumerate(zip(histories, together, strict=True)):
         alone.clear(i)
         assert_same(alone, history, said, read_alone(alone, i, history, 1))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_saved_sequence_goes_on_in_another_as_it_would_have(
+    name: str, open_backend: Open
+) -> None:
+    backend = open_backend(name)
+    history = prompt(backend, 3 * WINDOW)
+    feed(backend, 0, history[:-1])
+    state = backend.save(0, 0)
+    backend.clear(0)
+    feed(backend, 1, prompt(backend, 20, start=7))
+    assert backend.restore(2, state, 0, len(history) - 1)
+    assert [backend.length(sequence) for sequence in (0, 1, 2)] == [0, 20, len(history) - 1]
+    went_on = go_on(backend, 2, history, 6)
+    assert_same(backend, history, went_on, read_alone(backend, 0, history, 6))
+
+
+@pytest.mark.parametrize("name", ATTENTION)
+def test_parts_are_put_behind_each_other_and_the_last_one_is_cut(
+    name: str, open_backend: Open
+) -> None:
+    backend = open_backend(name)
+    history = prompt(backend, 61)
+    feed(backend, 0, history[:20])
+    first = backend.save(0, 0)
+    feed(backend, 0, history[20:60])
+    second = backend.save(0, 20)
+    assert backend.restore(1, first, 0, 20)
+    assert not backend.restore(1, second, 19, 60)
+    assert not backend.restore(2, second, 20, 60)
+    assert backend.restore(1, second, 20, 45)
+    assert [backend.length(sequence) for sequence in (0, 1, 2)] == [60, 45, 0]
+    feed(backend, 1, history[45:60])
+    went_on = go_on(backend, 1, history, 6)
+    assert_same(backend, history, went_on, read_alone(backend, 3, history, 6))
+
+
+@pytest.mark.parametrize("name", [*WINDOWED, *RECURRENT])
+def test_parts_are_refused_where_there_are_none(name: str, open_backend: Open) -> None:
+    backend = open_backend(name)
+    feed(backend, 0, prompt(backend, 40))
+    with pytest.raises(BackendError, match="all or none"):
+        backend.save(0, 10)
+    assert not backend.restore(1, backend.save(0, 0), 0, 30)
+    assert backend.length(1) == 0
+
+
+@pytest.mark.parametrize("name", ATTENTION)
+def test_a_state_for_which_there_is_no_room_changes_nothing(name: str, open_backend: Open) -> None:
+    backend = open_backend(name, msgspec.structs.replace(OPTIONS, n_ctx=256))
+    feed(backend, 0, prompt(backend, 100))
+    state = backend.save(0, 0)
+    feed(backend, 1, prompt(backend, 100, start=5))
+    for _ in range(3):
+        assert not backend.restore(2, state, 0, 50)
+    feed(backend, 3, prompt(backend, 56, start=9))
+    assert [backend.length(sequence) for sequence in range(4)] == [100, 100, 0, 56]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_half_a_state_is_none(name: str, open_backend: Open) -> None:
+    backend = open_backend(name)
+    feed(backend, 0, prompt(backend, 40))
+    state = backend.save(0, 0)
+    assert not backend.restore(1, state[: len(state) // 2], 0, 40)
+    assert backend.length(1) == 0
+    assert backend.restore(1, state, 0, 40)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_cut_is_foretold(name: str, open_backend: Open) -> None:
+    backend = open_backend(name)
+    n_tokens = 2 * WINDOW
+    feed(backend, 0, prompt(backend, n_tokens))
+    for length in (n_tokens, n_tokens - 1, n_tokens - 8, 8, 0):
+        foretold = backend.can_truncate(0, length)
+        backend.copy(0, 1, n_tokens)
+        assert backend.truncate(1, length) is foretold
+        backend.clear(1)

@@ -18,6 +18,9 @@ from velocity_local.core.models import LoadedModel, Pooling
 from velocity_local.core.sampling import SamplingParams
 from velocity_local.worker.engine.constraint import Constraint
 
+# The bytes of saved cells. Writable, as the library asks for it; nobody writes.
+State = memoryview
+
 
 class Truncation(Enum):
     """Where a sequence may be cut so that decoding can go on from there."""
@@ -199,8 +202,29 @@ class Backend(Protocol):
         """Keep the first `length` cells. False, and nothing changed, if the model cannot."""
         ...
 
+    def can_truncate(self, sequence: int, length: int) -> bool:
+        """Whether the first `length` cells can be kept alone, of the sequence or of its copy."""
+        ...
+
     def clear(self, sequence: int) -> None:
         """Drop all cells of a sequence."""
+        ...
+
+    def save(self, sequence: int, start: int) -> State:
+        """What a sequence's cells hold from `start` on, for `restore` of this model and build.
+
+        Raises:
+            BackendError: if `start` is not 0 and `can_copy_part` is false.
+        """
+        ...
+
+    def restore(self, sequence: int, state: State, start: int, length: int) -> bool:
+        """Put the cells up to `length` of a saved state behind the `start` that are there.
+
+        False, and nothing changed, if there is no room for all that was saved, if it does not
+        fit there, or if only a part is wanted and `can_copy_part` is false. The bytes are
+        trusted: the library takes wrong ones without a word.
+        """
         ...
 
     def load_adapter(self, adapter: Adapter) -> None:

@@ -2,7 +2,12 @@
 
 from collections import Counter
 
-from velocity_local.worker.engine.backend import BackendError, Truncation
+import msgspec
+
+from velocity_local.worker.engine.backend import BackendError, State, Truncation
+
+# First cell, adapter, tokens
+_SAVED = msgspec.msgpack.Decoder(tuple[int, str, list[int]])
 
 
 class FakeCells:
@@ -62,7 +67,7 @@ class FakeCells:
         held = len(self._tokens[sequence])
         if length >= held:
             return True
-        if length and not self._may_truncate(held, length):
+        if not self.can_truncate(sequence, length):
             return False
         for cell in self._cells[sequence][length:]:
             self._owners[cell] -= 1
@@ -72,7 +77,30 @@ class FakeCells:
         del self._tokens[sequence][length:]
         return True
 
-    def _may_truncate(self, held: int, length: int) -> bool:
+    def save(self, sequence: int, start: int) -> State:
+        if start and not self._can_copy_part:
+            raise BackendError("a part of a sequence: this model saves all or none")
+        saved = (start, self._adapters[sequence], self._tokens[sequence][start:])
+        return memoryview(bytearray(msgspec.msgpack.encode(saved)))
+
+    def restore(self, sequence: int, state: State, start: int, length: int) -> bool:
+        try:
+            saved_at, adapter, tokens = _SAVED.decode(state)
+        except msgspec.DecodeError:
+            return False
+        end = saved_at + len(tokens)
+        fits = saved_at == start == len(self._tokens[sequence]) and length <= end
+        if not fits or len(tokens) > len(self._free):
+            return False
+        if length < end and not self._can_copy_part:
+            return False
+        self.append(sequence, tokens[: length - start], adapter)
+        return True
+
+    def can_truncate(self, sequence: int, length: int) -> bool:
+        held = len(self._tokens[sequence])
+        if length in (0, held):
+            return True
         if self._truncation is Truncation.WITHIN_WINDOW:
             return max(0, held - self._window) <= max(0, length - self._window)
         return self._truncation is Truncation.ANYWHERE

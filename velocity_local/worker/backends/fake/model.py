@@ -23,6 +23,7 @@ from velocity_local.worker.engine.backend import (
     Sampled,
     SampleRow,
     Span,
+    State,
     Truncation,
     Unsampled,
 )
@@ -135,8 +136,17 @@ class FakeBackend:
     def truncate(self, sequence: int, length: int) -> bool:
         return self._cells.truncate(sequence, length)
 
+    def can_truncate(self, sequence: int, length: int) -> bool:
+        return self._cells.can_truncate(sequence, length)
+
     def clear(self, sequence: int) -> None:
         self._cells.truncate(sequence, 0)
+
+    def save(self, sequence: int, start: int) -> State:
+        return self._cells.save(sequence, start)
+
+    def restore(self, sequence: int, state: State, start: int, length: int) -> bool:
+        return self._cells.restore(sequence, state, start, length)
 
     def load_adapter(self, adapter: Adapter) -> None:
         if not Path(adapter.path).is_file():

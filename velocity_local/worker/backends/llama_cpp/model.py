@@ -15,6 +15,7 @@ from velocity_local.worker.backends.llama_cpp.opening import PREFILL_TILE, open_
 from velocity_local.worker.backends.llama_cpp.pool import RowPool
 from velocity_local.worker.backends.llama_cpp.ranking import top_tokens
 from velocity_local.worker.backends.llama_cpp.sampler import AnySampler, SamplerFactory
+from velocity_local.worker.backends.llama_cpp.states import States
 from velocity_local.worker.backends.llama_cpp.tokenizer import NativeTokenizer
 from velocity_local.worker.engine.backend import (
     BackendError,
@@ -23,6 +24,7 @@ from velocity_local.worker.engine.backend import (
     Sampled,
     SampleRow,
     Span,
+    State,
     Truncation,
     Unsampled,
 )
@@ -69,6 +71,8 @@ class LlamaCppBackend:
             native.close_context(self._context)
             raise BackendError(f"{facts.description}: it neither generates nor pools embeddings")
         self._memory = native.Memory(self._context)
+        scratch = context_options.n_seq_max if context_options.n_scratch else None
+        self._states = States(self._context, self._memory, scratch)
         self._adapters = LoadedAdapters(model, self._context)
         self._batch = native.Batch(context_options.n_batch)
         vocab = native.vocabulary(model)
@@ -147,12 +151,27 @@ class LlamaCppBackend:
     def truncate(self, sequence: int, length: int) -> bool:
         if length >= self.length(sequence):
             return True
-        if length and not self._may_truncate(sequence, length):
+        if not self.can_truncate(sequence, length):
             return False
         return self._memory.remove(sequence, length or -1)
 
+    def can_truncate(self, sequence: int, length: int) -> bool:
+        if length in (0, self.length(sequence)):
+            return True
+        truncation = self._capabilities.truncation
+        if truncation is Truncation.WITHIN_WINDOW:
+            # The library says yes to cuts below a window, and then computes nonsense.
+            return self._memory.lowest(sequence) <= max(0, length - self._facts.n_swa)
+        return truncation is Truncation.ANYWHERE
+
     def clear(self, sequence: int) -> None:
         self._memory.remove(sequence, -1)
+
+    def save(self, sequence: int, start: int) -> State:
+        return self._states.save(sequence, start)
+
+    def restore(self, sequence: int, state: State, start: int, length: int) -> bool:
+        return self._states.restore(sequence, state, start, length)
 
     def load_adapter(self, adapter: Adapter) -> None:
         self._adapters.load(adapter)
@@ -205,13 +224,6 @@ class LlamaCppBackend:
         if self._capabilities.truncation is Truncation.NEVER:
             for span in spans:
                 self.clear(span.sequence)
-
-    def _may_truncate(self, sequence: int, length: int) -> bool:
-        """The library says yes to cuts below a window, and then computes nonsense."""
-        truncation = self._capabilities.truncation
-        if truncation is Truncation.WITHIN_WINDOW:
-            return self._memory.lowest(sequence) <= max(0, length - self._facts.n_swa)
-        return truncation is Truncation.ANYWHERE
 
     def _find_capabilities(self, options: native.ContextOptions) -> Capabilities:
         facts = self._facts

@@ -21,6 +21,7 @@ from velocity_local.worker.engine.backend import BackendError
 
 lib: Any = _vendor
 FloatRow = NDArray[np.float32]
+_BYTES = ctypes.POINTER(ctypes.c_uint8)
 
 # Return codes of llama_decode (llama.h)
 DECODE_DONE, DECODE_FULL, DECODE_ABORTED = 0, 1, 2
@@ -52,11 +53,15 @@ class ModelFacts(NamedTuple):
 
 
 class ContextOptions(NamedTuple):
-    """How a context is made. `n_outputs` is the most rows of logits one batch may ask for."""
+    """How a context is made. `n_outputs` is the most rows of logits one batch may ask for,
+    `n_scratch` how many sequences there are beyond those of the engine. The library wants a row
+    for each sequence of either kind.
+    """
 
     n_cells: int
     n_batch: int
     n_seq_max: int
+    n_scratch: int
     n_outputs: int
     n_threads: int
     kv_type: str
@@ -139,7 +144,7 @@ def open_context(model: int, options: ContextOptions, abort_flag: "AbortFlag") -
     params = lib.llama_context_default_params()
     params.n_ctx = options.n_cells
     params.n_batch = params.n_ubatch = options.n_batch
-    params.n_seq_max = options.n_seq_max
+    params.n_seq_max = options.n_seq_max + options.n_scratch
     params.n_outputs_max = options.n_outputs
     params.n_threads = params.n_threads_batch = options.n_threads
     params.type_k = params.type_v = KV_TYPES[options.kv_type]
@@ -305,11 +310,40 @@ class Memory:
         """Share positions before `end`; -1 for all."""
         lib.llama_memory_seq_cp(self._handle, source, target, -1, end)
 
+    def copy_from(self, source: int, target: int, start: int) -> None:
+        """Share positions from `start` on."""
+        lib.llama_memory_seq_cp(self._handle, source, target, start, -1)
+
     def lowest(self, sequence: int) -> int:
         return int(lib.llama_memory_seq_pos_min(self._handle, sequence))
 
     def highest(self, sequence: int) -> int:
         return int(lib.llama_memory_seq_pos_max(self._handle, sequence))
+
+
+def state(context: int, sequence: int) -> memoryview:
+    """The bytes of all that a sequence has in the memory.
+
+    Raises:
+        BackendError: if the library does not give them.
+    """
+    size = lib.llama_state_seq_get_size(context, sequence)
+    buffer = np.empty(size, np.uint8)
+    written = lib.llama_state_seq_get_data(context, _bytes_at(buffer), size, sequence)
+    if written != size:
+        raise BackendError(f"llama_state_seq_get_data gave {written} of {size} bytes")
+    return buffer.data
+
+
+def put_state(context: int, sequence: int, state: memoryview) -> bool:
+    """Replace what a sequence has; False, and it has nothing, if there is no room for it."""
+    buffer = np.frombuffer(state, np.uint8)
+    read = lib.llama_state_seq_set_data(context, _bytes_at(buffer), len(buffer), sequence)
+    return bool(read == len(buffer))
+
+
+def _bytes_at(buffer: NDArray[np.uint8]) -> Any:
+    return buffer.ctypes.data_as(_BYTES)
 
 
 def vocabulary(model: int) -> int:

@@ -15,8 +15,8 @@ DEFAULT_CELLS = 8192
 # ggml-cpu.c: GGML_FA_TILE_Q, the rows that CPU flash attention takes at a time
 PREFILL_TILE = 64
 TINY_PARAMETERS = 32_000_000
-# llama.cpp's LLAMA_MAX_SEQ
-MAX_SEQUENCES = 256
+# llama.cpp's LLAMA_MAX_SEQ, less the one through which parts of sequences are saved
+MAX_SEQUENCES = 255
 # Recurrent models hold a whole state for each sequence, used or not: up to some 100 MB
 MAX_RECURRENT_SEQUENCES = 8
 
@@ -52,18 +52,21 @@ def _context_options(facts: native.ModelFacts, options: LoadOptions) -> native.C
     has_states = facts.is_recurrent or facts.is_hybrid
     n_seq_max = min(options.n_seq_max, MAX_RECURRENT_SEQUENCES if has_states else MAX_SEQUENCES)
     n_batch = max(min(options.n_batch, n_cells), n_seq_max, PREFILL_TILE)
+    # Windows for so many sequences add up to a whole cache: then take it whole, which
+    # costs nothing more and can be cut and copied freely.
+    swa_full = facts.n_swa * n_seq_max + n_batch >= n_cells
+    has_parts = not has_states and (swa_full or not facts.n_swa)
     return native.ContextOptions(
         n_cells=n_cells,
         n_batch=n_batch,
         n_seq_max=n_seq_max,
-        n_outputs=n_seq_max,
+        n_scratch=int(has_parts),
+        n_outputs=n_seq_max + int(has_parts),
         n_threads=options.n_threads or _threads_for(facts),
         kv_type=options.kv_type,
         flash_attention=options.flash_attention,
         embeddings=False,
-        # Windows for so many sequences add up to a whole cache: then take it whole, which
-        # costs nothing more and can be cut and copied freely.
-        swa_full=facts.n_swa * n_seq_max + n_batch >= n_cells,
+        swa_full=swa_full,
     )
 
 
@@ -72,7 +75,9 @@ def _embedding_options(
 ) -> native.ContextOptions:
     """A whole input must fit one batch, and every token has an output."""
     n_batch = min(facts.n_ctx_train, options.n_cells)
-    return options._replace(n_batch=n_batch, n_outputs=0, embeddings=True, swa_full=True)
+    return options._replace(
+        n_batch=n_batch, n_outputs=0, n_scratch=0, embeddings=True, swa_full=True
+    )
 
 
 def _threads_for(facts: native.ModelFacts) -> int:
