@@ -1,6 +1,7 @@
 """Writes the reference pages of docs/ from the code: `--write`, or `--check` that they are current.
 
-docs/cli.md comes from the table of commands, docs/configuration.md from the settings.
+docs/cli.md comes from the table of commands, docs/configuration.md from the settings, the
+schema of the lens's results from their types.
 """
 
 import ast
@@ -15,6 +16,7 @@ import msgspec
 from velocity_local.cli import reference
 from velocity_local.config import keys, settings
 from velocity_local.core.sampling import RANGES
+from velocity_local.lens.schema import results_schema_text
 
 ROOT = Path(__file__).resolve().parents[1]
 _HEAD = """\
@@ -46,6 +48,7 @@ def pages() -> dict[Path, str]:
     return {
         ROOT / "docs" / "cli.md": reference.page(),
         ROOT / "docs" / "configuration.md": configuration(),
+        ROOT / "docs" / "lens-results.schema.json": results_schema_text(),
     }
 
 

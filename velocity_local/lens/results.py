@@ -5,13 +5,17 @@ A run's file is one `ResultFile`; its JSON schema is published (`lens/schema.py`
 """
 
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from velocity_local.lens.faults import FaultKind
 
 Fact = str | int | float | bool | None
 FORMAT = "lens-results/1"
+Amount = Annotated[float, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0)]
 
 
 class CacheState(StrEnum):
@@ -98,19 +102,19 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Token counts of one request; `output` holds `reasoning`, `prompt` holds `cached`."""
 
     source: CountSource
-    prompt: int | None = None
-    output: int | None = None
-    reasoning: int | None = None
-    cached: int | None = None
+    prompt: Count | None = None
+    output: Count | None = None
+    reasoning: Count | None = None
+    cached: Count | None = None
 
 
 class ServerTimes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where the server says its time went."""
 
-    queue_ms: float | None = None
-    load_ms: float | None = None
-    prefill_ms: float | None = None
-    decode_ms: float | None = None
+    queue_ms: Amount | None = None
+    load_ms: Amount | None = None
+    prefill_ms: Amount | None = None
+    decode_ms: Amount | None = None
 
 
 class RequestRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -123,29 +127,29 @@ class RequestRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     `output_digest` is the SHA-256 of the whole answer, in hexadecimal digits.
     """
 
-    index: int
+    index: Count
     intended_start_s: float
     start_s: float
     sent_s: float
     cache_state: CacheState
     prompt_id: str = ""
-    connect_ms: float | None = None
-    ttft_ms: float | None = None
-    ttfo_ms: float | None = None
-    itl_ms: tuple[float, ...] = ()
+    connect_ms: Amount | None = None
+    ttft_ms: Amount | None = None
+    ttfo_ms: Amount | None = None
+    itl_ms: tuple[Amount, ...] = ()
     itl_kind: ItlKind = ItlKind.CHUNK
-    e2e_ms: float | None = None
+    e2e_ms: Amount | None = None
     server: ServerTimes | None = None
     tokens: Tokens | None = None
     error_kind: FaultKind | None = None
     error_message: str | None = None
-    status: int | None = None
-    retries: int = 0
-    retry_wait_ms: float = 0.0
+    status: Count | None = None
+    retries: Count = 0
+    retry_wait_ms: Amount = 0.0
     finish_reason: str | None = None
     output_digest: str | None = None
     check: CheckOutcome = CheckOutcome.NONE
-    cost: float | None = None
+    cost: Amount | None = None
 
     @property
     def wait_ms(self) -> float:
@@ -164,24 +168,24 @@ class HistogramData(msgspec.Struct, frozen=True, kw_only=True):
     `unit` is the smallest step told apart; `total` is the exact sum of all values.
     """
 
-    unit: float
-    precision_bits: int
-    counts: dict[int, int]
-    n: int
-    total: float
-    smallest: float
-    largest: float
+    unit: Annotated[float, Meta(gt=0)]
+    precision_bits: Annotated[int, Meta(ge=2, le=30)]
+    counts: dict[Count, Annotated[int, Meta(ge=1)]]
+    n: Count
+    total: Amount
+    smallest: Amount
+    largest: Amount
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The load that was asked for; what does not apply is None."""
 
     kind: LoadKind
-    concurrency: int | None = None
-    rate_per_s: float | None = None
-    n_requests: int | None = None
-    duration_s: float | None = None
-    warmup_requests: int = 0
+    concurrency: Count | None = None
+    rate_per_s: Amount | None = None
+    n_requests: Count | None = None
+    duration_s: Amount | None = None
+    warmup_requests: Count = 0
     seed: int | None = None
     detail: dict[str, Fact] = {}
 
@@ -197,16 +201,16 @@ class Environment(msgspec.Struct, frozen=True, omit_defaults=True):
 class ClientOverhead(msgspec.Struct, frozen=True, kw_only=True):
     """What measuring cost: the delay the client added, and its share of one core."""
 
-    delay_p50_ms: float
-    delay_p99_ms: float
-    cpu_share: float
+    delay_p50_ms: Amount
+    delay_p99_ms: Amount
+    cpu_share: Amount
 
 
 class Energy(msgspec.Struct, frozen=True, kw_only=True):
     """Energy of the measured window with the idle baseline taken off, both in joules."""
 
     joules: float
-    uncertainty_joules: float
+    uncertainty_joules: Amount
     idle_watts: float
     method: str
 
@@ -215,11 +219,11 @@ class EnginePoint(msgspec.Struct, frozen=True, kw_only=True):
     """Speed of one engine test, once for each repetition: a prompt's prefill, or decoding."""
 
     test: str
-    n_prompt_tokens: int
-    n_output_tokens: int
-    depth_tokens: int
-    batch: int
-    tokens_per_s: tuple[float, ...]
+    n_prompt_tokens: Count
+    n_output_tokens: Count
+    depth_tokens: Count
+    batch: Count
+    tokens_per_s: tuple[Amount, ...]
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -241,13 +245,13 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     workload: str
     cache_state: CacheState
     load: Load
-    duration_s: float
-    n_requests: int
+    duration_s: Amount
+    n_requests: Count
     series: str | None = None
-    n_errors: dict[FaultKind, int] = {}
-    n_wrong: int = 0
-    n_retries: int = 0
-    n_output_tokens: int | None = None
+    n_errors: dict[FaultKind, Count] = {}
+    n_wrong: Count = 0
+    n_retries: Count = 0
+    n_output_tokens: Count | None = None
     itl_kind: ItlKind = ItlKind.CHUNK
     records: tuple[RequestRecord, ...] = ()
     histograms: dict[Metric, HistogramData] = {}
@@ -255,7 +259,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     environment: Environment = Environment()
     client_overhead: ClientOverhead | None = None
     energy: Energy | None = None
-    cost: float | None = None
+    cost: Amount | None = None
     currency: str | None = None
     prices_dated: str | None = None
     void_reason: str | None = None
