@@ -40,6 +40,10 @@ class Paths:
         return self.data_dir / "history.db"
 
     @property
+    def adapters_file(self) -> Path:
+        return self.data_dir / "adapters.json"
+
+    @property
     def lock_file(self) -> Path:
         return self.runtime_dir / "daemon.lock"
 

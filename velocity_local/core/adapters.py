@@ -9,7 +9,8 @@ class Adapter(msgspec.Struct, frozen=True, omit_defaults=True):
     """A low-rank change to one model's weights, in a GGUF file of its own.
 
     It is asked for as `model:name`. `path` is absolute, `fingerprint` identifies the file's
-    content. Its change is multiplied by `scale`, beside the factor (alpha / rank) in the file.
+    content and `modified_ns` its state when it was read. Its change is multiplied by `scale`,
+    beside the factor (alpha / rank) in the file.
     """
 
     model: str
@@ -20,6 +21,7 @@ class Adapter(msgspec.Struct, frozen=True, omit_defaults=True):
     rank: int
     tensors: int
     scale: float = 1.0
+    modified_ns: int = 0
 
     @property
     def id(self) -> str:

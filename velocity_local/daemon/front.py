@@ -7,8 +7,8 @@ from velocity_local.core.clock import Clock
 from velocity_local.core.ids import IdSource
 from velocity_local.core.release import RELEASE
 from velocity_local.daemon.bind import reachable_host
+from velocity_local.daemon.catalog.adapters.shelf import AdapterShelf
 from velocity_local.daemon.catalog.downloads.jobs import Downloads
-from velocity_local.daemon.catalog.local import LocalCatalog
 from velocity_local.daemon.fleet.client import Fleet
 from velocity_local.daemon.gateway.pipeline import Gateway
 from velocity_local.daemon.server.access import Credentials
@@ -34,7 +34,7 @@ class Front:
         gateway: Gateway,
         metrics: Metrics,
         history: History,
-        catalog: LocalCatalog,
+        catalog: AdapterShelf,
         downloads: Downloads,
         fleet: Fleet,
         clock: Clock,
@@ -55,7 +55,7 @@ class Front:
             shutdown=shut_down,
         )
         sampler = Sampler(loaded.paths.data_dir)
-        services = Services(self._management, history, sampler, loaded, downloads)
+        services = Services(self._management, history, sampler, loaded, downloads, catalog)
         app = create_app(
             gateway,
             metrics,

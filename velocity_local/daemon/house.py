@@ -22,11 +22,14 @@ from velocity_local.config.runtime import DaemonRecord, write_record
 from velocity_local.config.secrets import ApiKeys
 from velocity_local.core.clock import SystemClock
 from velocity_local.core.release import RELEASE
+from velocity_local.daemon.catalog.adapters.registry import Registry
+from velocity_local.daemon.catalog.adapters.shelf import AdapterShelf
 from velocity_local.daemon.catalog.downloads.jobs import Downloads
 from velocity_local.daemon.catalog.hub import Hub
 from velocity_local.daemon.catalog.local import LocalCatalog
 from velocity_local.daemon.exits import Exit, StartError
 from velocity_local.daemon.fleet.client import Fleet, load_options
+from velocity_local.daemon.fleet.hands import available_bytes
 from velocity_local.daemon.gateway.pipeline import Gateway
 from velocity_local.daemon.store.database import DatabaseTooNew
 from velocity_local.daemon.store.history import History
@@ -66,6 +69,13 @@ class House:
         self._catalog = LocalCatalog(
             loaded.paths.models_dir, demo=data_root() / DEMO_FILE, clock=clock
         )
+        self._shelf = AdapterShelf(
+            self._catalog,
+            Registry(loaded.paths.adapters_file),
+            models=loaded.paths.models_dir,
+            available_bytes=available_bytes,
+            forget=self._forget_adapter,
+        )
         self._downloads = Downloads(
             loaded.paths.models_dir,
             hub=Hub(loaded.hub),
@@ -73,20 +83,20 @@ class House:
             refresh=self._catalog.refreshed,
         )
         self._metrics = Metrics(
-            release=RELEASE, is_known_model=self._catalog.knows, status=self._status
+            release=RELEASE, is_known_model=self._shelf.knows, status=self._status
         )
         self._history = History(
             loaded.paths.database, clock=clock, observe_commit=self._metrics.observe_commit
         )
         self._fleet = Fleet(
             settings.fleet,
-            catalog=self._catalog,
+            catalog=self._shelf,
             load_options=partial(load_options, settings.engine),
             log_folder=loaded.paths.worker_log_dir,
             clock=clock,
         )
         self._gateway = Gateway(
-            models=self._catalog,
+            models=self._shelf,
             runner=self._fleet,
             recorder=self._history,
             meter=self._metrics,
@@ -124,7 +134,7 @@ class House:
             gateway=self._gateway,
             metrics=self._metrics,
             history=self._history,
-            catalog=self._catalog,
+            catalog=self._shelf,
             downloads=self._downloads,
             fleet=self._fleet,
             clock=self._clock,
@@ -145,6 +155,9 @@ class House:
         finally:
             self._loaded.paths.daemon_file.unlink(missing_ok=True)
             await front.close(drain_s=DRAIN_S)
+
+    def _forget_adapter(self, model: str, key: str) -> None:
+        self._fleet.forget_adapter(model, key)
 
     def _status(self) -> StatusAnswer:
         assert self._front is not None, "metrics are read over HTTP"

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 from velocity_local.core.adapters import Adapter
 from velocity_local.core.errors import InvalidAdapter
@@ -34,8 +35,9 @@ class Adapters:
         if adapter.key in self._loaded:
             return
         try:
+            _check_unchanged(adapter)
             self._backend.load_adapter(adapter)
-        except BackendError as error:
+        except (BackendError, OSError) as error:
             raise InvalidAdapter(f"adapter {adapter.id!r}: {error}", param="model") from error
         _log.info("adapter %s is loaded", adapter.id)
         replaced = {key for key, other in self._loaded.items() if other.id == adapter.id}
@@ -57,3 +59,10 @@ class Adapters:
             self._backend.unload_adapter(key)
             self._leaving.discard(key)
             _log.info("adapter %s is unloaded", self._loaded.pop(key).id)
+
+
+def _check_unchanged(adapter: Adapter) -> None:
+    """An answer that was begun goes on with the same weights, or not at all."""
+    state = Path(adapter.path).stat()
+    if (state.st_size, state.st_mtime_ns) != (adapter.size_bytes, adapter.modified_ns):
+        raise BackendError(f"{adapter.path} has changed since it was looked at; ask again")

@@ -15,6 +15,8 @@ from velocity_local.config.load import load
 from velocity_local.core.clock import ManualClock
 from velocity_local.core.errors import ModelFailed, ModelNotFound
 from velocity_local.core.models import LoadedModel, ModelEntry
+from velocity_local.daemon.catalog.adapters.registry import Registry
+from velocity_local.daemon.catalog.adapters.shelf import AdapterShelf
 from velocity_local.daemon.catalog.downloads.jobs import Downloads
 from velocity_local.daemon.catalog.hub import Hub
 from velocity_local.daemon.fleet.status import ModelStatus
@@ -33,16 +35,25 @@ LOADED = LoadedModel(
 
 
 class Catalogue:
-    """Two models, one with slashes in its name."""
+    """Two models, one with slashes in its name; a test may add some."""
 
-    async def entries(self) -> Sequence[ModelEntry]:
-        return (DEMO, NESTED)
+    def __init__(self) -> None:
+        self.found = [DEMO, NESTED]
+
+    async def entries(self) -> tuple[ModelEntry, ...]:
+        return tuple(self.found)
 
     async def resolve(self, name: str) -> ModelEntry:
-        for entry in (DEMO, NESTED):
+        for entry in self.found:
             if entry.id == name:
                 return entry
         raise ModelNotFound(f"no model {name!r}; near: demo", param="model")
+
+    def knows(self, identifier: str) -> bool:
+        return any(entry.id == identifier for entry in self.found)
+
+    def is_current(self, entry: ModelEntry) -> bool:
+        return entry in self.found
 
 
 class ScriptedFleet:
@@ -85,6 +96,8 @@ class Daemon:
     clock: ManualClock
     home: Path
     downloads: Downloads
+    catalogue: Catalogue
+    forgotten: list[tuple[str, str]]
     stops: list[str] = field(default_factory=list)
 
     async def get(self, path: str, **query: object) -> httpx.Response:
@@ -109,8 +122,16 @@ async def daemon(tmp_path: Path, hub: LocalHub) -> AsyncIterator[Daemon]:
     history = History(config.paths.database, clock=clock)
     await history.open()
     stage, fleet, stops = Stage(), ScriptedFleet(), list[str]()
+    catalogue, forgotten = Catalogue(), list[tuple[str, str]]()
+    shelf = AdapterShelf(
+        catalogue,
+        Registry(config.paths.adapters_file),
+        models=config.paths.models_dir,
+        available_bytes=lambda: 2**20,
+        forget=lambda model, key: forgotten.append((model, key)),
+    )
     management = Management(
-        models=Catalogue(),
+        models=shelf,
         fleet=fleet,
         gateway=stage.gateway,
         history=history,
@@ -124,7 +145,7 @@ async def daemon(tmp_path: Path, hub: LocalHub) -> AsyncIterator[Daemon]:
     downloads = Downloads(
         config.paths.models_dir, hub=Hub(HubAccess(hub.url)), clock=clock, refresh=_no_refresh
     )
-    services = Services(management, history, sampler, config, downloads)
+    services = Services(management, history, sampler, config, downloads, shelf)
     app = stage.app(extra_routes=ROUTES, extra_state={STATE_KEY: services})
     async with (
         listening(app) as port,
@@ -132,6 +153,6 @@ async def daemon(tmp_path: Path, hub: LocalHub) -> AsyncIterator[Daemon]:
             base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {TOKEN}"}
         ) as http,
     ):
-        yield Daemon(http, history, fleet, clock, tmp_path, downloads, stops)
+        yield Daemon(http, history, fleet, clock, tmp_path, downloads, catalogue, forgotten, stops)
     await downloads.close()
     await history.close()

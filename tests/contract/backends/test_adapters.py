@@ -9,6 +9,7 @@ from tests.contract.backends.conftest import Open
 from tests.contract.backends.reading import GREEDY, assert_same, feed, next_token, prompt
 from tests.contract.backends.running import Run, answer, ask
 from tests.support import tiny_adapters
+from tests.support.shelved import described
 from velocity_local.core.adapters import Adapter
 from velocity_local.core.models import LoadOptions
 from velocity_local.worker.backends.llama_cpp.model import load
@@ -29,7 +30,7 @@ def make(tmp_path: Path) -> Make:
 
     def make_(seed: int = 1, *, scale: float = 1.0) -> Adapter:
         path = tiny_adapters.write_llama_adapter(tmp_path / f"{seed}.gguf", seed=seed)
-        return Adapter("base", f"a{seed}", str(path), f"print-{seed}", 0, 4, 28, scale)
+        return described(path, name=f"a{seed}", scale=scale)
 
     return make_
 
@@ -147,5 +148,5 @@ def test_a_file_that_is_not_there_is_an_error(
 ) -> None:
     backend = open_backend(name)
     with pytest.raises(BackendError, match="adapter"):
-        backend.load_adapter(Adapter("base", "gone", str(tmp_path / "gone.gguf"), "p", 0, 4, 2))
+        backend.load_adapter(described(tmp_path / "gone.gguf"))
     feed(backend, 0, prompt(backend, 20))

@@ -16,6 +16,7 @@ from tests.process.fleet.yard import (
     status_of,
     until,
 )
+from tests.support.shelved import described
 from velocity_local.core.adapters import Adapter
 from velocity_local.core.requests import GenerationRequest
 from velocity_local.worker.backends.fake.script import Babble, Script
@@ -33,7 +34,7 @@ def asked(name: str, chosen: Adapter | None) -> GenerationRequest:
 async def test_resumed_streams_keep_their_adapters(tmp_path: Path) -> None:
     file = tmp_path / "adapter.gguf"
     file.touch()
-    first, second = (Adapter("m", name, str(file), name, 0, 4, 2) for name in ("a", "b"))
+    first, second = (described(file, name=name) for name in ("a", "b"))
     wanted = [asked("red", first), asked("red", second), asked("red", None), asked("blue", first)]
     async with scripted_fleet(tmp_path, {"m": SLOWLY}) as fleet:
         calm = await asyncio.gather(*(listen(fleet, request) for request in wanted))

@@ -6,6 +6,7 @@ import pytest
 
 from tests.process.worker.harness import Worker, answer, ask, refusal, worker
 from tests.support import tiny_adapters, tiny_models
+from tests.support.shelved import described
 from velocity_local.core.adapters import Adapter
 from velocity_local.core.models import LoadOptions
 from velocity_local.core.sampling import SamplingParams
@@ -18,7 +19,7 @@ GREEDY = SamplingParams(temperature=0, ignore_eos=True)
 
 def adapter(folder: Path, *, seed: int = 1) -> Adapter:
     path = tiny_adapters.write_llama_adapter(folder / f"{seed}.gguf", seed=seed)
-    return Adapter("tiny", f"a{seed}", str(path), f"print-{seed}", 0, 4, 28)
+    return described(path, model="tiny", name=f"a{seed}")
 
 
 def asked(handle: int, chosen: Adapter | None) -> Generate:
@@ -61,7 +62,7 @@ def test_what_the_library_refuses_costs_its_own_request_only(tmp_path: Path) -> 
     pairs = tiny_adapters.pairs_of(tiny_models.llama_tensors())
     wrong = [pair._replace(a=pair.a[:, :32]) for pair in pairs]
     path = tiny_adapters.write_adapter(tmp_path / "wrong.gguf", wrong)
-    chosen = Adapter("tiny", "wrong", str(path), "print", 0, 4, 28)
+    chosen = described(path, model="tiny", name="wrong")
     with worker() as running:
         loaded(running, tmp_path)
         running.send(asked(1, chosen), asked(2, None))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.shelved import described
 from velocity_local.core.adapters import Adapter
 from velocity_local.core.errors import InvalidAdapter
 from velocity_local.core.models import LoadOptions
@@ -39,7 +40,7 @@ class Bench:
         self._file.touch()
 
     def make(self, fingerprint: str, name: str = "one", scale: float = 1.0) -> Adapter:
-        return Adapter("m", name, str(self._file), fingerprint, 0, 4, 2, scale)
+        return described(self._file, name=name, fingerprint=fingerprint, scale=scale)
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_one_that_is_forgotten_leaves_when_nobody_uses_it(bench: Bench) -> None:
     bench.used = set()
     bench.adapters.tidy()
     assert bench.backend.story == ["+p@1", "-p@1"]
-    assert bench.adapters.keys == ()
+    assert not bench.adapters.keys
 
 
 def test_one_that_is_wanted_again_stays(bench: Bench) -> None:
@@ -98,7 +99,15 @@ def test_forgetting_what_is_not_there_is_fine(bench: Bench) -> None:
 
 
 def test_one_that_cannot_be_read_is_named(bench: Bench) -> None:
-    lost = Adapter("m", "one", "/nowhere.gguf", "p", 0, 4, 2)
+    lost = described(Path("/nowhere.gguf"), name="one")
     with pytest.raises(InvalidAdapter, match=r"'m:one'.*nowhere"):
         bench.adapters.ensure(lost)
-    assert bench.adapters.keys == ()
+    assert not bench.adapters.keys
+
+
+def test_a_file_that_changed_meanwhile_is_not_what_was_asked_for(bench: Bench) -> None:
+    adapter = bench.make("p")
+    Path(adapter.path).write_text("other")
+    with pytest.raises(InvalidAdapter, match="has changed"):
+        bench.adapters.ensure(adapter)
+    assert bench.backend.story == []

@@ -151,6 +151,10 @@ class Fleet:
         self._supervisor.unload(model, gone.set)
         await gone.wait()
 
+    def forget_adapter(self, model: str, key: str) -> None:
+        """Have a worker free an adapter once no request computes with it; any may be unknown."""
+        self._supervisor.forget_adapter(model, key)
+
     def status(self) -> list[ModelStatus]:
         """Every model that was asked for since the daemon's start."""
         return [

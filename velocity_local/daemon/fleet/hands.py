@@ -67,7 +67,7 @@ class Hands:
             handle.cancel()
 
     def available_bytes(self) -> int:
-        return int(psutil.virtual_memory().available)
+        return available_bytes()
 
     def log(self, model: str) -> WorkerLog:
         """The log of a model's workers."""
@@ -118,6 +118,11 @@ class SupervisorPort(Listener, Protocol):
     """What the hands tell."""
 
     def on_timer(self, timer: Timer) -> None: ...
+
+
+def available_bytes() -> int:
+    """Memory that could be taken now without swapping."""
+    return int(psutil.virtual_memory().available)
 
 
 def resident_bytes(pid: int | None) -> int | None:

@@ -27,6 +27,7 @@ from velocity_local.wire.ipc.messages import (
     PROTOCOL_VERSION,
     AnyReport,
     Cancel,
+    ForgetAdapter,
     Load,
     Loaded,
     LoadFailed,
@@ -178,6 +179,10 @@ class Keeper:
             self._forgive()
             self._on_gone()
 
+    def forget_adapter(self, key: str) -> None:
+        if self._state is State.READY and self._worker is not None:
+            self._worker.send(ForgetAdapter(key))
+
     def shut_down(self, error: ErrorInfo, *, drain_s: float) -> None:
         """Like `unload`; those who wait are told `error`."""
         self._roster.fail_unsent(error)
@@ -246,22 +251,18 @@ class Keeper:
         match report:
             case Step():
                 self._on_step(worker, report)
-                return
             case Pong():
                 worker.load = report.load
-                return
             case Loaded():
                 self._on_loaded(worker, report)
-                return
             case LoadFailed():
                 self._fail_load(report.error)
-                return
-            case Refused():
-                is_over = self._roster.on_refused(report.handle, report.error)
+            case Refused(handle, error):
+                if self._roster.on_refused(handle, error):
+                    self._settle()
             case _:
-                is_over = self._roster.on_answer(report.handle, report)
-        if is_over:
-            self._settle()
+                if self._roster.on_answer(report.handle, report):
+                    self._settle()
 
     def _on_step(self, worker: Minder, step: Step) -> None:
         worker.load = step.load
@@ -389,9 +390,8 @@ class Keeper:
         self._quarantine.forget()
 
     def _tell_gone(self) -> None:
-        waiting, self._when_gone = self._when_gone, []
-        for when_gone in waiting:
-            when_gone()
+        while self._when_gone:
+            self._when_gone.pop(0)()
 
     def _timer(self, kind: TimerKind) -> Timer:
         return Timer(kind, self.entry.id, 0)

@@ -17,9 +17,10 @@ class Ledger:
         self._measured: dict[tuple[str, LoadOptions], int] = {}
 
     def size_bytes(self, entry: ModelEntry, options: LoadOptions) -> int:
-        """What the model takes while loaded, as far as is known."""
+        """What the model takes while loaded, with all its adapters, as far as is known."""
         measured = self._measured.get((entry.fingerprint, options))
-        return estimate_bytes(entry, options) if measured is None else measured
+        size_bytes = estimate_bytes(entry, options) if measured is None else measured
+        return size_bytes + sum(adapter.size_bytes for adapter in entry.adapters)
 
     def record(self, entry: ModelEntry, options: LoadOptions, loaded: LoadedModel) -> None:
         """Remember what the engine says it took; a model that does not tell keeps its estimate."""

@@ -89,6 +89,12 @@ class Supervisor:
         else:
             keeper.unload(when_gone)
 
+    def forget_adapter(self, model: str, key: str) -> None:
+        """Have a model's worker free an adapter; without one there is nothing to free."""
+        keeper = self._keepers.get(model)
+        if keeper is not None:
+            keeper.forget_adapter(key)
+
     def shut_down(self, *, drain_s: float) -> None:
         """Take nothing new, and end all processes; over once `has_workers` is False."""
         self._is_stopping = True
@@ -161,6 +167,8 @@ class Supervisor:
             self._keepers[entry.id] = keeper
         elif keeper.state in {State.UNLOADED, State.FAILED} and not keeper.has_worker:
             keeper.entry, keeper.options = entry, options
+        elif keeper.entry.fingerprint == entry.fingerprint:
+            keeper.entry = entry  # its adapters may have changed
         return keeper
 
     def _pump(self) -> None:

@@ -69,7 +69,7 @@ class Measurement:
             created_s=self._created_s,
             dialect=self._origin.dialect,
             endpoint=self._origin.endpoint,
-            model=self._request.model if model is None else model.id,
+            model=self._request.model if model is None else model.asked_id,
             fingerprint="" if model is None else model.fingerprint,
             status="running",
             http_status=0,

@@ -12,7 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from velocity_local.core.clock import Clock
-from velocity_local.core.errors import ErrorInfo, VelocityError
+from velocity_local.core.errors import ErrorInfo, UnsupportedField, VelocityError
 from velocity_local.core.events import Event, Failed, Finished, Started
 from velocity_local.core.history import RequestRow
 from velocity_local.core.models import ModelEntry
@@ -129,6 +129,7 @@ class Gateway:
         try:
             entry = await self._models.resolve(request.model)
             run.measurement.model = entry
+            _check_plain(entry)
             embedded = await self._runner.embed(msgspec.structs.replace(request, model=entry.id))
         except VelocityError as error:
             await self._settle(run, run.measurement.failed_row(error.info()))
@@ -155,7 +156,9 @@ class Gateway:
 
     def _bounded(self, request: GenerationRequest, entry: ModelEntry) -> GenerationRequest:
         deadline_s = min(request.deadline_s or self._request_timeout_s, self._request_timeout_s)
-        return msgspec.structs.replace(request, model=entry.id, deadline_s=deadline_s)
+        return msgspec.structs.replace(
+            request, model=entry.id, adapter=entry.adapter, deadline_s=deadline_s
+        )
 
     def _measurement(self, request: GenerationRequest, origin: Origin) -> Measurement:
         return Measurement(request, origin, clock=self._clock, keep_text=self._keep_text)
@@ -206,6 +209,15 @@ class _Run:
         """The request is over, begun or not."""
         if self.ticket is not None:
             self.ticket.leave()
+
+
+def _check_plain(entry: ModelEntry) -> None:
+    if entry.adapter is not None:
+        raise UnsupportedField(
+            f"{entry.asked_id!r} is an adapter, and adapters are for text; ask {entry.id!r} for "
+            "embeddings",
+            param="model",
+        )
 
 
 def _as_generation(request: EmbeddingRequest) -> GenerationRequest:

@@ -38,7 +38,8 @@ class ModelItem(msgspec.Struct, frozen=True):
     """A model on this machine, and what its worker is doing.
 
     `memory_bytes` is what the engine reserved for weights and KV cache, `rss_bytes` what the
-    worker's process holds; both None while it is not loaded.
+    worker's process holds; both None while it is not loaded. `adapters` are the ids under which it
+    can be asked for with one.
     """
 
     id: str
@@ -60,6 +61,7 @@ class ModelItem(msgspec.Struct, frozen=True):
     rss_bytes: int | None = None
     loaded: LoadedModel | None = None
     last_error: str | None = None
+    adapters: tuple[str, ...] = ()
     version: int = VERSION
 
 

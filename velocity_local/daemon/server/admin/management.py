@@ -171,4 +171,5 @@ def _model_item(entry: ModelEntry, status: ModelStatus | None) -> ModelItem:
         rss_bytes=None if status is None else status.rss_bytes,
         loaded=loaded,
         last_error=None if status is None else status.last_error,
+        adapters=tuple(adapter.id for adapter in entry.adapters),
     )

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from velocity_local.config.load import Loaded
 from velocity_local.core.models import ModelEntry
+from velocity_local.daemon.catalog.adapters.shelf import AdapterShelf
 from velocity_local.daemon.catalog.downloads.jobs import Downloads
 from velocity_local.daemon.fleet.status import ModelStatus
 from velocity_local.daemon.server.context import AnyRequest
@@ -71,6 +72,7 @@ class Services:
     sampler: Sampler
     config: Loaded
     downloads: Downloads
+    adapters: AdapterShelf
 
 
 def services_of(request: AnyRequest) -> Services:

@@ -115,7 +115,7 @@ async def _head(context: Context, request_id: str, body: Sampling) -> Head:
     return Head(
         id=request_id,
         created=int(context.clock.wall_s()),
-        model=entry.id,
+        model=entry.asked_id,
         fingerprint=f"fp_{entry.fingerprint[:FINGERPRINT_CHARS]}",
         service_tier="default" if has_tier else msgspec.UNSET,
     )

@@ -1,6 +1,6 @@
 """`GET /v1/models`: encoded once for as long as the list of models stays the same."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -29,8 +29,16 @@ class ModelPages:
 
 
 def _encoded_list(entries: Sequence[ModelEntry]) -> bytes:
-    return msgspec.json.encode(ModelList(data=[_model(entry) for entry in entries]))
+    return msgspec.json.encode(ModelList(data=list(_models(entries))))
+
+
+def _models(entries: Sequence[ModelEntry]) -> Iterator[Model]:
+    """Each model, and after it the same with each of its adapters."""
+    for entry in entries:
+        yield _model(entry)
+        for adapter in entry.adapters:
+            yield _model(msgspec.structs.replace(entry, adapter=adapter))
 
 
 def _model(entry: ModelEntry) -> Model:
-    return Model(id=entry.id, created=entry.created_s, owned_by=OWNER)
+    return Model(id=entry.asked_id, created=entry.created_s, owned_by=OWNER)
