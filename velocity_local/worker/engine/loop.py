@@ -19,8 +19,8 @@ from velocity_local.worker.engine.cache import KvCache
 from velocity_local.worker.engine.checks import check
 from velocity_local.worker.engine.live import NO_SLOT, LiveSequence
 from velocity_local.worker.engine.passes import STALL_TARGET_MS, Passes
+from velocity_local.worker.engine.planner import Batch, Planner
 from velocity_local.worker.engine.roster import Roster
-from velocity_local.worker.engine.scheduler import Demand, may_wait
 from velocity_local.worker.engine.sequence import (
     Broken,
     Ended,
@@ -31,13 +31,10 @@ from velocity_local.worker.engine.sequence import (
     SequenceSpec,
     Token,
 )
-from velocity_local.worker.engine.turns import Turns
 
 # Cells kept free for the answer of an admitted sequence. A longer answer goes on as long as
 # there is room; after that the youngest sequence steps back into the queue.
 RESERVE_TOKENS = 256
-
-_Batch = list[tuple[LiveSequence, int]]
 
 
 class Engine:
@@ -61,7 +58,7 @@ class Engine:
         self._cache = KvCache(backend)
         self._roster = Roster()
         self._passes = Passes(backend, clock, stall_target_ms=stall_target_ms)
-        self._turns = Turns()
+        self._planner = Planner(self._passes, clock)
         self._events: list[SequenceEvent] = []
         self._is_blocked = False
         self._step_ms = 0.0
@@ -134,7 +131,7 @@ class Engine:
             self._admit(started_s)
         batch = self._plan()
         if batch:
-            self._turns.had(batch)
+            self._planner.had(batch)
             self._compute(batch)
             self._step_ms = (self._clock.monotonic_s() - started_s) * 1000
         events, self._events = self._events, []
@@ -231,31 +228,12 @@ class Engine:
             sequence.n_cached = min(sequence.n_computed, sequence.n_prompt)
             self._events.append(Prefilling(sequence.key, sequence.n_prompt, sequence.n_cached))
 
-    def _plan(self) -> _Batch:
+    def _plan(self) -> Batch:
         while True:
-            ready = self._turns.next_of([s for s in self._roster.running if s.leader is None])
-            ready = self._without_patient(ready)
-            counts = self._counts(ready)
-            if self._cache.free_cells >= sum(counts) or not self._make_room():
-                return [(s, n) for s, n in zip(ready, counts, strict=True) if n]
-
-    def _counts(self, ready: list[LiveSequence]) -> list[int]:
-        pending = [len(s.tokens) - s.n_computed for s in ready]
-        if pending.count(1) == len(pending):
-            return pending
-        return self._passes.plan([_demand(s) for s in ready])
-
-    def _without_patient(self, ready: list[LiveSequence]) -> list[LiveSequence]:
-        """`ready` without the new ones, if they may wait for the prompts that came with them."""
-        decoding = [s for s in ready if s.n_pending == 1]
-        if len(decoding) == len(ready) or not decoding or not all(s.is_new for s in decoding):
-            return ready
-        since_s = min(s.first_token_s or 0.0 for s in decoding)
-        waited_ms = (self._clock.monotonic_s() - since_s) * 1000
-        prompts = [s for s in ready if s.n_pending > 1]
-        if not may_wait(waited_ms, self._passes.expected_ms(_demand(s) for s in prompts)):
-            return ready
-        return prompts
+            batch = self._planner.next_batch(self._roster.running)
+            n_rows = sum(n_tokens for _, n_tokens in batch)
+            if self._cache.free_cells >= n_rows or not self._make_room():
+                return batch
 
     def _make_room(self) -> bool:
         """Free cells: a resident's, else the least urgent sequence goes back to the queue."""
@@ -266,7 +244,7 @@ class Engine:
         self._requeue(self._roster.least_urgent())
         return True
 
-    def _compute(self, batch: _Batch) -> None:
+    def _compute(self, batch: Batch) -> None:
         spans = [_span(sequence, n_tokens) for sequence, n_tokens in batch]
         try:
             outcome = self._passes.run(spans, lambda: [s.key.handle for s, _ in batch])
@@ -279,13 +257,13 @@ class Engine:
         except BackendError as error:
             self._break_batch(batch, ModelError(f"the model's library failed: {error}; try again"))
 
-    def _break_batch(self, batch: _Batch, error: VelocityError) -> None:
+    def _break_batch(self, batch: Batch, error: VelocityError) -> None:
         """Fail all that were part of a pass, those included that shared its logits."""
         sharers = [s for s in self._roster.running if s.n_pending == 0]
         for sequence in {id(s): s for s in (*(s for s, _ in batch), *sharers)}.values():
             self._break(sequence, error)
 
-    def _sample(self, batch: _Batch) -> None:
+    def _sample(self, batch: Batch) -> None:
         owners: list[LiveSequence] = []
         rows: list[SampleRow] = []
         for index, (sequence, n_tokens) in enumerate(batch):
@@ -316,12 +294,12 @@ class Engine:
                 rows.append(_row(follower, rows[owners.index(leader)].span))
                 owners.append(follower)
 
-    def _on_full(self, batch: _Batch) -> None:
+    def _on_full(self, batch: Batch) -> None:
         """The library found no room where the ledger did: make some, else give up on one."""
         if not self._make_room():
             self._break(batch[-1][0], OutOfMemory("the KV cache is full; ask for less"))
 
-    def _on_aborted(self, batch: _Batch) -> None:
+    def _on_aborted(self, batch: Batch) -> None:
         """Parts of the batch may have been computed; their logits are lost."""
         for sequence, _ in batch:
             limit = len(sequence.tokens) - 1
@@ -379,10 +357,6 @@ class Engine:
         self._roster.requeue(sequence, self._clock.monotonic_s())
         sequence.step_back()
         self._is_blocked = True
-
-
-def _demand(sequence: LiveSequence) -> Demand:
-    return Demand(sequence.n_pending, sequence.n_computed, sequence.rank)
 
 
 def _span(sequence: LiveSequence, n_tokens: int) -> Span:

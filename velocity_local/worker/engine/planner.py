@@ -1,0 +1,52 @@
+"""Which of the running sequences are in the next pass, and with how many tokens."""
+
+from collections.abc import Sequence
+
+from velocity_local.core.clock import Clock
+from velocity_local.worker.engine.live import LiveSequence
+from velocity_local.worker.engine.passes import Passes
+from velocity_local.worker.engine.scheduler import Demand, may_wait
+from velocity_local.worker.engine.turns import Turns
+
+Batch = list[tuple[LiveSequence, int]]
+
+
+class Planner:
+    """Adapters take turns; new streams may wait for the prompts that came with them."""
+
+    def __init__(self, passes: Passes, clock: Clock) -> None:
+        self._passes = passes
+        self._clock = clock
+        self._turns = Turns()
+
+    def next_batch(self, running: Sequence[LiveSequence]) -> Batch:
+        """What to compute next, if there are cells for it; nothing is changed by asking."""
+        ready = self._turns.next_of([s for s in running if s.leader is None])
+        ready = self._without_patient(ready)
+        return [(s, n) for s, n in zip(ready, self._counts(ready), strict=True) if n]
+
+    def had(self, batch: Batch) -> None:
+        """That was computed."""
+        self._turns.had(batch)
+
+    def _without_patient(self, ready: list[LiveSequence]) -> list[LiveSequence]:
+        """`ready` without the new ones, if they may wait for the prompts that came with them."""
+        decoding = [s for s in ready if s.n_pending == 1]
+        if len(decoding) == len(ready) or not decoding or not all(s.is_new for s in decoding):
+            return ready
+        since_s = min(s.first_token_s or 0.0 for s in decoding)
+        waited_ms = (self._clock.monotonic_s() - since_s) * 1000
+        prompts = [s for s in ready if s.n_pending > 1]
+        if not may_wait(waited_ms, self._passes.expected_ms(_demand(s) for s in prompts)):
+            return ready
+        return prompts
+
+    def _counts(self, ready: list[LiveSequence]) -> list[int]:
+        pending = [len(s.tokens) - s.n_computed for s in ready]
+        if pending.count(1) == len(pending):
+            return pending
+        return self._passes.plan([_demand(s) for s in ready])
+
+
+def _demand(sequence: LiveSequence) -> Demand:
+    return Demand(sequence.n_pending, sequence.n_computed, sequence.rank)
