@@ -6,7 +6,8 @@ Model ids are asked of the daemon when Tab is pressed, with `list --ids`.
 from collections.abc import Callable
 
 from velocity_local.cli.call import Call
-from velocity_local.cli.commands import COMMANDS, QUIET, Argument, Command, families
+from velocity_local.cli.command import Argument, Command
+from velocity_local.cli.commands import COMMANDS, QUIET, families
 from velocity_local.cli.exits import Exit
 from velocity_local.cli.parser import PROGRAM
 from velocity_local.config import keys

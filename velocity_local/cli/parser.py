@@ -5,7 +5,8 @@ import difflib
 from collections.abc import Sequence
 from typing import NoReturn
 
-from velocity_local.cli.commands import COMMANDS, GROUPS, QUIET, Argument, Command, families
+from velocity_local.cli.command import Argument, Command
+from velocity_local.cli.commands import COMMANDS, GROUPS, QUIET, families
 from velocity_local.cli.exits import CliError, Exit
 
 PROGRAM = "velocity-local"

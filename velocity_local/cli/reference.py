@@ -1,6 +1,7 @@
 """The page docs/cli.md, made from the table of commands."""
 
-from velocity_local.cli.commands import COMMANDS, GROUPS, Argument, Command
+from velocity_local.cli.command import Argument, Command
+from velocity_local.cli.commands import COMMANDS, GROUPS
 from velocity_local.cli.parser import PROGRAM
 
 _HEAD = """\

@@ -3,7 +3,8 @@ import importlib
 import pytest
 
 from tests.unit.cli.terminal import cli
-from velocity_local.cli.commands import COMMANDS, GROUPS, Command
+from velocity_local.cli.command import Command
+from velocity_local.cli.commands import COMMANDS, GROUPS
 from velocity_local.cli.parser import build, parse
 
 NAMED = pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)

@@ -1,0 +1,73 @@
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.support.script_server import ScriptServer
+from tests.unit.cli.terminal import Ran, cli
+from velocity_local.wire.http.adapters import AdapterItem, AdapterList
+
+PIRATE = AdapterItem("m:pirate", "m", "pirate", "/models/p.gguf", 0.5, "print", 7_500_000, 16, 84)
+BROKEN = AdapterItem("n:old", "n", "old", "/models/o.gguf", 1.0, problem="it is gone")
+
+
+def ask(server: ScriptServer, answer: object, *arguments: str, status: str = "200 OK") -> Ran:
+    server.reply(status, msgspec.json.encode(answer), "Content-Type: application/json")
+    return cli("adapters", *arguments, environ={"VELOCITY_HOST": server.url})
+
+
+def test_the_list_tells_what_each_is_and_what_is_wrong(server: ScriptServer) -> None:
+    ran = ask(server, AdapterList((PIRATE, BROKEN)), "list")
+    assert ran.status == 0
+    assert ran.out.splitlines()[1].split() == ["m:pirate", "16", "7.5", "MB", "0.5", PIRATE.path]
+    assert "n:old" in ran.out
+    assert "it is gone" in ran.err
+
+
+def test_the_list_can_be_of_one_model(server: ScriptServer) -> None:
+    ran = ask(server, AdapterList((PIRATE, BROKEN)), "list", "--model", "n", "--json")
+    assert [item["id"] for item in json.loads(ran.out)["adapters"]] == ["n:old"]
+
+
+def test_an_empty_list_says_how_to_begin(server: ScriptServer) -> None:
+    ran = ask(server, AdapterList(()), "list")
+    assert ran.out == ""
+    assert "adapters add MODEL NAME FILE" in ran.err
+
+
+def test_adding_prints_the_name_to_ask_for(server: ScriptServer) -> None:
+    ran = ask(server, PIRATE, "add", "m", "pirate", "p.gguf", "--scale", "0.5")
+    assert ran.out == "m:pirate\n"
+    assert json.loads(server.requests[-1][2]) == {
+        "model": "m", "name": "pirate", "path": "p.gguf", "scale": 0.5,
+    }  # fmt: skip
+
+
+def test_a_wrong_base_is_told_as_it_is(server: ScriptServer) -> None:
+    error = {"error": {"code": "invalid_adapter", "message": "made for another", "type": "x"}}
+    ran = ask(server, error, "add", "m", "pirate", "p.gguf", status="400 Bad Request")
+    assert ran.status == 1
+    assert "made for another" in ran.err
+
+
+def test_removing_says_that_the_file_stays(server: ScriptServer) -> None:
+    ran = ask(server, PIRATE, "remove", "m:pirate")
+    assert ran.status == 0
+    assert PIRATE.path in ran.err
+
+
+def test_removing_what_is_not_there_is_status_4(server: ScriptServer) -> None:
+    error = {"error": {"code": "not_found", "message": "no adapter", "type": "x"}}
+    ran = ask(server, error, "remove", "m:x", status="404 Not Found")
+    assert ran.status == 4
+    assert "adapters list" in ran.err
+
+
+def test_a_file_that_is_here_is_sent_as_it_is_to_the_own_daemon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "p.gguf").touch()
+    ran = cli("adapters", "add", "m", "pirate", "p.gguf", environ={"VELOCITY_HOME": str(tmp_path)})
+    assert ran.status == 3  # no daemon runs; that it is asked for at all is the test of main

@@ -1,0 +1,73 @@
+"""The commands about models and their adapters, for the table in `commands`."""
+
+from velocity_local.cli.command import HOST, JSON, MODEL, VERBS, Argument, Command, option
+
+_GROUP = "Models"
+
+MODEL_COMMANDS: tuple[Command, ...] = (
+    Command(
+        "pull",
+        _GROUP,
+        "fetch a model from the Hugging Face hub",
+        VERBS + "pull:pull",
+        (
+            Argument(
+                ("model",),
+                "OWNER/REPO:QUANT or OWNER/REPO/FILE.gguf; OWNER/REPO lists what there is",
+                is_optional=True,
+            ),
+            option("--yes", help="take Q4_K_M if the repository has several and it is there"),
+            option("--cancel", help="end this download instead", metavar="ID"),
+            HOST,
+            JSON,
+        ),
+        details="Broken off at any byte, it goes on from there when it is pulled again. HF_ENDPOINT"
+        " and HF_TOKEN are read by the daemon when it starts.",
+    ),
+    Command("ps", _GROUP, "models in memory", VERBS + "models:ps", (HOST, JSON)),
+    Command(
+        "list",
+        _GROUP,
+        "models on this machine",
+        VERBS + "models:list_",
+        (option("--ids", help="print only the ids, one a line"), HOST, JSON),
+        aliases=("ls",),
+    ),
+    Command("show", _GROUP, "what is known of a model", VERBS + "models:show", (MODEL, HOST, JSON)),
+    Command(
+        "adapters list",
+        _GROUP,
+        "LoRA adapters and the models they belong to",
+        VERBS + "adapters:list_",
+        (
+            option("--model", help="only this model's", metavar="ID", completes="models"),
+            HOST,
+            JSON,
+        ),
+    ),
+    Command(
+        "adapters add",
+        _GROUP,
+        "give a LoRA adapter a name beside its model",
+        VERBS + "adapters:add",
+        (
+            MODEL,
+            Argument(("name",), "its name; it is then asked for as MODEL:NAME"),
+            Argument(("file",), "its GGUF file, which lies below the models folder"),
+            option(
+                "--scale", help="how strongly it is applied", metavar="S", parse=float, default=1.0
+            ),
+            HOST,
+            JSON,
+        ),
+        details="It works at once, also if the model is loaded. An adapter that is made for another"
+        " model is refused.",
+    ),
+    Command(
+        "adapters remove",
+        _GROUP,
+        "take an adapter off; its file stays",
+        VERBS + "adapters:remove",
+        (Argument(("adapter",), "MODEL:NAME, as `adapters list` shows it"), HOST, JSON),
+    ),
+)
