@@ -1,0 +1,131 @@
+"""Names of adapters, over real files: what they resolve to, and what outlives the daemon."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support import tiny_adapters, tiny_models
+from velocity_local.core.clock import ManualClock
+from velocity_local.core.errors import Conflict, InvalidAdapter, ModelNotFound
+from velocity_local.daemon.catalog.adapters.registry import Registry
+from velocity_local.daemon.catalog.adapters.shelf import AdapterShelf
+from velocity_local.daemon.catalog.local import LocalCatalog
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    folder = tmp_path / "models"
+    (folder / "org").mkdir(parents=True)
+    tiny_models.write_llama(folder / "org" / "Tiny.gguf")
+    tiny_models.write_llama(folder / "odd:name.gguf")
+    tiny_adapters.write_llama_adapter(folder / "pirate.gguf")
+    return folder
+
+
+def shelf_of(models: Path) -> AdapterShelf:
+    """As a daemon has it that starts now."""
+    return AdapterShelf(
+        LocalCatalog(models, demo=None, clock=ManualClock()),
+        Registry(models.parent / "adapters.json"),
+        models=models,
+        available_bytes=lambda: 2**30,
+        forget=lambda _model, _key: None,
+    )
+
+
+@pytest.fixture
+async def shelf(models: Path) -> AdapterShelf:
+    shelf = shelf_of(models)
+    await shelf.add("org/Tiny", "pirate", "pirate.gguf", 1.0)
+    return shelf
+
+
+@pytest.mark.parametrize("name", ["org/Tiny:pirate", "tiny:pirate", "ORG/tiny.gguf:pirate"])
+async def test_the_model_may_be_named_as_it_may_be_alone(name: str, shelf: AdapterShelf) -> None:
+    entry = await shelf.resolve(name)
+    assert entry.id == "org/Tiny"
+    assert entry.asked_id == "org/Tiny:pirate"
+    assert entry.adapter in entry.adapters
+
+
+async def test_the_model_alone_has_no_adapter(shelf: AdapterShelf) -> None:
+    entry = await shelf.resolve("tiny")
+    assert entry.adapter is None
+    assert entry.asked_id == "org/Tiny"
+    assert [adapter.id for adapter in entry.adapters] == ["org/Tiny:pirate"]
+
+
+async def test_a_models_own_name_may_hold_a_colon(shelf: AdapterShelf) -> None:
+    assert (await shelf.resolve("odd:name")).id == "odd:name"
+    await shelf.add("odd:name", "x", "pirate.gguf", 1.0)
+    assert (await shelf.resolve("odd:name:x")).asked_id == "odd:name:x"
+
+
+async def test_an_unknown_name_tells_what_there_is(shelf: AdapterShelf) -> None:
+    with pytest.raises(ModelNotFound, match="has no adapter 'pirat'; it has pirate"):
+        await shelf.resolve("tiny:pirat")
+    with pytest.raises(ModelNotFound, match="'odd:name' has no adapter 'y'; it has none"):
+        await shelf.resolve("odd:name:y")
+    with pytest.raises(ModelNotFound, match="no model 'none:pirate'"):
+        await shelf.resolve("none:pirate")
+
+
+async def test_only_known_ids_become_labels_of_metrics(shelf: AdapterShelf) -> None:
+    await shelf.entries()
+    assert shelf.knows("org/Tiny")
+    assert shelf.knows("org/Tiny:pirate")
+    assert not shelf.knows("org/Tiny:other")
+
+
+async def test_names_outlive_the_daemon(models: Path, shelf: AdapterShelf) -> None:
+    before = (await shelf.resolve("tiny:pirate")).adapter
+    assert (await shelf_of(models).resolve("tiny:pirate")).adapter == before
+
+
+async def test_a_file_written_anew_is_looked_at_anew(models: Path, shelf: AdapterShelf) -> None:
+    before = (await shelf.resolve("tiny:pirate")).adapter
+    assert before is not None
+    tiny_adapters.write_llama_adapter(models / "pirate.gguf", seed=2)
+    after = (await shelf.resolve("tiny:pirate")).adapter
+    assert after is not None
+    assert after.key != before.key
+    (models / "pirate.gguf").write_bytes(b"GGUF")
+    with pytest.raises(InvalidAdapter, match="'org/Tiny:pirate' cannot be used"):
+        await shelf.resolve("tiny:pirate")
+    assert (await shelf.resolve("tiny")).adapters == ()
+
+
+async def test_a_model_written_anew_is_held_against_its_adapters(
+    models: Path, shelf: AdapterShelf
+) -> None:
+    await shelf.resolve("tiny:pirate")
+    tiny_models.write_recurrent(models / "org" / "Tiny.gguf")
+    with pytest.raises(InvalidAdapter, match="the model is 'mamba'"):
+        await shelf.resolve("tiny:pirate")
+
+
+async def test_a_link_out_of_the_folder_is_refused(models: Path, shelf: AdapterShelf) -> None:
+    outside = tiny_adapters.write_llama_adapter(models.parent / "outside.gguf")
+    (models / "link.gguf").symlink_to(outside)
+    with pytest.raises(InvalidAdapter, match="out of the models folder"):
+        await shelf.add("tiny", "link", "link.gguf", 1.0)
+
+
+async def test_a_file_of_names_that_is_broken_is_put_aside(
+    models: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = models.parent / "adapters.json"
+    file.write_bytes(b'{"adapters": [{"model": 7}]}')
+    shelf = shelf_of(models)
+    assert await shelf.shelved() == []
+    assert file.with_suffix(".broken").exists()
+    assert "cannot be used" in caplog.text
+    await shelf.add("tiny", "pirate", "pirate.gguf", 1.0)
+
+
+async def test_there_is_an_end_to_how_many(
+    models: Path, shelf: AdapterShelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("velocity_local.daemon.catalog.adapters.registry.MAX_ADAPTERS", 1)
+    with pytest.raises(Conflict, match="remove one first"):
+        await shelf.add("tiny", "second", "pirate.gguf", 1.0)
