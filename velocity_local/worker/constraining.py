@@ -109,19 +109,21 @@ class Constraining:
         """The offer, with as much of its schema as the dialect's form can be held to.
 
         Raises:
-            Inexpressible: if the tool is strict and that is not all of it.
+            Inexpressible: if the tool is strict and that is not all of it, or if not even the
+                names of its arguments can be written.
         """
         is_strict = any(tool.strict for tool in tools if tool.name == offer.name)
         for schema in simpler(offer.parameters_schema):
             fitted = offer._replace(parameters_schema=schema)
             try:
                 dialect.grammar([fitted], parallel=False, mark=self._mark)
-            except Inexpressible:
+            except Inexpressible as error:
+                refused = error
                 if is_strict:
-                    raise
+                    break
             else:
                 return fitted
-        raise InternalError(f"no grammar for the names alone of {offer.name}'s arguments")
+        raise refused
 
     def _offer(self, tool: Tool, param: str) -> Offer:
         """The tool with a schema that is enforced.

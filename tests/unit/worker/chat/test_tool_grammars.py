@@ -25,6 +25,7 @@ _MAX_TOKENS = 5000
 _ENDS = (
     "\n</parameter>",
     "</param>",
+    "]<]minimax[>[",
     "]]></param>",
     "</arg_value:opensource>",
     "</parameter>",
@@ -270,3 +271,25 @@ def test_a_simpler_schema_is_always_expressible(dialect: Dialect) -> None:
         [(name, arguments)] = calls_of(dialect, text, (offer,))
         assert name == "f"
         assert "day" in arguments
+
+
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda dialect: dialect.NAME)
+def test_names_with_marks_are_written_as_text_or_refused(dialect: Dialect) -> None:
+    """No name of an argument becomes a control token, and none is read back as another."""
+    case = Case(dialect, Vocabulary(dialect.MARKERS))
+    marks = () if dialect.NAME == "harmony" else (*dialect.MARKERS, dialect.TRIGGER)
+    for name in (*marks, 'a">b', "a=b", "a<b", "{x}", " a", "a\nb"):
+        properties = {name: {"type": "integer"}}
+        schema = {"properties": properties, "required": [name], "additionalProperties": False}
+        offer = Offer("f", None, schema)
+        text = _walked(case, offer)
+        if text is not None:
+            [(_, arguments)] = calls_of(dialect, text, (offer,))
+            assert list(arguments) == [name]
+
+
+def _walked(case: Case, offer: Offer) -> str | None:
+    try:
+        return case.walk((offer,), random.Random(0), parallel=False)
+    except Inexpressible as refused:
+        return None if refused.keyword == "properties" else refused.keyword

@@ -31,6 +31,7 @@ _NAMES = (
     "minicpm",
     "minimax",
     "minimax_m1",
+    "minimax_m3",
     "mistral",
     "mistral_named",
     "nemotron",

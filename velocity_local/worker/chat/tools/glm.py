@@ -48,7 +48,8 @@ def grammar(tools: Sequence[Offer], *, parallel: bool, mark: Mark) -> str:
     line = f"{lark.quoted(chr(10))}?"
 
     def key(name: str, is_text: bool) -> str:  # noqa: ARG001, FBT001 - all values look alike
-        return f"{markup.write(TAGS.key + name + TAGS.key_end)} {line} {markup.write(TAGS.value)}"
+        tag = f"{markup.write(TAGS.key)} {lark.quoted(name)} {markup.write(TAGS.key_end)}"
+        return f"{tag} {line} {markup.write(TAGS.value)}"
 
     rules = ParameterRules(markup, key=key, end=TAGS.value_end, between=line)
 

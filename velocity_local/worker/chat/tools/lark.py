@@ -14,9 +14,8 @@ from velocity_local.worker.chat.tools.shapes import check_text, length
 
 Form = Callable[[Offer], str]
 """The Lark source of one call of a tool."""
-
-
 _MAX_RULES = 4096
+NOTHING = '""'
 
 
 def quoted(text: str) -> str:
@@ -169,7 +168,7 @@ def separated(parts: Sequence[tuple[str, bool]], between: str, rules: Rules) -> 
     A part is its Lark source and whether it is required. The first that is there has nothing
     before it, any other has `between`.
     """
-    first = rules.add(rules.name("none"), '""')
+    first = rules.add(rules.name("none"), NOTHING)
     more = first
     for source, is_required in reversed(parts):
         begun = f"{source} {more}"

@@ -51,6 +51,7 @@ class ParameterParser(CallParser):
     def __init__(self, call_id: CallIds, offers: Sequence[Offer] = ()) -> None:
         super().__init__(call_id, offers)
         self._n_sent = 0
+        self.root: Schema = {}
         self.schemas: dict[str, Schema] = {}
 
     def read(self) -> Steps[None]:
@@ -81,7 +82,8 @@ class ParameterParser(CallParser):
         self.open_call(name)
         self._n_sent = 0
         offer = self.offers.get(name)
-        self.schemas = dict(properties(offer.parameters_schema)) if offer else {}
+        self.root = offer.parameters_schema if offer else {}
+        self.schemas = dict(properties(self.root))
         while key := (yield from self.key()):
             if not (yield from self._member(key)):
                 return
@@ -107,14 +109,18 @@ class ParameterParser(CallParser):
         """A value up to its closing tag; False if the text ends first."""
         self.send(("{" if self._n_sent == 0 else ", ") + json.dumps(key, ensure_ascii=False) + ": ")
         self._n_sent += 1
+        return (yield from self.member(key, self.schemas.get(key, {})))
+
+    def member(self, key: str, schema: Schema) -> Steps[bool]:  # noqa: ARG002 - tags may depend on it
+        """What follows a key up to the end of its value; False if the text ends first."""
         if self.TAGS.is_padded:
             yield from self.accept("\n")
-        return (yield from self.value(self.schemas.get(key, {}), self.TAGS.value_end))
+        return (yield from self.value(schema, self.TAGS.value_end))
 
     def value(self, schema: Schema, end: str) -> Steps[bool]:
         """A value up to `end`, which is read as well; False if the text ends first."""
         if is_text(schema):
-            return (yield from self._string(end))
+            return (yield from self.string(end))
         strings = None if allows_text(schema) else JsonStrings()
         text = yield from self.collect_until(end, strings=strings)
         if text is None:
@@ -125,7 +131,8 @@ class ParameterParser(CallParser):
         self.send(as_json(from_python(text), schema) if is_other else source)
         return True
 
-    def _string(self, end: str) -> Steps[bool]:
+    def string(self, end: str) -> Steps[bool]:
+        """A text up to `end`, sent as it comes; False if the text ends first."""
         self.send('"')
         closes = (f"\n{end}", end) if self.TAGS.is_padded else (end,)
         if not (yield from self.stream_until(*closes, written=escaped)):

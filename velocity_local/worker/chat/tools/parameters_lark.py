@@ -8,7 +8,7 @@ from velocity_local.worker.chat.tools import lark
 from velocity_local.worker.chat.tools.parameter_values import allows_text
 from velocity_local.worker.chat.tools.parameters import Tags
 from velocity_local.worker.chat.tools.parser import Offer
-from velocity_local.worker.chat.tools.shapes import Schema, check_text, members
+from velocity_local.worker.chat.tools.shapes import Schema, check_name, check_text, members
 
 Key = Callable[[str, bool], str]
 Text = Callable[[Schema], str]
@@ -35,10 +35,11 @@ class ParameterRules:
         """A tool's arguments in the order of its schema.
 
         Raises:
-            Inexpressible: if the schema says of a text what a grammar cannot.
+            Inexpressible: if the schema has a name or asks of a text what a grammar cannot write.
         """
         parts = []
         for name, member, is_required in members(tool.parameters_schema):
+            check_name(name, '<>"')
             key = self._key(name, allows_text(member))
             source = f"{key} {self._value(member)} {self._between}"
             parts.append(source if is_required else f"({source})?")
@@ -72,7 +73,8 @@ def grammar(
 
     def key(name: str, is_text: bool) -> str:  # noqa: FBT001 - the type is `Key`
         value = f"\n{tags.value}" if tags.value else ""
-        return markup.write(f"{tags.key}{name}{tags.key_end}{value}{attributes[is_text]}{line}")
+        after = markup.write(f"{tags.key_end}{value}{attributes[is_text]}{line}")
+        return f"{markup.write(tags.key)} {lark.quoted(name)} {after}"
 
     rules = ParameterRules(
         markup,

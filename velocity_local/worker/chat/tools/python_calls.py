@@ -9,7 +9,7 @@ from velocity_local.worker.chat.tools.call_parser import Steps
 from velocity_local.worker.chat.tools.literals import LiteralParser
 from velocity_local.worker.chat.tools.parameter_values import escaped
 from velocity_local.worker.chat.tools.parser import Offer
-from velocity_local.worker.chat.tools.shapes import members
+from velocity_local.worker.chat.tools.shapes import check_name, members
 
 # Python's own escapes, and JSON's, since models mix them.
 _ESCAPES = {
@@ -112,7 +112,7 @@ def grammar(tools: Sequence[Offer], *, parallel: bool, before: str = "", after: 
 
     def form(tool: Offer) -> str:
         parts = [
-            (f"{lark.quoted(f'{name}=')} {_value(schema)}", is_required)
+            (f"{_key(name)} {_value(schema)}", is_required)
             for name, schema, is_required in members(tool.parameters_schema)
         ]
         arguments = lark.separated(parts, lark.quoted(", "), rules)
@@ -127,6 +127,11 @@ def grammar(tools: Sequence[Offer], *, parallel: bool, before: str = "", after: 
         after=f"{lark.quoted(']')} {after}",
         rules=rules,
     )
+
+
+def _key(name: str) -> str:
+    check_name(name, "=:,()[]{}'\"<")
+    return lark.quoted(f"{name}=")
 
 
 def _value(schema: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from velocity_local.worker.chat.tools.parser import Inexpressible
 
 Schema = Mapping[str, Any]
 
+MAX_MEMBER_NAME_CHARS = 200
 # They ask nothing of a value.
 _NOTES = frozenset(
     [
@@ -89,6 +90,15 @@ def check_text(schema: Schema) -> None:
             _check(one, frozenset({"type"}))
 
 
+def check_name(name: str, marks: str) -> None:
+    """Raises `Inexpressible` if a member's bare name could not be read back: if it has one of the
+    characters `marks`, which end it, or space at its ends, or is too long.
+    """
+    is_bare = name == name.strip() and not any(mark in name for mark in f"{marks}\r\n")
+    if not is_bare or not 0 < len(name) <= MAX_MEMBER_NAME_CHARS:
+        raise Inexpressible("properties")
+
+
 def length(schema: Schema) -> str:
     """How often a text of this schema repeats a character, as regular expressions write it."""
     least, most = schema.get("minLength", 0), schema.get("maxLength", "")
@@ -106,6 +116,22 @@ def simpler(schema: Schema) -> list[dict[str, Any]]:
     named["required"] = [name for name in required if isinstance(name, str)]
     typed = {key: value for key, value in _relaxed(schema).items() if key not in _LISTED}
     return [dict(schema), typed, named]
+
+
+def resolved(root: Schema, path: str) -> Schema:
+    """The schema that a reference names.
+
+    Raises:
+        Inexpressible: if there is none in `root`.
+    """
+    found: Any = root
+    for key in path.removeprefix("#").strip("/").split("/"):
+        if not isinstance(found, Mapping) or key not in found:
+            raise Inexpressible("$ref")
+        found = found[key]
+    if not isinstance(found, Mapping):
+        raise Inexpressible("$ref")
+    return found
 
 
 def _differ(names: list[Any]) -> bool:
