@@ -206,8 +206,10 @@ def test_parts_are_put_behind_each_other_and_the_last_one_is_cut(
     assert not backend.restore(1, second, 19, 60)
     assert not backend.restore(2, second, 20, 60)
     assert backend.restore(1, second, 20, 45)
-    assert [backend.length(sequence) for sequence in (0, 1, 2)] == [60, 45, 0]
-    feed(backend, 1, history[45:60])
+    assert not backend.restore(1, first, 45, 60)
+    assert backend.restore(1, second, 45, 50)
+    assert [backend.length(sequence) for sequence in (0, 1, 2)] == [60, 50, 0]
+    feed(backend, 1, history[50:60])
     went_on = go_on(backend, 1, history, 6)
     assert_same(backend, history, went_on, read_alone(backend, 3, history, 6))
 

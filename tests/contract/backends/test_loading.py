@@ -87,7 +87,7 @@ def test_every_cache_type_loads(kv_type: str, open_backend: Open) -> None:
     assert open_backend("demo", wide_enough).loaded.kv_bytes_per_token > 0
 
 
-@pytest.mark.parametrize(("name", "n_seq_max"), [("llama", 256), ("mamba", 8)])
+@pytest.mark.parametrize(("name", "n_seq_max"), [("llama", 255), ("mamba", 8)])
 def test_no_more_sequences_than_the_library_or_the_memory_takes(
     name: str, n_seq_max: int, open_backend: Open
 ) -> None:

@@ -219,7 +219,7 @@ class Backend(Protocol):
         ...
 
     def restore(self, sequence: int, state: State, start: int, length: int) -> bool:
-        """Put the cells up to `length` of a saved state behind the `start` that are there.
+        """Put the cells from `start` to `length` of a saved state behind the `start` ones there.
 
         False, and nothing changed, if there is no room for all that was saved, if it does not
         fit there, or if only a part is wanted and `can_copy_part` is false. The bytes are

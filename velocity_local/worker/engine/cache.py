@@ -2,11 +2,12 @@
 
 from typing import NamedTuple
 
-from velocity_local.worker.engine.backend import Backend, Truncation
+from velocity_local.worker.engine.backend import Backend
 from velocity_local.worker.engine.memory import CellLedger
 from velocity_local.worker.engine.prefix import MIN_MATCH_TOKENS, PrefixIndex
 from velocity_local.worker.engine.radix import Match
 from velocity_local.worker.engine.slots import SlotTable
+from velocity_local.worker.engine.statecache import StateCache
 
 
 class Opening(NamedTuple):
@@ -37,16 +38,25 @@ _NOTHING = _Source(None, 0)
 RESIDENT_CELLS = 128
 
 
-class KvCache:
-    """Owns a backend's sequences. Finished ones stay until their cells or slots are needed."""
+# A next turn seldom begins with all of a prompt: its last tokens open the answer.
+CHECKPOINT_MARGIN_TOKENS = 8
 
-    def __init__(self, backend: Backend) -> None:
+
+class KvCache:
+    """Owns a backend's sequences. Finished ones stay until their cells or slots are needed.
+
+    What leaves then goes to `states`, from where it comes back if a prompt begins like it.
+    """
+
+    def __init__(self, backend: Backend, state_bytes: int = 0) -> None:
         self._backend = backend
         self._capabilities = backend.capabilities
         self._slots = SlotTable(self._capabilities.n_seq_max)
         self._ledger = CellLedger(self._capabilities.n_cells)
         self._index: PrefixIndex[int] = PrefixIndex()
         self._spaces: dict[int, str] = {}
+        self._finished: dict[int, list[int]] = {}
+        self.states = StateCache(state_bytes, has_parts=self._capabilities.can_copy_part)
         self.grow = self._ledger.grow
         self.length = self._ledger.length
 
@@ -73,6 +83,8 @@ class KvCache:
             if not self._fits(source, len(tokens) + reserve + promised):
                 return None
         opening = self._take(source)
+        if opening.leader is None:
+            opening = opening._replace(length=self._restored(opening, tokens, space))
         self._index.insert(opening.slot, tokens, space)
         self._spaces[opening.slot] = space
         return opening
@@ -88,15 +100,38 @@ class KvCache:
         if length < MIN_MATCH_TOKENS:
             self.drop(slot)
             return
+        self._finished[slot] = tokens[:length]
         self._index.insert(slot, tokens[:length], self._spaces[slot])
         self._slots.retire(slot)
         self._evict_surplus()
+
+    def park(self, slot: int, tokens: list[int]) -> None:
+        """Free a slot and its cells, and keep what was computed of `tokens` off the device."""
+        self._save(slot, tokens[: self._ledger.length(slot)])
+        self.drop(slot)
+
+    def checkpoint_of(self, n_prompt: int, n_computed: int) -> int:
+        """Where a prompt's state is to be saved on the way; 0 if a later cut will do."""
+        tile = self._capabilities.prefill_tile
+        at = (n_prompt - CHECKPOINT_MARGIN_TOKENS) // tile * tile
+        is_needed = self.states.is_on and not self._capabilities.can_copy_part
+        return at if is_needed and at - n_computed >= MIN_MATCH_TOKENS else 0
+
+    def checkpoint(self, slot: int, tokens: list[int]) -> None:
+        """Save a running sequence as it is now."""
+        self._save(slot, tokens[: self._ledger.length(slot)])
+
+    def save_all(self) -> None:
+        """Save every finished sequence; the model is about to go."""
+        for slot in self._slots.residents:
+            self._save(slot, self._finished[slot])
 
     def drop(self, slot: int) -> None:
         """Free a slot and its cells."""
         self._backend.clear(slot)
         self._ledger.clear(slot)
         self._index.remove(slot)
+        self._finished.pop(slot, None)
         self._slots.release(slot)
 
     def resync(self, slot: int, limit: int) -> int:
@@ -109,16 +144,17 @@ class KvCache:
         return self._shorten(slot, min(held, limit))
 
     def evict_oldest(self, *, keep: int | None = None) -> bool:
-        """Drop the resident that was not used for longest; False if there is none to drop."""
+        """Park the resident that was not used for longest; False if there is none."""
         for slot in self._slots.residents:
             if slot != keep:
-                self.drop(slot)
+                self.park(slot, self._finished[slot])
                 return True
         return False
 
     def check_integrity(self, running: set[int]) -> None:
         """Assert that slots, cells and the backend agree; `running` are the slots in use."""
         self._slots.check_integrity()
+        self.states.check_integrity()
         residents = set(self._slots.residents)
         assert not residents & running, "a resident slot runs"
         assert 0 <= self._ledger.used <= self._ledger.n_cells, "more cells than there are"
@@ -136,26 +172,53 @@ class KvCache:
             self.evict_oldest()
 
     def _best_source(self, tokens: list[int], space: str) -> _Source:
+        """The cells to begin with; nothing if saved ones reach further and cannot join them."""
         matches = self._index.matches(tokens, space)
         sources = [self._source(match, len(tokens)) for match in matches]
         best = max(sources, key=lambda source: source.length, default=_NOTHING)
-        return best if best.length >= MIN_MATCH_TOKENS else _NOTHING
+        if best.length < MIN_MATCH_TOKENS:
+            return _NOTHING
+        if best.follows or not self._capabilities.can_copy_part:
+            saved = self.states.reach(tokens[:-1], space)
+            return _NOTHING if saved >= best.length else best
+        return best
+
+    def _restored(self, opening: Opening, tokens: list[int], space: str) -> int:
+        """Put what was saved behind the cells that are there; how many there are now."""
+        slot, length = opening.slot, opening.length
+        reach = self.states.reach(tokens[:-1], space, have=length)
+        if reach - length < MIN_MATCH_TOKENS:
+            return length
+        for piece in self.states.pieces(tokens[:-1], space, have=length):
+            if not self._backend.restore(slot, piece.state, length, piece.end):
+                return length
+            self._ledger.grow(slot, piece.end - length)
+            length = piece.end
+        return length
+
+    def _save(self, slot: int, tokens: list[int]) -> None:
+        if not self.states.is_on:
+            return
+        space = self._spaces[slot]
+        start = self.states.missing_from(tokens, space)
+        if len(tokens) - start >= MIN_MATCH_TOKENS:
+            self.states.keep(tokens, start, self._backend.save(slot, start), space)
 
     def _source(self, match: Match[int], n_tokens: int) -> _Source:
         """What a matching sequence can give. The last token is always left to compute."""
         held = self._ledger.length(match.holder)
         wanted = min(match.length, n_tokens - 1)
         if self._slots.is_resident(match.holder):
-            return _Source(match.holder, self._reachable(held, wanted))
+            return _Source(match.holder, self._reachable(match.holder, held, wanted))
         if held < match.length == n_tokens == match.total:
             return _Source(match.holder, n_tokens, follows=True)
         if self._capabilities.can_copy_part and wanted - held >= MIN_MATCH_TOKENS:
             return _Source(match.holder, wanted, follows=True)
-        return _Source(match.holder, self._reachable(held, wanted))
+        return _Source(match.holder, self._reachable(match.holder, held, wanted))
 
-    def _reachable(self, held: int, wanted: int) -> int:
+    def _reachable(self, slot: int, held: int, wanted: int) -> int:
         """How many of the first `wanted` cells can be had of a sequence that has `held`."""
-        if held <= wanted or self._capabilities.truncation is not Truncation.NEVER:
+        if held <= wanted or self._backend.can_truncate(slot, wanted):
             return min(held, wanted)
         return 0
 
@@ -177,6 +240,9 @@ class KvCache:
         if source.follows:
             return Opening(self._slots.claim(), 0, source.slot, source.length)
         if self._is_wholly_wanted(source) or not self._slots.has_free:
+            if not self._is_wholly_wanted(source):
+                self._save(source.slot, self._finished[source.slot])
+            del self._finished[source.slot]
             self._slots.revive(source.slot)
             return Opening(source.slot, self._shorten(source.slot, source.length))
         slot = self._slots.claim()

@@ -12,6 +12,7 @@ class LiveSequence:
 
     __slots__ = (
         "admitted_s",
+        "checkpoint",
         "deadline_s",
         "end_length",
         "first_token_s",
@@ -50,6 +51,7 @@ class LiveSequence:
         self.sampler: Sampler | None = None
         self.leader: LiveSequence | None = None
         self.join_length = 0
+        self.checkpoint = 0
         self.end_length = min(self.n_prompt + spec.max_tokens, n_ctx)
         self.reserve = reserve
         self.reserve_end = min(self.end_length, len(self.tokens) + reserve)
@@ -63,6 +65,12 @@ class LiveSequence:
     @property
     def n_pending(self) -> int:
         return len(self.tokens) - self.n_computed
+
+    @property
+    def n_to_checkpoint(self) -> int:
+        """How many tokens may be computed before its state is to be saved."""
+        left = self.checkpoint - self.n_computed
+        return left if left > 0 else len(self.tokens)
 
     @property
     def has_begun(self) -> bool:

@@ -47,7 +47,9 @@ class Engine:
         clock: Clock,
         reserve_tokens: int = RESERVE_TOKENS,
         stall_target_ms: float = STALL_TARGET_MS,
+        state_bytes: int = 0,
     ) -> None:
+        """`state_bytes` may be spent on cells that left the device."""
         self._capabilities = backend.capabilities
         assert self._capabilities.n_batch >= self._capabilities.n_seq_max
         assert self._capabilities.n_cells >= self._capabilities.n_ctx
@@ -55,7 +57,7 @@ class Engine:
         self._clock = clock
         self._reserve_tokens = reserve_tokens
         self._is_end = backend.tokenizer.is_end
-        self._cache = KvCache(backend)
+        self._cache = KvCache(backend, state_bytes)
         self._roster = Roster()
         self._passes = Passes(backend, clock, stall_target_ms=stall_target_ms)
         self._planner = Planner(self._passes, clock)
@@ -214,6 +216,7 @@ class Engine:
         sequence.slot = opening.slot
         sequence.n_computed = opening.length
         if opening.leader is None:
+            sequence.checkpoint = self._cache.checkpoint_of(sequence.n_prompt, opening.length)
             self._begin(sequence, now_s)
         else:
             sequence.leader = self._roster.in_slot(opening.leader)
@@ -269,6 +272,8 @@ class Engine:
         for index, (sequence, n_tokens) in enumerate(batch):
             self._cache.grow(sequence.slot, n_tokens)
             sequence.n_computed += n_tokens
+            if sequence.n_computed == sequence.checkpoint:
+                self._cache.checkpoint(sequence.slot, sequence.tokens)
             if sequence.n_computed == len(sequence.tokens):
                 owners.append(sequence)
                 rows.append(_row(sequence, index))
@@ -350,10 +355,10 @@ class Engine:
         self._is_blocked = False
 
     def _requeue(self, sequence: LiveSequence) -> None:
-        """Back to the head of its flow: its tokens are kept, its cells are not."""
+        """Back to the head of its flow: its tokens are kept, its cells leave the device."""
         for follower in reversed(self._roster.followers_of(sequence)):
             self._requeue(follower)
-        self._cache.drop(sequence.slot)
+        self._cache.park(sequence.slot, sequence.tokens)
         self._roster.requeue(sequence, self._clock.monotonic_s())
         sequence.step_back()
         self._is_blocked = True

@@ -23,7 +23,8 @@ class Planner:
         """What to compute next, if there are cells for it; nothing is changed by asking."""
         ready = self._turns.next_of([s for s in running if s.leader is None])
         ready = self._without_patient(ready)
-        return [(s, n) for s, n in zip(ready, self._counts(ready), strict=True) if n]
+        counts = zip(ready, self._counts(ready), strict=True)
+        return [(s, min(n, s.n_to_checkpoint)) for s, n in counts if n]
 
     def had(self, batch: Batch) -> None:
         """That was computed."""

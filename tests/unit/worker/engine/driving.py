@@ -58,11 +58,17 @@ class Driver:
         n_seq_max: int = 8,
         n_batch: int = 128,
         reserve_tokens: int = 16,
+        state_bytes: int = 0,
     ) -> None:
         options = LoadOptions(backend="fake", n_ctx=n_ctx, n_seq_max=n_seq_max, n_batch=n_batch)
         self.backend = RecordingBackend(script or Script(reply=Babble()), options)
         self.clock = ManualClock()
-        self.engine = Engine(self.backend, clock=self.clock, reserve_tokens=reserve_tokens)
+        self.engine = Engine(
+            self.backend,
+            clock=self.clock,
+            reserve_tokens=reserve_tokens,
+            state_bytes=state_bytes,
+        )
         self.events: dict[SequenceKey, list[SequenceEvent]] = {}
 
     def submit(self, *specs: SequenceSpec) -> None:

@@ -16,6 +16,8 @@ SUBMIT = st.tuples(
     st.integers(1, 60),  # max_tokens
 )
 OTHERS = st.sampled_from([("step",), ("steps",), ("cancel",), ("finish",), ("abort",)])
+# None, some that are soon too few, and plenty
+STATE_BYTES = st.sampled_from([0, 1500, 10**6])
 KINDS = st.sampled_from(
     [
         Script(reply=Babble(mean_tokens=40), prefill_tile=16),
@@ -30,9 +32,15 @@ KINDS = st.sampled_from(
 class World:
     """An engine under random use, and who was submitted, dropped and finished."""
 
-    def __init__(self, script: Script) -> None:
-        self.script = script
-        self.driver = Driver(script, n_ctx=256, n_seq_max=5, n_batch=32, reserve_tokens=8)
+    def __init__(self, script: Script, state_bytes: int) -> None:
+        self.driver = Driver(
+            script,
+            n_ctx=256,
+            n_seq_max=5,
+            n_batch=32,
+            reserve_tokens=8,
+            state_bytes=state_bytes,
+        )
         self.specs: dict[SequenceKey, SequenceSpec] = {}
         self.gone: set[SequenceKey] = set()
         self.handle = 0
@@ -75,9 +83,13 @@ class World:
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(KINDS, st.lists(SUBMIT | OTHERS, min_size=5, max_size=40))
-def test_random_use_keeps_every_promise(script: Script, actions: list[tuple]) -> None:  # type: ignore[type-arg]  # a mixed union
-    world = World(script)
+@given(KINDS, STATE_BYTES, st.lists(SUBMIT | OTHERS, min_size=5, max_size=40))
+def test_random_use_keeps_every_promise(
+    script: Script,
+    state_bytes: int,
+    actions: list[tuple],  # type: ignore[type-arg]  # a mixed union
+) -> None:
+    world = World(script, state_bytes)
     for name, *arguments in actions:
         getattr(world, name)(*arguments)
         world.driver.engine.check_integrity()

@@ -89,12 +89,12 @@ class FakeCells:
         except msgspec.DecodeError:
             return False
         end = saved_at + len(tokens)
-        fits = saved_at == start == len(self._tokens[sequence]) and length <= end
+        fits = saved_at <= start == len(self._tokens[sequence]) and length <= end
         if not fits or len(tokens) > len(self._free):
             return False
         if length < end and not self._can_copy_part:
             return False
-        self.append(sequence, tokens[: length - start], adapter)
+        self.append(sequence, tokens[start - saved_at : length - saved_at], adapter)
         return True
 
     def can_truncate(self, sequence: int, length: int) -> bool:

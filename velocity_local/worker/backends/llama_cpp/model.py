@@ -146,7 +146,7 @@ class LlamaCppBackend:
             raise BackendError(f"copy of {length} of {held} cells to sequence {target}")
         if length < held and not self._capabilities.can_copy_part:
             raise BackendError(f"copy of {length} of {held} cells: this model copies all or none")
-        self._memory.copy(source, target, -1 if length == held else length)
+        self._memory.copy(source, target, end=-1 if length == held else length)
 
     def truncate(self, sequence: int, length: int) -> bool:
         if length >= self.length(sequence):

@@ -306,13 +306,9 @@ class Memory:
         """Remove everything from position `start` on."""
         return bool(lib.llama_memory_seq_rm(self._handle, sequence, start, -1))
 
-    def copy(self, source: int, target: int, end: int) -> None:
-        """Share positions before `end`; -1 for all."""
-        lib.llama_memory_seq_cp(self._handle, source, target, -1, end)
-
-    def copy_from(self, source: int, target: int, start: int) -> None:
-        """Share positions from `start` on."""
-        lib.llama_memory_seq_cp(self._handle, source, target, start, -1)
+    def copy(self, source: int, target: int, start: int = -1, end: int = -1) -> None:
+        """Share positions from `start` on and before `end`; -1 for all of them."""
+        lib.llama_memory_seq_cp(self._handle, source, target, start, end)
 
     def lowest(self, sequence: int) -> int:
         return int(lib.llama_memory_seq_pos_min(self._handle, sequence))

@@ -22,7 +22,7 @@ class States:
             return native.state(self._context, sequence)
         if self._scratch is None:
             raise BackendError("a part of a sequence: this model saves all or none")
-        self._memory.copy_from(sequence, self._scratch, start)
+        self._memory.copy(sequence, self._scratch, start)
         try:
             return native.state(self._context, self._scratch)
         finally:
@@ -38,7 +38,7 @@ class States:
                 return False
             if not self._fits(self._scratch, start, length):
                 return False
-            self._memory.copy(self._scratch, sequence, length)
+            self._memory.copy(self._scratch, sequence, start, length)
         finally:
             self._memory.remove(self._scratch, -1)
         return True
@@ -53,5 +53,5 @@ class States:
         return False
 
     def _fits(self, sequence: int, start: int, length: int) -> bool:
-        has_start = self._memory.lowest(sequence) == start
+        has_start = self._memory.lowest(sequence) <= start
         return has_start and self._memory.highest(sequence) + 1 >= length
