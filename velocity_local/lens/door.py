@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 from urllib.parse import urlsplit
@@ -30,7 +31,14 @@ class Opened:
 class Door:
     """The way to one base URL. Used from one event loop."""
 
-    def __init__(self, base_url: str, *, connect_timeout_s: float, reuse: bool = True) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        connect_timeout_s: float,
+        reuse: bool = True,
+        saw: Callable[[float], None] | None = None,
+    ) -> None:
         parts = urlsplit(base_url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError(f"{base_url!r} is no http address")
@@ -41,6 +49,7 @@ class Door:
         self.host_field = parts.netloc.rpartition("@")[2]
         self._timeout_s = connect_timeout_s
         self._reuse = reuse
+        self._saw = saw
         self._idle: list[Connection] = []
         self._addresses: list[tuple[str, int]] = []
         self._tls = ssl.create_default_context() if self._secure else None
@@ -107,6 +116,10 @@ class Door:
     ) -> Connection:
         server_hostname = self._host if self._tls is not None else None
         _, connection = await loop.create_connection(
-            Connection, host, port, ssl=self._tls, server_hostname=server_hostname
+            lambda: Connection(self._saw),
+            host,
+            port,
+            ssl=self._tls,
+            server_hostname=server_hostname,
         )
         return connection

@@ -5,7 +5,7 @@ thing when the event loop hands bytes over. Protocol: RFC 9112, parsed by llhttp
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Protocol
 
@@ -54,9 +54,10 @@ class Outcome:
 
 
 class Connection(asyncio.Protocol):
-    """A connection that carries one exchange at a time."""
+    """A connection that carries one exchange at a time. `saw` is told when bytes came."""
 
-    def __init__(self) -> None:
+    def __init__(self, saw: Callable[[float], None] | None = None) -> None:
+        self._saw = saw
         self._transport: asyncio.Transport | None = None
         self._parser: httptools.HttpResponseParser | None = None
         self._sink: Sink | None = None
@@ -105,6 +106,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._now_s = self._last_s = perf_counter()
+        if self._saw is not None:
+            self._saw(self._now_s)
         if self._done is None or self._parser is None:
             self.close()  # an answer that nobody asked for: the connection is not to be trusted
             return

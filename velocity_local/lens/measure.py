@@ -75,7 +75,7 @@ class Observation:
         if self.fault is not None or self.vectors is not None:
             return None
         whole = msgspec.json.encode([self.text("text"), self.text("tool")])
-        return hashlib.sha256(whole).hexdigest()[:16]
+        return hashlib.sha256(whole).hexdigest()
 
     def chunk_gaps_ms(self) -> list[float]:
         """Times between chunks that came with text, in the order they came."""
@@ -98,7 +98,7 @@ def _token_gaps(clocks: Sequence[TokenClock]) -> Iterator[float]:
 
 
 class Recorder:
-    """The sink of one exchange: reads its answer while it comes."""
+    """The sink of one exchange: reads its answer while it comes. `seen` is what came so far."""
 
     def __init__(self, provider: Provider, ask: Ask) -> None:
         self._provider = provider
@@ -107,10 +107,10 @@ class Recorder:
         self._events: EventParser | LineParser | None = None
         self._rest = bytearray()
         self._headers: Mapping[str, str] = {}
-        self._seen = Observation()
+        self.seen = Observation()
 
     def head(self, at_s: float, status: int, headers: Mapping[str, str]) -> None:
-        seen = self._seen
+        seen = self.seen
         seen.head_s = at_s
         seen.status = status
         self._headers = headers
@@ -122,12 +122,12 @@ class Recorder:
     def body(self, at_s: float, data: bytes) -> Fault | None:
         begun_s = perf_counter()
         fault = self._take_stream(at_s, data) if self._events is not None else self._take(data)
-        self._seen.busy_s += perf_counter() - begun_s
+        self.seen.busy_s += perf_counter() - begun_s
         return fault
 
     def close(self, outcome: Outcome) -> Observation:
         """The observation, once the exchange has ended."""
-        seen = self._seen
+        seen = self.seen
         seen.sent_s = outcome.sent_s
         seen.end_s = outcome.end_s
         seen.n_bytes = outcome.n_bytes
@@ -135,11 +135,11 @@ class Recorder:
         return seen
 
     def _take(self, data: bytes) -> Fault | None:
-        most = MAX_ERROR_BYTES if self._seen.status >= _FIRST_ERROR_STATUS else MAX_ANSWER_BYTES
+        most = MAX_ERROR_BYTES if self.seen.status >= _FIRST_ERROR_STATUS else MAX_ANSWER_BYTES
         if len(self._rest) + len(data) <= most:
             self._rest += data
             return None
-        if self._seen.status >= _FIRST_ERROR_STATUS:
+        if self.seen.status >= _FIRST_ERROR_STATUS:
             return None
         return Fault("bad_stream", f"the answer is longer than {most} bytes")
 
@@ -158,7 +158,7 @@ class Recorder:
 
     def _last_word(self, at_s: float) -> Fault | None:
         """What is wrong with an answer that is complete as HTTP."""
-        seen = self._seen
+        seen = self.seen
         if seen.status >= _FIRST_ERROR_STATUS:
             return self._provider.refusal(seen.status, self._headers, bytes(self._rest))
         fault = self._read_rest(at_s)
@@ -186,17 +186,17 @@ class Recorder:
                     has_text = True
                     self._take_piece(at_s, part)
                 case TokenClock():
-                    self._seen.clocks.append(part)
+                    self.seen.clocks.append(part)
                 case Fault():
                     return part
                 case _:
                     self._take_fact(part)
         if has_text:
-            self._seen.piece_s.append(at_s)
+            self.seen.piece_s.append(at_s)
         return None
 
     def _take_piece(self, at_s: float, piece: Piece) -> None:
-        seen = self._seen
+        seen = self.seen
         if seen.first_s is None:
             seen.first_s = at_s
         if seen.first_output_s is None and piece.kind != "reasoning":
@@ -204,7 +204,7 @@ class Recorder:
         seen.texts.setdefault(piece.kind, []).append(piece.text)
 
     def _take_fact(self, part: Counts | ServerTimes | Ending | Named | Vectors) -> None:
-        seen = self._seen
+        seen = self.seen
         match part:
             case Counts():
                 seen.counts = _merged(seen.counts, part)

@@ -1,0 +1,189 @@
+"""One run from its scenario to its result, in an event loop of its own.
+
+The loop is not shared: what else ran in it would be measured as the server's slowness.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from velocity_local.client import api
+from velocity_local.lens import cache_axis, targets
+from velocity_local.lens.asker import Asker
+from velocity_local.lens.door import Door
+from velocity_local.lens.driver import Driver, Window
+from velocity_local.lens.errors import BadScenario
+from velocity_local.lens.events import Ended, Listener, Preparing
+from velocity_local.lens.gathering import Gathering, Spill
+from velocity_local.lens.jobs import Source
+from velocity_local.lens.loads import described
+from velocity_local.lens.overhead import OverheadMeter, bottleneck
+from velocity_local.lens.results import CacheState, Environment, Fact, RunResult
+from velocity_local.lens.scenarios import Scenario, Synthetic
+from velocity_local.lens.selector import MeteredSelector, metered_loop
+from velocity_local.lens.surroundings import client_facts
+from velocity_local.lens.targets import Found
+from velocity_local.lens.words import WordTexts, random_of, word_texts
+from velocity_local.lens.workloads import source_of
+
+Trace = Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    """A run that is over."""
+
+    found: Found
+    source: Source
+    meter: OverheadMeter
+    window: Window
+    started_s: float
+    facts: dict[str, Fact]
+
+
+class Execution:
+    """One run. `spill` gets every record; `recorded_s` are the starts of a trace to replay."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        environ: Mapping[str, str],
+        *,
+        listen: Listener,
+        spill: Spill | None = None,
+        source: Source | None = None,
+        recorded_s: Trace = (),
+        series: str | None = None,
+    ) -> None:
+        self._scenario = scenario
+        self._environ = environ
+        self._listen = listen
+        self._gathering = Gathering(scenario.keep_records, spill=spill)
+        self._given_source = source
+        self._recorded_s = recorded_s
+        self._series = series
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[Window] | None = None
+
+    def run(self) -> RunResult:
+        """Block until the run has ended. Ctrl-C (in the main thread) ends it early, and marks it.
+
+        Raises:
+            LensError: if the scenario cannot be run.
+        """
+        scenario = self._scenario
+        self._listen(Preparing("looking at the server"))
+        found = targets.find(scenario.target, self._environ)
+        facts = targets.server_facts(found)
+        source = self._given_source or self._source(found)
+        selector = MeteredSelector()
+        meter = OverheadMeter(selector)
+        started_s = time.time()
+        with asyncio.Runner(loop_factory=lambda: metered_loop(selector)) as runner:
+            self._loop = runner.get_loop()
+            window = runner.run(self._drive(found, source, meter))
+        result = self._result(_Ran(found, source, meter, window, started_s, facts))
+        self._listen(Ended(result))
+        return result
+
+    def cancel(self) -> None:
+        """End the run early, from any thread; what was measured is kept and marked."""
+        if self._loop is not None and self._task is not None:
+            self._loop.call_soon_threadsafe(self._task.cancel)
+
+    async def _drive(self, found: Found, source: Source, meter: OverheadMeter) -> Window:
+        scenario = self._scenario
+        door = Door(
+            found.base_url,
+            connect_timeout_s=scenario.patience.connect_s,
+            reuse=scenario.reuse_connections,
+            saw=meter.saw,
+        )
+        asker = Asker(
+            found.provider,
+            door,
+            model=found.model,
+            key=found.key,
+            cache_state=scenario.cache_state,
+            patience=scenario.patience,
+            retries=scenario.retries,
+            quota=scenario.quota,
+            random=random_of(scenario.seed, "retries"),
+        )
+        driver = Driver(
+            scenario,
+            asker,
+            source,
+            self._gathering,
+            meter,
+            listen=self._listen,
+            recorded_s=self._recorded_s,
+            restore=_restoring(found, scenario.cache_state),
+        )
+        self._task = asyncio.current_task()
+        try:
+            return await driver.run(model=found.model)
+        finally:
+            door.close()
+
+    def _source(self, found: Found) -> Source:
+        texts = WordTexts()
+        if not isinstance(self._scenario.workload, Synthetic):
+            return source_of(self._scenario, texts, nonce=secrets.token_hex(4))
+        count_tokens = targets.counter(found)
+        if count_tokens is not None:
+            self._listen(Preparing("asking the server's tokenizer"))
+            texts = word_texts(count_tokens)
+        return source_of(self._scenario, texts, nonce=secrets.token_hex(4))
+
+    def _result(self, ran: _Ran) -> RunResult:
+        scenario = self._scenario
+        overhead = ran.meter.overhead()
+        return RunResult(
+            id=f"{int(ran.started_s):x}-{secrets.token_hex(4)}",
+            started_at_s=ran.started_s,
+            name=scenario.name,
+            provider=ran.found.provider.name,
+            model=ran.found.model,
+            scenario=scenario.name,
+            workload=ran.source.name,
+            cache_state=scenario.cache_state,
+            load=described(
+                scenario.load, warmup_requests=scenario.warmup_requests, seed=scenario.seed
+            ),
+            duration_s=ran.window.duration_s,
+            series=self._series,
+            environment=Environment(server=ran.facts, client=client_facts()),
+            client_overhead=overhead,
+            void_reason=bottleneck(overhead, self._gathering.shortest()) or self._cache_doubt(),
+            partial_reason=ran.window.partial_reason,
+            labels=scenario.labels,
+            **self._gathering.fields(),
+        )
+
+    def _cache_doubt(self) -> str | None:
+        gathering = self._gathering
+        return cache_axis.contradiction(
+            self._scenario.cache_state, gathering.n_prompt_tokens, gathering.n_cached_tokens
+        )
+
+
+def _restoring(found: Found, state: CacheState) -> Callable[[], Awaitable[None]] | None:
+    """Unloads and loads the model, for a cache that is restored.
+
+    Raises:
+        BadScenario: if the server is none that can be told to.
+    """
+    if state is not CacheState.RESTORED:
+        return None
+    admin = found.admin
+    if admin is None:
+        raise BadScenario("cache: restored needs a velocity-local daemon, to unload its model")
+
+    async def restore() -> None:
+        await asyncio.to_thread(api.unload, admin, found.model)
+        await asyncio.to_thread(api.load, admin, found.model)
+
+    return restore
