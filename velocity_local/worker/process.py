@@ -30,7 +30,7 @@ from velocity_local.wire.ipc.messages import (
 )
 from velocity_local.wire.ipc.transport import Closed, CommandReader, Incoming, ReportWriter
 from velocity_local.worker.backends import registry
-from velocity_local.worker.engine.backend import Backend, BackendError
+from velocity_local.worker.engine.backend import Backend, BackendError, NoMemoryError
 from velocity_local.worker.render_host import RenderHost
 from velocity_local.worker.service import (
     EXIT_LOAD_FAILED,
@@ -135,6 +135,8 @@ def _load_error(error: Exception) -> ErrorInfo:
 
 
 def _end_soon() -> None:
+        case NoMemoryError():
+            return OutOfMemory(str(error)).info()
     """The daemon is gone: nobody waits for native code that may run for long."""
     timer = threading.Timer(_ORPHAN_GRACE_S, os._exit, (EXIT_OK,))
     timer.daemon = True

@@ -30,6 +30,7 @@ class TimerKind(Enum):
     DRAIN = "drain"
     STOPPING = "stopping"
     EXPIRY = "expiry"
+    IDLE = "idle"
 
 
 class Timer(NamedTuple):

@@ -3,7 +3,7 @@
 from enum import Enum
 from typing import Protocol, TypeVar
 
-from velocity_local.core.models import ModelState
+from velocity_local.core.models import LoadOptions, ModelState
 from velocity_local.wire.ipc.messages import Loaded
 
 
@@ -49,3 +49,11 @@ class House(Protocol[K_contra]):
         ...
 
     def on_loaded(self, keeper: K_contra, loaded: Loaded) -> None: ...
+
+    def smaller(self, keeper: K_contra) -> LoadOptions | None:
+        """It ran out of memory: what to try instead, if there is anything; asked once a load."""
+        ...
+
+    def on_idle_for(self, keeper: K_contra, idle_s: float) -> None:
+        """Nobody wanted it for as long as it was to be kept: it goes."""
+        ...

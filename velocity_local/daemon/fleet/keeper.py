@@ -9,39 +9,33 @@ from collections.abc import Callable
 
 from velocity_local.config.settings import FleetSettings
 from velocity_local.core.clock import Clock
-from velocity_local.core.errors import ErrorInfo
+from velocity_local.core.errors import ErrorInfo, OutOfMemory
 from velocity_local.core.models import LoadOptions, ModelEntry
 from velocity_local.daemon.fleet import failures
 from velocity_local.daemon.fleet.effects import Effects, Timer, TimerKind
 from velocity_local.daemon.fleet.exits import Exit
+from velocity_local.daemon.fleet.feeder import Feeder
 from velocity_local.daemon.fleet.house import House, State
+from velocity_local.daemon.fleet.lease import Lease
 from velocity_local.daemon.fleet.minder import Minder
+from velocity_local.daemon.fleet.mishaps import Mishaps
 from velocity_local.daemon.fleet.planner import Resident
 from velocity_local.daemon.fleet.process import Stop
 from velocity_local.daemon.fleet.quarantine import Quarantine
-from velocity_local.daemon.fleet.restarts import RestartPolicy
 from velocity_local.daemon.fleet.roster import Roster, WrongReportError
 from velocity_local.daemon.fleet.status import ModelStatus
 from velocity_local.daemon.fleet.tickets import Ticket, WaitForLoad
-from velocity_local.wire.ipc.messages import (
-    PROTOCOL_VERSION,
-    AnyReport,
-    Cancel,
-    ForgetAdapter,
-    Load,
-    Loaded,
-    LoadFailed,
-    Pong,
-    Refused,
-    Step,
-)
+from velocity_local.daemon.fleet.worth import Keep, worth
+from velocity_local.wire.ipc import messages as ipc
 
 log = logging.getLogger(__name__)
 DRAIN_S = 30.0
 
 
 class Keeper:
-    """One model. `entry` and `options` may be replaced while no worker is there."""
+    """One model. `entry` and `options` may be replaced while no worker is there; `asked` are the
+    options before anything was made smaller.
+    """
 
     def __init__(
         self,
@@ -54,23 +48,21 @@ class Keeper:
         clock: Clock,
     ) -> None:
         self.entry = entry
-        self.options = options
+        self.options = self.asked = options
         self._settings = settings
         self._effects = effects
         self._house = house
         self._clock = clock
         self._quarantine = Quarantine(memory_s=settings.start_window_s)
         self._roster = Roster(self._quarantine)
-        self._restarts = RestartPolicy(settings)
+        self._feeder = Feeder(entry.id, self._roster, effects=effects, clock=clock)
+        self._mishaps = Mishaps(entry.id, settings)
         self._state = State.UNLOADED
         self._worker: Minder | None = None
-        self._failure: failures.Failure | None = None
+        self._has_shrunk = False
         self._is_yielding = False
-        self._last_used_s = clock.monotonic_s()
+        self.lease = Lease(entry.id, settings.keep_alive_s, effects=effects, clock=clock)
         self._when_gone: list[Callable[[], None]] = []
-        self._restart_count = 0
-        self._resume_count = 0
-        self._last_error: str | None = None
 
     @property
     def state(self) -> State:
@@ -83,11 +75,13 @@ class Keeper:
     # What callers want
 
     def submit(self, ticket: Ticket) -> None:
-        self._last_used_s = now_s = self._clock.monotonic_s()
+        now_s = self._clock.monotonic_s()
+        self.lease.use()
         if isinstance(ticket.request, WaitForLoad):
             self._forgive()
-        if self._failure is not None and self._failure.holds(now_s):
-            ticket.sink.fail(self._failure.told(now_s))
+        refusal = self._mishaps.refusal(now_s)
+        if refusal is not None:
+            ticket.sink.fail(refusal)
             return
         if self._quarantine.is_refused(ticket, now_s):
             ticket.sink.fail(failures.poisonous("a short while ago"))
@@ -99,14 +93,8 @@ class Keeper:
 
     def cancel(self, handle: int) -> None:
         """Forget a request at once. Unknown handles are fine."""
-        ticket = self._roster.find(handle)
-        if ticket is None:
-            return
-        self._roster.remove(ticket)
-        self._disarm(TimerKind.EXPIRY, handle)
-        if ticket.is_sent and self._worker is not None:
-            self._worker.send(Cancel(handle))
-        self._on_ticket_left()
+        if self._feeder.withdraw(handle, self._worker):
+            self._on_ticket_left()
 
     # What the house decides
 
@@ -127,7 +115,7 @@ class Keeper:
     def refuse(self, error: ErrorInfo) -> None:
         """There is no room, and none will come."""
         self._state = State.UNLOADED
-        self._last_error = error.message
+        self._mishaps.last_error = error.message
         self._roster.fail_all(error)
         self._tell_gone()
 
@@ -151,11 +139,22 @@ class Keeper:
         return Resident(
             model=self.entry.id,
             size_bytes=size_bytes,
-            last_used_s=self._last_used_s,
+            worth=worth(self.keep(size_bytes)),
             is_busy=len(self._roster) > 0,
             is_loading=self._state is State.LOADING,
             is_leaving=self._is_yielding or self._state in {State.UNLOADING, State.FAILED},
+            is_pinned=self.lease.is_pinned,
         )
+
+    def keep(self, size_bytes: int) -> Keep:
+        """What decides whether it is kept."""
+        idle_s, worker = self.lease.idle_s, self._worker
+        return Keep(size_bytes, idle_s) if worker is None else worker.kept(size_bytes, idle_s)
+
+    def rest(self) -> None:
+        """If nobody wants it, its lease counts."""
+        if self._state is State.READY and not len(self._roster):
+            self.lease.rest()
 
     # What people decide
 
@@ -181,7 +180,7 @@ class Keeper:
 
     def forget_adapter(self, key: str) -> None:
         if self._state is State.READY and self._worker is not None:
-            self._worker.send(ForgetAdapter(key))
+            self._worker.send(ipc.ForgetAdapter(key))
 
     def shut_down(self, error: ErrorInfo, *, drain_s: float) -> None:
         """Like `unload`; those who wait are told `error`."""
@@ -194,9 +193,9 @@ class Keeper:
 
     def on_spawned(self, pid: int) -> None:
         assert self._worker is not None
-        self._worker.on_spawned(pid, Load(self.entry.path, self.options))
+        self._worker.on_spawned(pid, ipc.Load(self.entry.path, self.options))
 
-    def on_report(self, report: AnyReport) -> None:
+    def on_report(self, report: ipc.AnyReport) -> None:
         worker = self._worker
         assert worker is not None
         worker.heard_s = self._clock.monotonic_s()
@@ -225,8 +224,11 @@ class Keeper:
         match timer.kind:
             case TimerKind.RESTART if self._state is State.BACKOFF:
                 self.start()
+            case TimerKind.IDLE if self._state is State.READY and not len(self._roster):
+                self._house.on_idle_for(self, self.lease.idle_s)
             case TimerKind.EXPIRY:
-                self._expire(timer.number)
+                if self._feeder.expire(timer.number):
+                    self._on_ticket_left()
             case TimerKind.DRAIN if self._state is State.UNLOADING:
                 self._roster.fail_sent(failures.unloaded(self.entry.id))
                 self._settle()
@@ -240,55 +242,66 @@ class Keeper:
             id=self.entry.id,
             state=self._state.public,
             fingerprint=self.entry.fingerprint,
-            restarts=self._restart_count,
-            resumes=self._resume_count,
+            restarts=self._mishaps.restart_count,
+            resumes=self._mishaps.resume_count,
             pending=len(self._roster) - self._roster.sent_count,
-            last_error=self._last_error,
+            last_error=self._mishaps.last_error,
+            is_pinned=self.lease.is_pinned,
+            options=self.options,
         )
         return status if self._worker is None else self._worker.described(status)
 
-    def _take(self, worker: Minder, report: AnyReport) -> None:
+    def _take(self, worker: Minder, report: ipc.AnyReport) -> None:
         match report:
-            case Step():
+            case ipc.Step():
                 self._on_step(worker, report)
-            case Pong():
+            case ipc.Pong():
                 worker.load = report.load
-            case Loaded():
+            case ipc.Loaded():
                 self._on_loaded(worker, report)
-            case LoadFailed():
+            case ipc.LoadFailed():
                 self._fail_load(report.error)
-            case Refused(handle, error):
+            case ipc.Refused(handle, error):
                 if self._roster.on_refused(handle, error):
                     self._settle()
             case _:
                 if self._roster.on_answer(report.handle, report):
                     self._settle()
 
-    def _on_step(self, worker: Minder, step: Step) -> None:
+    def _on_step(self, worker: Minder, step: ipc.Step) -> None:
         worker.load = step.load
-        on_event, now_s = self._roster.on_event, worker.heard_s
-        is_changed = False
-        for handle, event in step.events:
-            is_changed |= on_event(handle, event, now_s)
-        if is_changed:
+        if self._roster.on_events(step.events, worker.heard_s):
             self._settle()
 
-    def _on_loaded(self, worker: Minder, report: Loaded) -> None:
+    def _on_loaded(self, worker: Minder, report: ipc.Loaded) -> None:
         if self._state is not State.LOADING:
             raise WrongReportError("it says twice that it has loaded")
-        if report.protocol != PROTOCOL_VERSION:
-            raise WrongReportError(f"protocol {report.protocol}; {PROTOCOL_VERSION} expected")
+        if report.protocol != ipc.PROTOCOL_VERSION:
+            raise WrongReportError(f"protocol {report.protocol}; {ipc.PROTOCOL_VERSION} expected")
         worker.on_loaded(report)
         self._state = State.READY
+        self._has_shrunk = False
         self._house.on_loaded(self, report)
         self._roster.on_loaded(report)
         self._settle()
 
     def _fail_load(self, error: ErrorInfo) -> None:
-        """The worker says that it cannot, or takes too long: all who wait are told the reason."""
+        """The worker says that it cannot, or takes too long: all who wait are told the reason.
+
+        One that has no memory is tried once more with less, if it is ours to choose.
+        """
         assert self._worker is not None
+        is_too_large = error.code == OutOfMemory.code and not self._has_shrunk
+        smaller = self._house.smaller(self) if is_too_large else None
+        if smaller is not None:
+            self.options, self._has_shrunk, self._state = smaller, True, State.UNLOADING
+            self._worker.kill()
+            return
+        self._has_shrunk = False
         self._state = State.FAILED
-        self._fail(failures.load_failed(self.entry.id, error, self._clock.monotonic_s()))
+        now_s = self._clock.monotonic_s()
+        self._mishaps.note(failure := failures.load_failed(self.entry.id, error, now_s))
+        self._roster.fail_all(failure.told(now_s))
         self._worker.kill()
 
     def _feed(self) -> None:
@@ -296,18 +309,15 @@ class Keeper:
         worker = self._worker
         if self._state is not State.READY or worker is None or worker.is_ending:
             return
-        now_s = self._clock.monotonic_s()
-        for ticket in self._roster.next_to_send(only_begun=self._is_yielding):
-            self._disarm(TimerKind.EXPIRY, ticket.handle)
-            worker.send(ticket.command(now_s))
-            ticket.mark_sent(now_s)
+        self._feeder.feed(worker, only_begun=self._is_yielding)
 
     def _settle(self) -> None:
         """Something ended: send what waits; with nothing under way, go if that is wanted."""
         self._feed()
         if self._roster.sent_count or self._worker is None or self._worker.is_ending:
             return
-        self._last_used_s = self._clock.monotonic_s()
+        self.lease.use()
+        self.rest()
         if self._state is State.UNLOADING or (self._state is State.READY and self._is_yielding):
             self._dismiss()
         self._house.on_room_changed()
@@ -317,26 +327,16 @@ class Keeper:
         if isinstance(ticket.request, WaitForLoad) and self._state is State.READY:
             assert worker is not None
             assert worker.loaded is not None
-            self._roster.on_loaded(Loaded(worker.loaded, worker.pid or 0))
+            self._roster.on_loaded(ipc.Loaded(worker.loaded, worker.pid or 0))
             return
-        ticket.has_waited = True
-        if ticket.deadline_s is not None:
-            timer = Timer(TimerKind.EXPIRY, self.entry.id, ticket.handle)
-            self._effects.arm(timer, ticket.deadline_s - now_s)
+        self._feeder.wait(ticket, now_s)
         self._want()
 
     def _want(self) -> None:
         if self._worker is None and self._state in {State.UNLOADED, State.FAILED}:
-            self._failure = None
+            self._mishaps.failure = None
             self._state = State.QUEUED
             self._house.request_room(self)
-
-    def _expire(self, handle: int) -> None:
-        ticket = self._roster.find(handle)
-        if ticket is not None and not ticket.is_sent:
-            waited_s = self._clock.monotonic_s() - ticket.submitted_s
-            self._roster.fail(ticket, failures.waited_too_long(self.entry.id, waited_s))
-            self._on_ticket_left()
 
     def _on_ticket_left(self) -> None:
         if self._state is State.QUEUED and not len(self._roster):
@@ -350,7 +350,7 @@ class Keeper:
 
     def _on_gone(self) -> None:
         """The worker has left as it was told, or there was none."""
-        self._state = State.UNLOADED if self._failure is None else State.FAILED
+        self._state = State.UNLOADED if self._mishaps.failure is None else State.FAILED
         self._is_yielding = False
         self._tell_gone()
         if len(self._roster):
@@ -358,35 +358,27 @@ class Keeper:
         self._house.on_room_changed()
 
     def _on_death(self, end: Exit) -> None:
-        now_s, reason = self._clock.monotonic_s(), end.description
-        self._last_error = reason
-        self._resume_count += self._roster.sent_count
+        now_s = self._clock.monotonic_s()
+        self._mishaps.resume_count += self._roster.sent_count
         was_useful = self._roster.take_back(now_s, end)
         if self._state is State.UNLOADING:
+            self._mishaps.last_error = end.description
             self._roster.fail_all(failures.unloaded(self.entry.id))
             self._on_gone()
             return
-        delay_s = self._restarts.delay_after_death(now_s, was_useful=was_useful)
+        delay_s = self._mishaps.on_death(end.description, now_s, was_useful=was_useful)
         if delay_s is None:
-            log.error("model %s: %s; given up", self.entry.id, reason)
-            retry_after_s = self._restarts.retry_after_s(now_s)
-            self._fail(failures.gave_up(self.entry.id, reason, now_s, retry_after_s))
+            refusal = self._mishaps.refusal(now_s)
+            assert refusal is not None
+            self._roster.fail_all(refusal)
             self._on_gone()
             return
-        log.warning("model %s: %s; starting it again in %g s", self.entry.id, reason, delay_s)
-        self._restart_count += 1
         self._state = State.BACKOFF
         self._effects.arm(self._timer(TimerKind.RESTART), delay_s)
 
-    def _fail(self, failure: failures.Failure) -> None:
-        self._failure = failure
-        self._last_error = failure.error.message
-        self._roster.fail_all(failure.told(self._clock.monotonic_s()))
-
     def _forgive(self) -> None:
         """Somebody asked by hand: what went wrong before no longer counts."""
-        self._failure = None
-        self._restarts.reset()
+        self._mishaps.forgive()
         self._quarantine.forget()
 
     def _tell_gone(self) -> None:

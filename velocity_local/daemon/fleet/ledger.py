@@ -1,11 +1,9 @@
 """How many bytes each model takes: estimated before its first load, measured after it."""
 
+from velocity_local.core.fit import FitAsk
 from velocity_local.core.models import LoadedModel, LoadOptions, ModelEntry
+from velocity_local.daemon.catalog.fit_bytes import AUTOMATIC_CONTEXT, OVERHEAD_BYTES, need_of
 
-# What an engine takes by default is its own choice; this much context it will always want.
-AUTOMATIC_CONTEXT = 4096
-# Compute buffers, the library and the interpreter.
-OVERHEAD_BYTES = 128 * 1024 * 1024
 MARGIN_PERCENT = 10
 _KV_PERCENT = {"f16": 100, "f32": 200, "q8_0": 54}
 
@@ -29,8 +27,23 @@ class Ledger:
 
 
 def estimate_bytes(entry: ModelEntry, options: LoadOptions) -> int:
-    """Weights, KV cells and overhead, with a tenth on top."""
+    """Weights, KV cells, buffers and overhead, at the upper end of what they may be."""
+    if entry.shape is not None:
+        need = need_of(entry.shape, ask_of(options))
+        return need.total_bytes + need.error_bytes
     context = options.n_ctx or min(entry.context_length or AUTOMATIC_CONTEXT, AUTOMATIC_CONTEXT)
     kv_bytes = context * entry.kv_bytes_per_token * _KV_PERCENT[options.kv_type] // 100
     needed = entry.size_bytes + kv_bytes + OVERHEAD_BYTES
     return needed + needed * MARGIN_PERCENT // 100
+
+
+def ask_of(options: LoadOptions) -> FitAsk:
+    """Load options as the formula takes them."""
+    return FitAsk(
+        n_ctx=options.n_ctx,
+        n_seq_max=options.n_seq_max,
+        n_batch=options.n_batch,
+        kv_type=options.kv_type,
+        n_gpu_layers=options.n_gpu_layers,
+        flash_attention=options.flash_attention,
+    )

@@ -10,6 +10,7 @@ from velocity_local.core.models import LoadedModel
 from velocity_local.daemon.fleet.effects import Effects, Timer, TimerKind
 from velocity_local.daemon.fleet.process import Stop
 from velocity_local.daemon.fleet.status import ModelStatus
+from velocity_local.daemon.fleet.worth import Keep
 from velocity_local.wire.ipc.messages import Command, EngineLoad, Load, Loaded, Ping, Shutdown
 
 SHUTDOWN_GRACE_S = 5.0
@@ -100,6 +101,10 @@ class Minder:
     def on_exit(self) -> None:
         for kind in (TimerKind.LOADING, TimerKind.WATCH, TimerKind.STOPPING):
             self._effects.disarm(self._timer(kind))
+
+    def kept(self, size_bytes: int, idle_s: float) -> Keep:
+        load_s = None if self._load_ms is None else self._load_ms / 1000
+        return Keep(size_bytes, idle_s, load_s, self.load.used_cells, self.load.step_ms / 1000)
 
     def described(self, status: ModelStatus) -> ModelStatus:
         return msgspec.structs.replace(

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Resident:
     """A model that holds a place. `size_bytes` comes free when it goes; a loading one has not
-    taken all of it yet.
+    taken all of it yet. `worth` is what keeping it saves (`worth.worth`); a pinned one stays.
     """
 
     model: str
     size_bytes: int
-    last_used_s: float
+    worth: float
     is_busy: bool = False
     is_loading: bool = False
     is_leaving: bool = False
+    is_pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,11 @@ class Yield:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """It would not fit even with everything else gone."""
+    """It would not fit even with everything else gone but the pinned models."""
 
     needed_bytes: int
     attainable_bytes: int
+    pinned: tuple[str, ...] = ()
 
 
 LoadPlan = Start | Wait | Evict | Yield | Refuse
@@ -62,8 +64,8 @@ def plan_load(
 ) -> LoadPlan:
     """What to do so that a model of `needed_bytes` can be loaded.
 
-    Those longest unused go first, and idle ones before busy ones; models that are loading or
-    that leave anyway are never chosen.
+    Those of least worth go first, and idle ones before busy ones; models that are pinned, are
+    loading or leave anyway are never chosen, and none goes whose room is not needed.
     """
     promised = sum(resident.size_bytes for resident in residents if resident.is_loading)
     free_bytes = available_bytes - promised
@@ -79,14 +81,29 @@ def plan_load(
         victims.append(candidate)
         places += 1
         free_bytes += candidate.size_bytes
-    if free_bytes < needed_bytes:
-        return Wait() if promised else Refuse(needed_bytes, max(free_bytes, 0))
-    return _removal(victims)
+    if free_bytes < needed_bytes or places <= 0:
+        if promised or leaving or any(resident.is_loading for resident in residents):
+            return Wait()
+        pinned = tuple(resident.model for resident in residents if resident.is_pinned)
+        return Refuse(needed_bytes, max(free_bytes, 0), pinned)
+    return _removal(_needed(victims, free_bytes - needed_bytes, places - 1))
 
 
 def _by_worth(residents: Sequence[Resident]) -> list[Resident]:
-    removable = [r for r in residents if not (r.is_leaving or r.is_loading)]
-    return sorted(removable, key=lambda r: (r.is_busy, r.last_used_s))
+    removable = [r for r in residents if not (r.is_leaving or r.is_loading or r.is_pinned)]
+    return sorted(removable, key=lambda r: (r.is_busy, r.worth))
+
+
+def _needed(victims: list[Resident], spare_bytes: int, spare_places: int) -> list[Resident]:
+    """Without those whose room turned out not to be needed, the most worth first."""
+    kept = []
+    for victim in reversed(victims):
+        if victim.size_bytes <= spare_bytes and spare_places > 0:
+            spare_bytes -= victim.size_bytes
+            spare_places -= 1
+        else:
+            kept.append(victim)
+    return kept[::-1]
 
 
 def _removal(victims: Sequence[Resident]) -> LoadPlan:

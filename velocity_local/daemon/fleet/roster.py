@@ -70,6 +70,13 @@ class Roster:
             ticket for ticket in unsent if ticket.has_events or not only_begun
         )
 
+    def on_events(self, events: Iterable[tuple[int, Event]], now_s: float) -> bool:
+        """Deliver all events of a step; as `on_event`."""
+        is_changed = False
+        for handle, event in events:
+            is_changed |= self.on_event(handle, event, now_s)
+        return is_changed
+
     def on_event(self, handle: int, event: Event, now_s: float) -> bool:
         """Deliver an event. True if others may now be sent, or none is left.
 

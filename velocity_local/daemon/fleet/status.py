@@ -2,7 +2,7 @@
 
 import msgspec
 
-from velocity_local.core.models import LoadedModel, ModelState
+from velocity_local.core.models import LoadedModel, LoadOptions, ModelState
 
 
 class ModelStatus(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -29,3 +29,5 @@ class ModelStatus(msgspec.Struct, frozen=True, omit_defaults=True):
     load_ms: float | None = None
     last_error: str | None = None
     log_tail: tuple[str, ...] = ()
+    is_pinned: bool = False
+    options: LoadOptions | None = None

@@ -8,27 +8,19 @@ from collections.abc import Callable
 
 from velocity_local.config.settings import FleetSettings
 from velocity_local.core.clock import Clock
-from velocity_local.core.errors import CapacityError, ErrorInfo, OutOfMemory
+from velocity_local.core.errors import CapacityError, ErrorInfo
 from velocity_local.core.models import LoadOptions, ModelEntry
+from velocity_local.daemon.fleet import worth
+from velocity_local.daemon.fleet.arbiter import Arbiter, Decision, shrunk
+from velocity_local.daemon.fleet.diary import Diary
 from velocity_local.daemon.fleet.effects import Effects, Sink, Timer
 from velocity_local.daemon.fleet.exits import Exit
 from velocity_local.daemon.fleet.house import State
 from velocity_local.daemon.fleet.keeper import Keeper
-from velocity_local.daemon.fleet.ledger import Ledger
-from velocity_local.daemon.fleet.planner import (
-    Evict,
-    LoadPlan,
-    Refuse,
-    Start,
-    Wait,
-    Yield,
-    plan_load,
-)
+from velocity_local.daemon.fleet.planner import Evict, Refuse, Start, Wait, Yield
 from velocity_local.daemon.fleet.status import ModelStatus
 from velocity_local.daemon.fleet.tickets import AnyRequest, Ticket, WaitForLoad, new_ticket
 from velocity_local.wire.ipc.messages import AnyReport, Loaded
-
-_MIB = 1024 * 1024
 
 
 class Supervisor:
@@ -38,7 +30,8 @@ class Supervisor:
         self._settings = settings
         self._effects = effects
         self._clock = clock
-        self._ledger = Ledger()
+        self.diary = Diary(clock)
+        self._arbiter = Arbiter(settings, available_bytes=effects.available_bytes, diary=self.diary)
         self._keepers: dict[str, Keeper] = {}
         self._by_worker: dict[int, Keeper] = {}
         self._wants_room: deque[Keeper] = deque()
@@ -95,6 +88,20 @@ class Supervisor:
         if keeper is not None:
             keeper.forget_adapter(key)
 
+    def pin(self, entry: ModelEntry, options: LoadOptions, *, is_pinned: bool) -> None:
+        """Whether a model stays loaded whatever else is wanted; it need not be loaded yet."""
+        keeper = self._keeper(entry, options)
+        keeper.lease.is_pinned = is_pinned
+        keeper.rest()
+        self._pump()
+
+    def keep_alive(self, model: str, keep_alive_s: float | None) -> None:
+        """How long a model stays while nobody uses it, from now on; None for ever."""
+        keeper = self._keepers.get(model)
+        if keeper is not None:
+            keeper.lease.keep_alive_s = keep_alive_s
+            keeper.rest()
+
     def shut_down(self, *, drain_s: float) -> None:
         """Take nothing new, and end all processes; over once `has_workers` is False."""
         self._is_stopping = True
@@ -149,7 +156,17 @@ class Supervisor:
         self._pump()
 
     def on_loaded(self, keeper: Keeper, loaded: Loaded) -> None:
-        self._ledger.record(keeper.entry, keeper.options, loaded.model)
+        self._arbiter.record(keeper.entry, keeper.options, loaded.model)
+
+    def smaller(self, keeper: Keeper) -> LoadOptions | None:
+        options = shrunk(keeper.options) if keeper.asked.n_ctx is None else None
+        then = "" if options is None else f"; trying again with {options.n_ctx} tokens of context"
+        self.diary.note("out of memory", keeper.entry.id, f"the engine found no memory{then}")
+        return options
+
+    def on_idle_for(self, keeper: Keeper, idle_s: float) -> None:
+        self.diary.note("idle", keeper.entry.id, f"unloaded, unused for {idle_s:.0f} s")
+        keeper.evict()
 
     # Inside
 
@@ -166,7 +183,7 @@ class Supervisor:
             )
             self._keepers[entry.id] = keeper
         elif keeper.state in {State.UNLOADED, State.FAILED} and not keeper.has_worker:
-            keeper.entry, keeper.options = entry, options
+            keeper.entry, keeper.options, keeper.asked = entry, options, options
         elif keeper.entry.fingerprint == entry.fingerprint:
             keeper.entry = entry  # its adapters may have changed
         return keeper
@@ -185,47 +202,53 @@ class Supervisor:
         if keeper.state is not State.QUEUED:
             self._wants_room.popleft()
             return True
-        return not keeper.has_worker and self._carry_out(self._plan(keeper), keeper)
+        return not keeper.has_worker and self._carry_out(self._decide(keeper), keeper)
 
-    def _carry_out(self, plan: LoadPlan, keeper: Keeper) -> bool:
-        match plan:
+    def _carry_out(self, decision: Decision, keeper: Keeper) -> bool:
+        match decision.plan:
             case Wait():
                 return False
             case Evict(models):
                 for model in models:
-                    self._keepers[model].evict()
+                    self._evict(self._keepers[model], keeper)
                 return not any(self._keepers[model].has_worker for model in models)
             case Yield(models):
                 for model in models:
                     self._keepers[model].yield_place()
                 return False
-            case Refuse():
-                keeper.refuse(_no_room(keeper.entry.id, plan))
+            case Refuse() as plan:
+                keeper.refuse(self._arbiter.refusal(keeper.entry, plan))
             case Start():
+                self._arbiter.note_start(keeper.entry, decision)
+                keeper.options = decision.options
                 keeper.start()
         return True
 
-    def _plan(self, keeper: Keeper) -> LoadPlan:
+    def _evict(self, victim: Keeper, keeper: Keeper) -> None:
+        keep = victim.keep(self._arbiter.size_bytes(victim.entry, victim.options))
+        self.diary.note(
+            "evicted",
+            victim.entry.id,
+            f"makes room for {keeper.entry.id}: {worth.reason(keep)}",
+            size_bytes=keep.size_bytes,
+            idle_s=keep.idle_s,
+            cost_s=worth.cost_s(keep),
+            wanted=keeper.entry.id,
+        )
+        victim.evict()
+
+    def _decide(self, keeper: Keeper) -> Decision:
         residents = [
-            other.resident(self._ledger.size_bytes(other.entry, other.options))
+            other.resident(self._arbiter.size_bytes(other.entry, other.options))
             for other in self._keepers.values()
         ]
-        return plan_load(
-            self._ledger.size_bytes(keeper.entry, keeper.options),
+        return self._arbiter.decide(
+            keeper.entry,
+            keeper.options,
             [resident for resident in residents if resident is not None],
-            max_loaded=self._settings.max_loaded_models,
-            available_bytes=self._effects.available_bytes(),
+            is_automatic=keeper.asked.n_ctx is None,
         )
 
 
 def _stopping_error() -> ErrorInfo:
     return CapacityError("the daemon is stopping; ask again when it runs", retry_after_s=5.0).info()
-
-
-def _no_room(model: str, plan: Refuse) -> ErrorInfo:
-    needed, attainable = plan.needed_bytes // _MIB, plan.attainable_bytes // _MIB
-    return OutOfMemory(
-        f"model {model!r} needs about {needed} MiB of memory; {attainable} MiB can be made free; "
-        "use a smaller model or a smaller n_ctx",
-        details={"needed_bytes": plan.needed_bytes, "available_bytes": plan.attainable_bytes},
-    ).info()

@@ -260,3 +260,7 @@ class Backend(Protocol):
 
 class BackendError(Exception):
     """The library failed; the message names the call and its answer."""
+
+
+class NoMemoryError(BackendError):
+    """The library could not have the memory it asked for."""

@@ -19,6 +19,7 @@ from velocity_local.core.events import (
     Started,
     Usage,
 )
+from velocity_local.core.fit import Shape
 from velocity_local.core.models import LoadedModel, LoadOptions, ModelEntry
 from velocity_local.core.requests import GenerationRequest, TextPrompt
 from velocity_local.daemon.fleet.effects import Answer, Timer, TimerKind
@@ -140,10 +141,12 @@ class Stage:
     def __init__(self, **settings: object) -> None:
         self.clock = ManualClock()
         self.effects = RecordedEffects()
-        self.settings = msgspec.structs.replace(FleetSettings(), **settings)
+        self.settings = msgspec.structs.replace(FleetSettings(headroom_bytes=0), **settings)
         self.supervisor = Supervisor(self.settings, effects=self.effects, clock=self.clock)
         self.callers: dict[str, Caller] = {}
         self.sizes: dict[str, int] = {}
+        self.shapes: dict[str, Shape] = {}
+        self.options = LoadOptions()
 
     def ask(
         self, name: str, model: str = "m", *, n: int = 1, deadline_s: float | None = None
@@ -160,7 +163,7 @@ class Stage:
     def submit(self, name: str, request: AnyRequest | WaitForLoad, model: str = "m") -> Caller:
         caller = self.callers[name] = Caller(name)
         caller.ticket = self.supervisor.submit(
-            request, caller, entry=self.entry(model), options=LoadOptions()
+            request, caller, entry=self.entry(model), options=self.options
         )
         return caller
 
@@ -173,6 +176,7 @@ class Stage:
             size_bytes=size,
             fingerprint=f"print of {model}",
             created_s=0,
+            shape=self.shapes.get(model),
         )
 
     def cancel(self, name: str) -> None:

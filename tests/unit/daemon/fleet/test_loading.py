@@ -64,14 +64,14 @@ def test_the_last_who_waits_may_leave_while_it_loads() -> None:
 def test_a_load_that_fails_tells_all_the_workers_reason_and_is_not_repeated() -> None:
     stage = Stage()
     a, b = stage.ask("a"), stage.ask("b")
-    stage.fail_load("out_of_memory", "needs 9 GiB")
-    assert (a.failure, b.failure, stage.state()) == ("out_of_memory", "out_of_memory", "failed")
-    assert "needs 9 GiB" in a.errors[0].message
+    stage.fail_load("invalid_model", "a layer is missing")
+    assert (a.failure, b.failure, stage.state()) == ("invalid_model", "invalid_model", "failed")
+    assert "a layer is missing" in a.errors[0].message
     assert stage.effects.stopped == [(1, Stop.KILL)]
     stage.die("exit 3")
     assert not stage.armed(TimerKind.RESTART)
     later = stage.ask("later")
-    assert later.failure == "out_of_memory"
+    assert later.failure == "invalid_model"
     assert later.errors[0].retry_after_s == pytest.approx(10.0)
 
 

@@ -12,9 +12,10 @@ from tests.unit.daemon.fleet.stage import LOADED, MIB, Stage
 from velocity_local.core.events import Delta, Event, Finished, Started, ToolCallDelta, Usage
 from velocity_local.core.events import EngineTimings as Timings
 from velocity_local.core.models import LoadOptions
+from velocity_local.daemon.catalog.fit_bytes import OVERHEAD_BYTES
 from velocity_local.daemon.fleet.environment import worker_environment
 from velocity_local.daemon.fleet.exits import read_exit
-from velocity_local.daemon.fleet.ledger import OVERHEAD_BYTES, Ledger, estimate_bytes
+from velocity_local.daemon.fleet.ledger import Ledger, estimate_bytes
 from velocity_local.daemon.fleet.stream import joined
 from velocity_local.daemon.fleet.worker_log import KEPT_LINES, WorkerLog
 

@@ -7,6 +7,7 @@ call, with the library's own last words where it has any. Nothing here prints: s
 
 import ctypes
 import os
+import re
 import sys
 from functools import cache
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from llama_cpp import _ggml as _vendor_ggml
 from numpy.typing import NDArray
 
 from velocity_local.worker.backends.llama_cpp import log
-from velocity_local.worker.engine.backend import BackendError
+from velocity_local.worker.engine.backend import BackendError, NoMemoryError
 
 lib: Any = _vendor
 FloatRow = NDArray[np.float32]
@@ -31,6 +32,10 @@ KV_TYPES = {"f32": 0, "f16": 1, "q8_0": 8}
 POOLING = {-1: "none", 0: "none", 1: "mean", 2: "cls", 3: "last", 4: "rank"}
 # ggml-backend.h: GGML_BACKEND_DEVICE_TYPE_GPU and _IGPU
 _GPU_TYPES = {1, 2}
+# How ggml and its devices say it: ggml-alloc.c, ggml-backend.cpp, ggml-cuda.cu, ggml-metal.m
+_NO_MEMORY = re.compile(
+    r"(?:failed|unable) to allocate|bad_alloc|out of memory|not enough memory", re.IGNORECASE
+)
 _CONTROL_KINDS = lib.LLAMA_TOKEN_ATTR_CONTROL | lib.LLAMA_TOKEN_ATTR_UNKNOWN
 
 
@@ -86,7 +91,7 @@ def open_model(path: str, *, n_gpu_layers: int | None, is_dry: bool = False) -> 
         params.n_gpu_layers = n_gpu_layers
     model = lib.llama_model_load_from_file(os.fsencode(path), params)
     if not model:
-        raise BackendError(f"cannot load {path}: {log.last_errors()}")
+        raise _failed(f"cannot load {path}")
     return int(model)
 
 
@@ -156,9 +161,16 @@ def open_context(model: int, options: ContextOptions, abort_flag: "AbortFlag") -
     params.no_perf = True
     context = lib.llama_init_from_model(model, params)
     if not context:
-        raise BackendError(f"cannot make a context: {log.last_errors()}")
+        raise _failed("cannot make a context")
     lib.llama_set_abort_callback(context, abort_flag.callback, abort_flag.address)
     return int(context)
+
+
+def _failed(what: str) -> BackendError:
+    """With the library's reason; the want of memory is told apart."""
+    reason = log.last_errors()
+    kind = NoMemoryError if _NO_MEMORY.search(reason) else BackendError
+    return kind(f"{what}: {reason}")
 
 
 def close_context(context: int) -> None:
