@@ -1,4 +1,4 @@
-"""Size and speed of the lens's formats on one simulated run: `python -m benchmarks.lens_formats`."""
+"""Size and speed of the lens's formats on a simulated run: `python -m benchmarks.lens_formats`."""
 
 from collections.abc import Callable
 from time import perf_counter

@@ -14,7 +14,7 @@ from velocity_local.lens.percentiles import percentile
 from velocity_local.lens.quantities import Quantity
 from velocity_local.lens.samples import Counted, Sample, Values
 
-DEALS = 4000
+DEALS = 2000
 SEED = 21
 _EXACT_UP_TO = 20_000
 _HALVINGS = 80

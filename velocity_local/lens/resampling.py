@@ -26,7 +26,7 @@ from velocity_local.lens.percentiles import percentile
 from velocity_local.lens.quantities import Quantity
 from velocity_local.lens.samples import Counted, Values
 
-DRAWS = 4000
+DRAWS = 2000
 SEED = 20
 CONFIDENCE = 0.95
 MIN_BEYOND = 5.0

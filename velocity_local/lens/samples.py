@@ -141,7 +141,10 @@ def _counted(runs: Sequence[RunResult], metric: Metric) -> Values | None:
 
 
 def _slices(run: RunResult, amount: Callable[[RequestRecord], float | None]) -> tuple[Block, ...]:
-    """The rate in each of 20 equal slices of the run, by when requests ended."""
+    """The rate in each of 20 equal slices of the run.
+
+    A request's amount is spread evenly from its first output to its last, as its tokens came.
+    """
     if run.duration_s <= 0 or not run.records:
         return ()
     width_s = run.duration_s / MIN_BLOCKS
@@ -151,8 +154,20 @@ def _slices(run: RunResult, amount: Callable[[RequestRecord], float | None]) -> 
         if value is None or record.e2e_ms is None:
             continue
         end_s = record.sent_s + record.e2e_ms / 1000
-        totals[min(max(int(end_s / width_s), 0), MIN_BLOCKS - 1)] += value
+        first_ms = record.e2e_ms if record.ttft_ms is None else record.ttft_ms
+        _spread(totals, value, (record.sent_s + first_ms / 1000) / width_s, end_s / width_s)
     return tuple((total / width_s,) for total in totals)
+
+
+def _spread(totals: list[float], value: float, begin: float, end: float) -> None:
+    """Add `value` to the slices from `begin` to `end`; what lies outside goes to the nearest."""
+    last = len(totals) - 1
+    if end <= begin:
+        totals[min(max(int(end), 0), last)] += value
+        return
+    for number in range(int(begin), int(end) + 1):
+        share = (min(end, number + 1) - max(begin, number)) / (end - begin)
+        totals[min(max(number, 0), last)] += value * share
 
 
 def _plus_wait(record: RequestRecord, value: float | None) -> float | None:

@@ -1,0 +1,132 @@
+"""How much a figure changed from some runs to others, with what is not known about it.
+
+Two things are not known: what a run's own requests leave open (its bootstrap), and how runs of
+one build differ among themselves. The second shows only where a side has several runs; it is
+their spread beyond what their own requests explain (the random effect of DerSimonian and Laird,
+"Meta-analysis in clinical trials", 1986, on logarithms).
+"""
+
+from collections.abc import Sequence
+from math import exp, log, sqrt
+from random import Random
+from statistics import fmean, variance
+
+import msgspec
+
+from velocity_local.lens import resampling
+from velocity_local.lens.permutation import p_value
+from velocity_local.lens.quantities import Quantity
+from velocity_local.lens.resampling import CONFIDENCE, interval_of
+from velocity_local.lens.results import RunResult
+from velocity_local.lens.samples import Values, collect
+
+_SEED = 22
+_FEWEST_RUNS = 2
+
+
+class Estimate(msgspec.Struct, frozen=True):
+    """A figure of some runs; without an interval if too few values were measured for one."""
+
+    value: float
+    n: int
+    low: float | None = None
+    high: float | None = None
+
+
+class Change(msgspec.Struct, frozen=True):
+    """From `before` to `after`; `relative` is None where `before` is zero.
+
+    `draws` are relative changes as they could as well have come out, `absolute_draws` the same
+    as differences; both are empty if too few values were measured. `run_noise` is the relative
+    standard deviation of runs of one side, None where no side has two.
+    """
+
+    before: Estimate
+    after: Estimate
+    relative: float | None
+    p_value: float | None
+    run_noise: float | None
+    draws: tuple[float, ...] = ()
+    absolute_draws: tuple[float, ...] = ()
+
+    def interval(self, *, confidence: float = CONFIDENCE) -> tuple[float, float] | None:
+        """Of the relative change."""
+        found = interval_of(self.draws, confidence=confidence)
+        return None if found is None else (found.low, found.high)
+
+
+def estimate(runs: Sequence[RunResult], quantity: Quantity) -> Estimate | None:
+    """The figure of all those runs together; None if none of them measured it."""
+    values = collect(runs, quantity.metric)
+    if values is None:
+        return None
+    return _estimate(values, quantity, resampling.draws(values, quantity))
+
+
+def change(
+    before: Sequence[RunResult], after: Sequence[RunResult], quantity: Quantity
+) -> Change | None:
+    """How the figure changed; None if a side did not measure it."""
+    first, second = collect(before, quantity.metric), collect(after, quantity.metric)
+    if first is None or second is None:
+        return None
+    drawn_first = resampling.draws(first, quantity)
+    drawn_second = resampling.draws(second, quantity, seed=resampling.SEED + 1)
+    noise = run_noise((before, after), quantity)
+    factors = _factors(noise, len(before), len(after), len(drawn_second))
+    noisy = [drawn * factor for drawn, factor in zip(drawn_second, factors, strict=True)]
+    pairs = list(zip(drawn_first, noisy, strict=False))
+    known_before, known_after = quantity.of(first), quantity.of(second)
+    return Change(
+        before=_estimate(first, quantity, drawn_first),
+        after=_estimate(second, quantity, drawn_second),
+        relative=known_after / known_before - 1 if known_before else None,
+        p_value=p_value(first, second, quantity),
+        run_noise=noise,
+        draws=tuple(b / a - 1 for a, b in pairs if a),
+        absolute_draws=tuple(b - a for a, b in pairs),
+    )
+
+
+def run_noise(sides: Sequence[Sequence[RunResult]], quantity: Quantity) -> float | None:
+    """By how much runs of one side differ beyond their own requests, as a share of the figure."""
+    spreads, explained, freedom = 0.0, [], 0
+    for runs in sides:
+        known = [found for run in runs if (found := _logs(run, quantity)) is not None]
+        if len(known) < _FEWEST_RUNS:
+            continue
+        spreads += variance(centre for centre, _ in known) * (len(known) - 1)
+        freedom += len(known) - 1
+        explained += [own for _, own in known]
+    if not freedom:
+        return None
+    return sqrt(max(0.0, spreads / freedom - fmean(explained)))
+
+
+def _estimate(values: Values, quantity: Quantity, drawn: Sequence[float]) -> Estimate:
+    found = interval_of(drawn)
+    value = quantity.of(values)
+    if found is None:
+        return Estimate(value, values.n)
+    return Estimate(value, values.n, found.low, found.high)
+
+
+def _logs(run: RunResult, quantity: Quantity) -> tuple[float, float] | None:
+    """The logarithm of one run's figure, and the variance its own requests leave it."""
+    values = collect([run], quantity.metric)
+    if values is None:
+        return None
+    value = quantity.of(values)
+    if value <= 0:
+        return None
+    drawn = [log(one) for one in resampling.draws(values, quantity, n=400) if one > 0]
+    return log(value), variance(drawn) if len(drawn) > 1 else 0.0
+
+
+def _factors(noise: float | None, n_before: int, n_after: int, n: int) -> list[float]:
+    """What the runs' own differences make of the change, one factor for each draw."""
+    if not noise:
+        return [1.0] * n
+    chance = Random(_SEED)  # noqa: S311 - statistics, no secret
+    spread = noise * sqrt(1 / n_before + 1 / n_after)
+    return [exp(chance.gauss(0, spread)) for _ in range(n)]
