@@ -27,7 +27,17 @@ class Asked:
 
     @property
     def first_byte(self) -> int:
-        return int(self.headers.get("Range", "bytes=0-")[len("bytes=") : -1])
+        return int(self._range[0])
+
+    @property
+    def end_byte(self) -> int | None:
+        """The byte after the last one asked for; None asks for all."""
+        return int(self._range[1]) + 1 if self._range[1] else None
+
+    @property
+    def _range(self) -> tuple[str, str]:
+        first, _, last = self.headers.get("Range", "bytes=0-")[len("bytes=") :].partition("-")
+        return first, last
 
 
 @dataclass
@@ -42,6 +52,8 @@ class Faults:
     corrupt: bool = False
     extra_bytes: int = 0
     encoding: str | None = None
+    changing_etag: Callable[[], str] | None = None
+    drip_s: float | None = None
     location: str | None = None
     api_status: int = 200
 
@@ -101,7 +113,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(302, b"", Location=hub.faults.location or location, **self._linked())
 
     def _linked(self) -> dict[str, str]:
-        return {"X-Linked-Etag": self.hub.etag, "X-Repo-Commit": COMMIT}
+        changing = self.hub.faults.changing_etag
+        etag = changing() if changing is not None else self.hub.etag
+        return {"X-Linked-Etag": etag, "X-Repo-Commit": COMMIT}
 
     def _list(self, repository: str) -> None:
         hub = self.hub
@@ -117,12 +131,15 @@ class _Handler(BaseHTTPRequestHandler):
         if (status := faults.status(number)) is not None:
             self._answer(status, b"", **{"Retry-After": "7"})
             return
-        first = 0 if faults.ignores_range else Asked(self.path, dict(self.headers)).first_byte
+        asked = Asked(self.path, dict(self.headers))
+        is_part = "Range" in asked.headers and not faults.ignores_range
+        first = asked.first_byte if is_part else 0
         first = first + 1 if faults.wrong_part and first else first
-        body = data[first:] + b"x" * faults.extra_bytes
-        self.send_response(206 if first else 200)
-        if first:
-            self.send_header("Content-Range", f"bytes {first}-{len(data) - 1}/{len(data)}")
+        end = asked.end_byte or len(data) if is_part else len(data)
+        body = data[first:end] + b"x" * faults.extra_bytes
+        self.send_response(206 if is_part else 200)
+        if is_part:
+            self.send_header("Content-Range", f"bytes {first}-{end - 1}/{len(data)}")
         if not faults.extra_bytes:
             self.send_header("Content-Length", str(len(body)))
         if faults.encoding:

@@ -18,6 +18,8 @@ MODEL_COMMANDS: tuple[Command, ...] = (
             ),
             option("--yes", help="take Q4_K_M if the repository has several and it is there"),
             option("--cancel", help="end this download instead", metavar="ID"),
+            option("--pause", help="stop this download and keep what has come", metavar="ID"),
+            option("--resume", help="go on with this download", metavar="ID"),
             HOST,
             JSON,
         ),

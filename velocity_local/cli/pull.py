@@ -19,9 +19,10 @@ _PLAIN_STEPS = 10
 
 
 def pull(call: Call) -> int:
-    """Fetch a model and wait for it; or cancel a download."""
-    if call.args.cancel:
-        return _cancel(call)
+    """Fetch a model and wait for it; or pause, resume or cancel a download."""
+    for act in (_cancel, _pause, _resume):
+        if getattr(call.args, act.__name__[1:]):
+            return act(call)
     if not call.args.model:
         raise CliError(
             "there is no model to pull",
@@ -45,13 +46,17 @@ def _pull(call: Call, client: HttpClient) -> int:
         if chosen is None:
             return _show_choices(call, offer)
         model = f"{model}/{chosen.files[0]}"
-    started = api.start_download(client, model)
+    return _look_on(call, client, api.start_download(client, model))
+
+
+def _look_on(call: Call, client: HttpClient, started: Download) -> int:
     try:
         ended = follow(client, started, call.out)
     except KeyboardInterrupt:
         call.out.note(
-            f"The download goes on. To look on again, pull again; to end it:\n"
-            f"  velocity-local pull --cancel {started.id}"
+            "The download goes on. To look on again, pull again; to end or to pause it:\n"
+            f"  velocity-local pull --cancel {started.id}\n"
+            f"  velocity-local pull --pause {started.id}"
         )
         return Exit.INTERRUPTED
     return _finish(call, ended)
@@ -70,7 +75,7 @@ def follow(
     def probe() -> Download | None:
         now = api.download(client, started.id)
         shown.update(now)
-        return now if now.has_ended else None
+        return now if now.has_ended or now.state == "paused" else None
 
     try:
         ended = wait_for(probe, timeout_s=float("inf"), interval_s=_INTERVAL_S, pause=pause)
@@ -166,6 +171,11 @@ def _finish(call: Call, ended: Download) -> int:
         raise CliError(ended.error or "the download failed")
     if ended.state == "cancelled":
         raise CliError(f"the download of {ended.model} was cancelled")
+    if ended.state == "paused":
+        raise CliError(
+            f"the download is paused: {ended.error or 'somebody asked for it'}",
+            next_step=f"velocity-local pull --resume {ended.id}",
+        )
     if not call.args.json:
         call.out.line(ended.model)
         call.out.note(
@@ -183,3 +193,19 @@ def _cancel(call: Call) -> int:
     else:
         call.out.note(f"{ended.model} is {ended.state} already.")
     return Exit.OK
+
+
+def _pause(call: Call) -> int:
+    paused = api.pause_download(call.connect(), call.args.pause)
+    if call.args.json:
+        call.out.json("pull/1", download=paused)
+    else:
+        call.out.note(
+            f"Paused {paused.model} at {size(paused.done_bytes)} of {size(paused.total_bytes)}."
+        )
+    return Exit.OK
+
+
+def _resume(call: Call) -> int:
+    client = call.connect()
+    return _look_on(call, client, api.resume_download(client, call.args.resume))

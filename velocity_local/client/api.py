@@ -94,6 +94,16 @@ def cancel_download(client: HttpClient, identifier: str) -> Download:
     return client.call("DELETE", f"/api/v1/downloads/{segment(identifier)}", Download)
 
 
+def pause_download(client: HttpClient, identifier: str) -> Download:
+    """Stop a download and keep what has come."""
+    return client.call("POST", f"/api/v1/downloads/{segment(identifier)}/pause", Download)
+
+
+def resume_download(client: HttpClient, identifier: str) -> Download:
+    """Go on with one that is paused."""
+    return client.call("POST", f"/api/v1/downloads/{segment(identifier)}/resume", Download)
+
+
 def requests(
     client: HttpClient, *, limit: int | None = None, **filters: str | None
 ) -> Iterator[RequestRow]:

@@ -118,6 +118,15 @@ class FleetSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The window of `max_starts`."""
 
 
+class DownloadSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How models are fetched from the hub."""
+
+    connections: Annotated[int, Meta(ge=1, le=16)] = 4
+    """Connections at the same time for one large file."""
+    bytes_per_s: Annotated[int, Meta(ge=64 * 1024, le=2**40)] | None = None
+    """Most bytes a second for all downloads together; null is no limit."""
+
+
 class HistorySettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What each request leaves behind. Prompt and answer text only if `store_text` is on."""
 
@@ -152,6 +161,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     limits: LimitSettings = LimitSettings()
     engine: EngineSettings = EngineSettings()
     fleet: FleetSettings = FleetSettings()
+    downloads: DownloadSettings = DownloadSettings()
     history: HistorySettings = HistorySettings()
     sampling: SamplingParams = SamplingParams()
     logs: LogSettings = LogSettings()

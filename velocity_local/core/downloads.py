@@ -5,7 +5,15 @@ from typing import Literal
 import msgspec
 
 DownloadState = Literal[
-    "waiting", "verifying", "running", "cancelling", "done", "failed", "cancelled"
+    "waiting",
+    "verifying",
+    "running",
+    "pausing",
+    "paused",
+    "cancelling",
+    "done",
+    "failed",
+    "cancelled",
 ]
 ENDED: frozenset[DownloadState] = frozenset({"done", "failed", "cancelled"})
 
@@ -26,7 +34,8 @@ class Download(msgspec.Struct, frozen=True):
 
     `model` is the id it has once it is here; `revision` the commit its bytes are from.
     `verifying` means that bytes already on disk are compared with their hash. `bytes_per_s`
-    covers the last few seconds; `retries` counts interrupted connections.
+    covers the last few seconds; `retries` counts interrupted connections. `error` also says why a
+    download paused by itself.
     """
 
     id: str

@@ -81,6 +81,7 @@ class House:
             hub=Hub(loaded.hub),
             clock=clock,
             refresh=self._catalog.refreshed,
+            settings=settings.downloads,
         )
         self._metrics = Metrics(
             release=RELEASE, is_known_model=self._shelf.knows, status=self._status

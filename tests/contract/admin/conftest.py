@@ -143,7 +143,11 @@ async def daemon(tmp_path: Path, hub: LocalHub) -> AsyncIterator[Daemon]:
     )
     sampler = Sampler(tmp_path, probe=lambda: Found(reason="no NVIDIA driver"))
     downloads = Downloads(
-        config.paths.models_dir, hub=Hub(HubAccess(hub.url)), clock=clock, refresh=_no_refresh
+        config.paths.models_dir,
+        hub=Hub(HubAccess(hub.url)),
+        clock=clock,
+        refresh=_no_refresh,
+        settings=config.settings.downloads,
     )
     services = Services(management, history, sampler, config, downloads, shelf)
     app = stage.app(extra_routes=ROUTES, extra_state={STATE_KEY: services})

@@ -1,6 +1,8 @@
 """Downloads over HTTP, from a hub on this machine to a real folder."""
 
 import asyncio
+import errno
+import os
 from typing import Any
 
 import httpx
@@ -166,3 +168,66 @@ async def test_a_daemon_that_stops_keeps_what_has_come(daemon: Daemon, hub: Loca
     await closing
     assert (await ended(daemon, identifier))["state"] == "cancelled"
     assert sorted(names(daemon)) == [f"{FILE}.part", f"{FILE}.part.json"]
+
+
+async def test_a_paused_download_keeps_what_has_come_and_goes_on(
+    daemon: Daemon, hub: LocalHub
+) -> None:
+    hub.faults.hold_after = 64 * 1024
+    identifier = (await post(daemon, f"{REPOSITORY}:Q8_0")).json()["id"]
+    await held(hub)
+    pausing = asyncio.create_task(daemon.http.post(f"/api/v1/downloads/{identifier}/pause"))
+    await asyncio.sleep(0)
+    hub.released.set()
+    await pausing
+    async with asyncio.timeout(PATIENCE_S):
+        while (item := (await daemon.get(f"/downloads/{identifier}")).json())["state"] != "paused":
+            await asyncio.sleep(0.01)
+    assert sorted(names(daemon)) == [f"{FILE}.part", f"{FILE}.part.json"]
+    again = await daemon.http.post(f"/api/v1/downloads/{identifier}/resume")
+    assert again.status_code == 200
+    assert (await ended(daemon, identifier))["state"] == "done"
+    assert hub.storage[-1].first_byte == item["done_bytes"]
+    assert (daemon.home / "models" / REPOSITORY / FILE).read_bytes() == DATA
+
+
+async def test_a_download_that_waits_is_paused_at_once_and_pulling_again_resumes_it(
+    daemon: Daemon, hub: LocalHub
+) -> None:
+    hub.faults.hold_after = 0
+    for name in ("a", "b", "c"):
+        hub.put(f"owner/{name}", **{f"{name}-Q8_0.gguf": DATA})
+    ids = [(await post(daemon, f"owner/{name}:Q8_0")).json()["id"] for name in ("a", "b", "c")]
+    paused = await daemon.http.post(f"/api/v1/downloads/{ids[2]}/pause")
+    assert paused.json()["state"] == "paused"
+    hub.released.set()
+    assert [(await ended(daemon, identifier))["state"] for identifier in ids[:2]] == ["done"] * 2
+    assert (await post(daemon, "owner/c:Q8_0")).json()["id"] == ids[2]
+    assert (await ended(daemon, ids[2]))["state"] == "done"
+
+
+async def test_what_has_ended_can_be_neither_paused_nor_resumed(daemon: Daemon) -> None:
+    identifier = (await post(daemon, f"{REPOSITORY}:Q8_0")).json()["id"]
+    await ended(daemon, identifier)
+    for verb in ("pause", "resume"):
+        answer = await daemon.http.post(f"/api/v1/downloads/{identifier}/{verb}")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "conflict")
+
+
+async def test_a_full_disk_pauses_and_says_so(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int, length: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "ftruncate", full)
+        identifier = (await post(daemon, f"{REPOSITORY}:Q8_0")).json()["id"]
+        async with asyncio.timeout(PATIENCE_S):
+            while (item := (await daemon.get(f"/downloads/{identifier}")).json())["state"] != (
+                "paused"
+            ):
+                await asyncio.sleep(0.01)
+    assert "make room" in item["error"]
+    assert (await daemon.http.post(f"/api/v1/downloads/{identifier}/resume")).status_code == 200
+    assert (await ended(daemon, identifier))["state"] == "done"

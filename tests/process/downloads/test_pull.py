@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.process.cli.shell import Shell, shell_in
+from tests.process.downloads.parts import here_bytes
 from tests.shape.tree import ROOT
 from tests.support.hub import LocalHub, local_hub
 from velocity_local.config.paths import locate
@@ -67,7 +68,7 @@ def test_a_kill_of_the_daemon_costs_no_byte_twice(shell: Shell, hub: LocalHub) -
     looking_on = shell.open("pull", f"{REPOSITORY}:F16")
     part = shell.home / "models" / REPOSITORY / "copy-F16.gguf.part"
     deadline_s = time.monotonic() + PATIENCE_S
-    while not part.exists() or part.stat().st_size < HELD_BYTES:
+    while here_bytes(part) < HELD_BYTES:
         assert time.monotonic() < deadline_s, files(shell)
         time.sleep(0.01)
     record = read_record(locate(shell.environ).daemon_file)

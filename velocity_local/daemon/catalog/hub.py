@@ -19,6 +19,7 @@ import msgspec
 from velocity_local.config.hub import HubAccess
 from velocity_local.core.errors import HubError, ModelNotFound
 from velocity_local.core.release import RELEASE
+from velocity_local.daemon.catalog.downloads.digests import is_digest
 
 if TYPE_CHECKING:
     import ssl
@@ -32,7 +33,7 @@ _CONNECT_TIMEOUT_S = 10.0
 _MAX_RETRY_AFTER_S = 60.0
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_MAX_FILE_BYTES = 2**46
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _CONTENT_RANGE = re.compile(r"bytes (?P<first>\d{1,18})-(?P<last>\d{1,18})/(?P<total>\d{1,18})")
 
@@ -47,11 +48,14 @@ class Interrupted(Exception):
 
 
 class HubFile(NamedTuple):
-    """A file of a repository: its path there, its size and its hash as the hub promises them."""
+    """A file of a repository: its path there, its size and its digest as the hub promises them.
+
+    `digest` is `sha256:HEX`, or `git:HEX` for a file that the repository keeps itself.
+    """
 
     path: str
     size_bytes: int
-    sha256: str
+    digest: str
 
 
 class Repository(NamedTuple):
@@ -63,12 +67,13 @@ class Repository(NamedTuple):
 
 
 class Incoming(NamedTuple):
-    """A file's bytes from `offset_bytes` to its end, as they come.
+    """A file's bytes from `first` on, as they come; `is_whole` if they are not a part of it.
 
     `total_bytes` is the whole file's size as this answer has it, None if it does not say.
     """
 
-    offset_bytes: int
+    first: int
+    is_whole: bool
     total_bytes: int | None
     etag: str
     pieces: Iterator[bytes]
@@ -79,8 +84,10 @@ class _Lfs(msgspec.Struct):
     size: int
 
 
-class _Sibling(msgspec.Struct):
+class _Sibling(msgspec.Struct, rename="camel"):
     rfilename: str
+    size: int | None = None
+    blob_id: str | None = None
     lfs: _Lfs | None = None
 
 
@@ -117,19 +124,21 @@ class Hub:
 
     @contextmanager
     def open(
-        self, repository: Repository, file: HubFile, *, offset_bytes: int
+        self, repository: Repository, file: HubFile, *, first: int = 0, end: int | None = None
     ) -> Iterator[Incoming]:
-        """The file's bytes from `offset_bytes`, or from 0 if the hub will not begin there.
+        """The file's bytes from `first` to before `end`, or whatever the hub sends instead.
 
         Raises:
             Interrupted: also while pieces are read, when they stop coming.
         """
         path = f"/{quote(repository.id)}/resolve/{repository.revision}/{quote(file.path)}"
-        headers = {"Range": f"bytes={offset_bytes}-"} if offset_bytes else {}
+        headers = {}
+        if first or end is not None:
+            headers["Range"] = f"bytes={first}-{'' if end is None else end - 1}"
         with self._get(path, repository.id, headers) as (response, linked_etag):
-            first, total = _extent(response)
+            begin, total = _extent(response)
             etag = linked_etag or response.headers.get("etag", "")
-            yield Incoming(first, total, etag, response.iter_raw())
+            yield Incoming(begin, response.status_code == 200, total, etag, response.iter_raw())
 
     @contextmanager
     def _get(
@@ -208,10 +217,13 @@ class Hub:
 
 
 def _file(sibling: _Sibling) -> HubFile | None:
-    lfs = sibling.lfs
-    if lfs is None or lfs.size <= 0 or not _SHA256.fullmatch(lfs.sha256):
+    if sibling.lfs is not None:
+        size, digest = sibling.lfs.size, f"sha256:{sibling.lfs.sha256}"
+    else:
+        size, digest = sibling.size or 0, f"git:{sibling.blob_id}"
+    if not 0 < size <= _MAX_FILE_BYTES or not is_digest(digest):
         return None
-    return HubFile(sibling.rfilename, lfs.size, lfs.sha256)
+    return HubFile(sibling.rfilename, size, digest)
 
 
 def _check_status(response: "httpx.Response", name: str) -> None:

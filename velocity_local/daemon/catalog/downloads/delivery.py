@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
-from velocity_local.core.clock import Clock
 from velocity_local.core.downloads import Variant
 from velocity_local.core.errors import Conflict, DiskFull
+from velocity_local.daemon.catalog.downloads.connection import Terms
 from velocity_local.daemon.catalog.downloads.part import Origin, PartFile
 from velocity_local.daemon.catalog.downloads.progress import Progress
-from velocity_local.daemon.catalog.downloads.transfer import Stop, Transfer
+from velocity_local.daemon.catalog.downloads.ranges import step_for
+from velocity_local.daemon.catalog.downloads.stopping import Stop
+from velocity_local.daemon.catalog.downloads.transfer import Transfer
 from velocity_local.daemon.catalog.downloads.variants import model_path
 from velocity_local.daemon.catalog.hub import Hub, Repository
 
@@ -19,12 +21,13 @@ class Delivery:
     """A variant of a repository on its way below the models folder."""
 
     def __init__(
-        self, hub: Hub, repository: Repository, variant: Variant, models: Path, *, clock: Clock
+        self, hub: Hub, repository: Repository, variant: Variant, models: Path, *, terms: Terms
     ) -> None:
         self.repository = repository
         self.variant = variant
         self.model = f"{repository.id}/{model_path(variant)}"
-        self.progress = Progress(variant.size_bytes, clock=clock)
+        self.progress = Progress(variant.size_bytes, clock=terms.clock)
+        self._terms = terms
         self._hub = hub
         self._models = models
         self._files = [file for file in repository.files if file.path in variant.files]
@@ -32,7 +35,7 @@ class Delivery:
         self._parts = [
             PartFile(
                 models / repository.id / file.path,
-                Origin(repository.id, repository.revision, *file),
+                Origin(repository.id, repository.revision, *file, step_for(file.size_bytes)),
             )
             for file in self._files
         ]
@@ -63,7 +66,13 @@ class Delivery:
         self._check_folder()
         for file, part in zip(self._files, self._parts, strict=True):
             transfer = Transfer(
-                self._hub, self.repository, file, part, progress=self.progress, stop=stop
+                self._hub,
+                self.repository,
+                file,
+                part,
+                progress=self.progress,
+                stop=stop,
+                terms=self._terms,
             )
             transfer.run()
             self.progress.finish_file(file.size_bytes)

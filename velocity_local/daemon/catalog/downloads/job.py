@@ -6,9 +6,9 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from velocity_local.core.downloads import Download, DownloadState
-from velocity_local.core.errors import VelocityError
+from velocity_local.core.errors import DiskFull, VelocityError
 from velocity_local.daemon.catalog.downloads.delivery import Delivery
-from velocity_local.daemon.catalog.downloads.transfer import Stopped
+from velocity_local.daemon.catalog.downloads.stopping import Stopped
 
 
 class Outcome(NamedTuple):
@@ -18,6 +18,15 @@ class Outcome(NamedTuple):
     error: str | None = None
 
 
+class _Wish(NamedTuple):
+    """What it is told to become, and what it is meanwhile."""
+
+    meanwhile: DownloadState
+    then: DownloadState
+
+
+_PAUSE = _Wish("pausing", "paused")
+_CANCEL = _Wish("cancelling", "cancelled")
 _CRASHED = Outcome("failed", "internal error; the daemon's standard error has it")
 
 
@@ -31,31 +40,67 @@ class Job:
         self.ended_s: float | None = None
         self.error: str | None = None
         self.stop = threading.Event()
+        self._wish = _CANCEL
         self.is_discarded = False
-        self.ended = asyncio.Event()
+        self.rested = asyncio.Event()
         self._state: DownloadState = "waiting"
 
     @property
     def state(self) -> DownloadState:
         if self.ended_s is not None:
             return self._state
-        if self.stop.is_set():
-            return "cancelling"
+        if self.stop.is_set() and self._state != "paused":
+            return self._wish.meanwhile
         if self._state == "running" and self.delivery.progress.is_verifying:
             return "verifying"
         return self._state
 
     @property
-    def has_begun(self) -> bool:
-        return self._state != "waiting"
+    def is_waiting(self) -> bool:
+        return self._state == "waiting" and not self.stop.is_set()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a thread is at work for it."""
+        return self._state == "running"
 
     def begin(self) -> None:
         self._state = "running"
 
+    def pause(self) -> None:
+        """Ends the thread; without one it is paused at once."""
+        self._wish = _PAUSE
+        self.stop.set()
+        if not self.is_running:
+            self._state = "paused"
+
+    def resume(self) -> None:
+        """Wait for a thread again. Only for one that is paused."""
+        assert self._state == "paused"
+        self.stop = threading.Event()
+        self.error = None
+        self._state = "waiting"
+
+    def cancel(self) -> None:
+        self._wish = _CANCEL
+        self.is_discarded = True
+        self.stop.set()
+
+    def rest(self, outcome: "Outcome") -> None:
+        """The thread has ended, the download has not."""
+        self._state, self.error = outcome
+        self.stop.set()
+        self.rested.set()
+
+    @property
+    def wish(self) -> DownloadState:
+        """What it becomes when its thread has stopped."""
+        return self._wish.then
+
     def end(self, outcome: Outcome, *, now_s: float) -> None:
         self._state, self.error = outcome
         self.ended_s = now_s
-        self.ended.set()
+        self.rested.set()
 
     def seen(self) -> Download:
         """What is known of it now."""
@@ -70,7 +115,7 @@ class Job:
             state=self.state,
             done_bytes=progress.done_bytes,
             total_bytes=progress.total_bytes,
-            bytes_per_s=0.0 if self.ended_s is not None else progress.bytes_per_s,
+            bytes_per_s=progress.bytes_per_s if self.is_running else 0.0,
             retries=progress.retries,
             created_s=self.created_s,
             ended_s=self.ended_s,
@@ -107,7 +152,9 @@ def _carry_out(job: Job) -> Outcome:
     except Stopped:
         if job.is_discarded:
             job.delivery.discard()
-        return Outcome("cancelled")
+        return Outcome(job.wish)
+    except DiskFull as error:
+        return Outcome("paused", error.message)
     except VelocityError as error:
         return Outcome("failed", error.message)
     except OSError as error:

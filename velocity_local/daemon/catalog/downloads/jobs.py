@@ -9,12 +9,15 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
+from velocity_local.config.settings import DownloadSettings
 from velocity_local.core.clock import Clock
 from velocity_local.core.downloads import Download, Variant
 from velocity_local.core.errors import Conflict, HubError, NotFound, QueueFull
 from velocity_local.core.ids import IdSource
+from velocity_local.daemon.catalog.downloads.connection import Terms
 from velocity_local.daemon.catalog.downloads.delivery import Delivery
 from velocity_local.daemon.catalog.downloads.job import Job, Outcome, carried_out
+from velocity_local.daemon.catalog.downloads.pace import Pace
 from velocity_local.daemon.catalog.downloads.reference import Reference, parse
 from velocity_local.daemon.catalog.downloads.variants import choose, variants
 from velocity_local.daemon.catalog.hub import Hub, Interrupted, Repository
@@ -36,12 +39,14 @@ class Downloads:
         hub: Hub,
         clock: Clock,
         refresh: Callable[[], Awaitable[object]],
+        settings: DownloadSettings,
     ) -> None:
         self._models = models
         self._hub = hub
         self._clock = clock
         self._refresh = refresh
         self._ids = IdSource(clock)
+        self._terms = Terms(settings.connections, Pace(settings.bytes_per_s, clock=clock), clock)
         self._jobs: dict[str, Job] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closed = False
@@ -58,7 +63,7 @@ class Downloads:
         return repository, variants(repository)
 
     async def start(self, text: str) -> Download:
-        """Begin to fetch what `text` refers to, or join those who wait for it already.
+        """Begin to fetch what `text` refers to, go on with it, or join those who wait for it.
 
         Raises:
             InvalidRequest, ModelNotFound, HubError: if it cannot be found.
@@ -69,8 +74,11 @@ class Downloads:
         reference = parse(text)
         repository = await self._look_up(reference)
         variant = choose(repository, reference)
-        delivery = Delivery(self._hub, repository, variant, self._models, clock=self._clock)
-        return (self._same(delivery) or self._add(delivery)).seen()
+        delivery = Delivery(self._hub, repository, variant, self._models, terms=self._terms)
+        job = self._same(delivery) or self._add(delivery)
+        if job.state == "paused":
+            self._resume(job)
+        return job.seen()
 
     def all(self) -> list[Download]:
         """Every download since the start of the daemon, newest first."""
@@ -87,12 +95,40 @@ class Downloads:
             NotFound: if there is none of that id.
         """
         job = self._find(identifier)
-        job.stop.set()
-        if job.state == "cancelling":
-            job.is_discarded = True
-            self._end_if_waiting(job)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(job.ended.wait(), STOP_TIMEOUT_S)
+        if job.ended_s is None:
+            job.cancel()
+            self._end_if_resting(job)
+            await self._rest(job)
+        return job.seen()
+
+    async def pause(self, identifier: str) -> Download:
+        """Stop it and keep what has come; it makes room for one that waits.
+
+        Raises:
+            NotFound: if there is none of that id.
+            Conflict: if it has ended, or is being cancelled.
+        """
+        job = self._find(identifier)
+        if job.ended_s is not None or job.state == "cancelling":
+            raise Conflict(f"download {identifier} is {job.state}; there is nothing to pause")
+        if job.state != "paused":
+            job.pause()
+            if job.is_running:
+                await self._rest(job)
+        return job.seen()
+
+    async def resume(self, identifier: str) -> Download:
+        """Go on with one that is paused; one under way stays so.
+
+        Raises:
+            NotFound: if there is none of that id.
+            Conflict: if it has ended, or is about to pause.
+        """
+        job = self._find(identifier)
+        if job.ended_s is not None or (job.stop.is_set() and job.state != "paused"):
+            raise Conflict(f"download {identifier} is {job.state}; pull its model again")
+        if job.state == "paused":
+            self._resume(job)
         return job.seen()
 
     async def close(self) -> None:
@@ -100,7 +136,7 @@ class Downloads:
         self._is_closed = True
         for job in self._unfinished():
             job.stop.set()
-            self._end_if_waiting(job)
+            self._end_if_resting(job)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=STOP_TIMEOUT_S)
         for task in self._tasks:
@@ -133,8 +169,8 @@ class Downloads:
 
     def _begin_next(self) -> None:
         unfinished = self._unfinished()
-        waiting = [job for job in unfinished if not job.has_begun]
-        free = MAX_RUNNING - (len(unfinished) - len(waiting))
+        waiting = [job for job in unfinished if job.is_waiting]
+        free = MAX_RUNNING - sum(job.is_running for job in unfinished)
         for job in waiting[: max(free, 0)]:
             job.begin()
             task = asyncio.create_task(self._run(job))
@@ -146,7 +182,12 @@ class Downloads:
         outcome = await carried_out(job)
         if outcome.state == "done":
             await self._refresh()
-        self._end(job, outcome)
+        if outcome.state == "paused" and not self._is_closed:
+            _log.info("download %s is paused %s", job.id, outcome.error or "")
+            job.rest(outcome)
+            self._begin_next()
+        else:
+            self._end(job, outcome)
 
     def _end(self, job: Job, outcome: Outcome) -> None:
         job.end(outcome, now_s=self._clock.wall_s())
@@ -154,11 +195,21 @@ class Downloads:
         if not self._is_closed:
             self._begin_next()
 
-    def _end_if_waiting(self, job: Job) -> None:
-        if not job.has_begun:
+    def _end_if_resting(self, job: Job) -> None:
+        if not job.is_running:
             if job.is_discarded:
                 job.delivery.discard()
             self._end(job, Outcome("cancelled"))
+
+    def _resume(self, job: Job) -> None:
+        job.resume()
+        self._begin_next()
+
+    async def _rest(self, job: Job) -> None:
+        """Return once its thread has ended, or the network holds it for too long."""
+        job.rested.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(job.rested.wait(), STOP_TIMEOUT_S if job.is_running else 0)
 
     def _unfinished(self) -> list[Job]:
         return [job for job in self._jobs.values() if job.ended_s is None]

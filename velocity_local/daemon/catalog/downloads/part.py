@@ -1,12 +1,13 @@
 """A file that is not whole yet: `NAME.part`, and beside it `NAME.part.json`, what it is a part of.
 
-The length of the part is how far it has come; a process that dies loses nothing. Its name does not
-end as a model's does, so the catalogue never shows it.
+Behind the file's own bytes the part has, for each of its ranges, how many bytes of it are here: a
+process that dies loses no more than the pieces it was writing. Its name does not end as a model's
+does, so the catalogue never shows it.
 """
 
 import errno
-import hashlib
 import os
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +16,8 @@ import msgspec
 
 from velocity_local.config.atomic import sync_folder, write_atomic
 from velocity_local.core.errors import DiskFull, HubError
+from velocity_local.daemon.catalog.downloads.ranges import Ranges, count, step_for
 
-_PIECE_BYTES = 1024 * 1024
 _FLAGS = (
     os.O_RDWR
     | os.O_CREAT
@@ -25,25 +26,35 @@ _FLAGS = (
     | getattr(os, "O_BINARY", 0)
 )
 _NO_ROOM = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
+_COUNTER_BYTES = 8
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """What a part is a part of. Parts of the same hash and size may be continued."""
+    """What a part is a part of. Parts of the same hash and size may be continued.
+
+    `digest` is as in `HubFile`; the part's ranges are `step_bytes` long.
+    """
 
     repository: str
     revision: str
     path: str
     size_bytes: int
-    sha256: str
+    digest: str
+    step_bytes: int
     etag: str = ""
-    version: int = 1
+    version: int = 2
 
     def is_same_content(self, other: "Origin") -> bool:
-        return (self.sha256, self.size_bytes) == (other.sha256, other.size_bytes)
+        return (self.digest, self.size_bytes) == (other.digest, other.size_bytes)
+
+    @property
+    def tail_bytes(self) -> int:
+        """What the counters behind the file's bytes take."""
+        return _COUNTER_BYTES * count(self.size_bytes, self.step_bytes)
 
 
 class PartFile:
-    """The part of `target`. `open` before anything that writes; one writer at a time."""
+    """The part of `target`. `open` before anything that writes; one process at a time."""
 
     def __init__(self, target: Path, origin: Origin) -> None:
         self.target = target
@@ -51,9 +62,8 @@ class PartFile:
         self._path = target.with_name(target.name + ".part")
         self._journal = target.with_name(target.name + ".part.json")
         self._descriptor = -1
-        self._digest = hashlib.sha256()
         self._is_verified = False
-        self.length_bytes = 0
+        self.ranges = Ranges(origin.size_bytes, origin.step_bytes)
 
     @property
     def size_bytes(self) -> int:
@@ -67,12 +77,17 @@ class PartFile:
 
     def bytes_on_disk(self) -> int:
         """How much of the file is here, in the part or as a whole, as far as sizes tell."""
-        for path in (self.target, self._path):
-            try:
-                return min(path.stat().st_size, self.size_bytes)
-            except OSError:  # not there: the usual case
-                continue
-        return 0
+        try:
+            return min(self.target.stat().st_size, self.size_bytes)
+        except OSError:  # not there: the usual case
+            kept = self._read_journal()
+        if kept is None or not kept.is_same_content(self._origin):
+            return 0
+        try:
+            with self._path.open("rb") as file:
+                return sum(self._read_counters(file.fileno(), kept))
+        except OSError:
+            return 0
 
     @contextmanager
     def open(self) -> Iterator[None]:
@@ -81,75 +96,64 @@ class PartFile:
         kept = self._read_journal()
         self._descriptor = os.open(self._path, _FLAGS, 0o600)
         try:
-            self.length_bytes = os.fstat(self._descriptor).st_size
-            if kept is None or not kept.is_same_content(self._origin):
+            done = self._read_counters(self._descriptor, kept) if kept is not None else []
+            if kept is None or not done or not kept.is_same_content(self._origin):
                 self.restart(self._origin.etag)
             else:
                 self._origin = kept
+                self.ranges = Ranges(kept.size_bytes, kept.step_bytes, done)
+                self._set_length(kept.size_bytes + kept.tail_bytes)
             yield
         finally:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def rehash(self) -> Iterator[int]:
-        """Read what is there from its start, which the digest needs; yields bytes read so far."""
-        if self.length_bytes > self.size_bytes:
-            self.restart(self.etag)
-        self._digest = hashlib.sha256()
-        os.lseek(self._descriptor, 0, os.SEEK_SET)
-        done = 0
-        while piece := os.read(self._descriptor, _PIECE_BYTES):
-            self._digest.update(piece)
-            done += len(piece)
-            yield done
-        self.length_bytes = done
+    def restart(self, etag: str, *, as_one: bool = False) -> None:
+        """Drop what is there; what comes next begins the content named by `etag`.
 
-    def restart(self, etag: str) -> None:
-        """Drop what is there; what comes next begins the content named by `etag`."""
-        os.ftruncate(self._descriptor, 0)
-        os.lseek(self._descriptor, 0, os.SEEK_SET)
-        self.length_bytes = 0
-        self._digest = hashlib.sha256()
-        self._origin = msgspec.structs.replace(self._origin, etag=etag)
+        `as_one` for a hub that does not send ranges. No writer may be at work.
+        """
+        self._set_length(0)
+        step_bytes = self.size_bytes if as_one else step_for(self.size_bytes)
+        self._origin = msgspec.structs.replace(self._origin, etag=etag, step_bytes=step_bytes)
+        self.ranges = Ranges(self.size_bytes, step_bytes)
+        self._set_length(self.size_bytes + self._origin.tail_bytes)
         write_atomic(self._journal, msgspec.json.encode(self._origin))
 
-    def append(self, piece: bytes) -> None:
-        """Write at the end.
+    def name_content(self, etag: str) -> None:
+        """Remember the hub's name for the content; the first answer tells it."""
+        if etag and not self._origin.etag:
+            self._origin = msgspec.structs.replace(self._origin, etag=etag)
+            write_atomic(self._journal, msgspec.json.encode(self._origin))
 
-        Raises:
-            DiskFull: if there is no room; what was written before stays.
-        """
-        view = memoryview(piece)
+    @contextmanager
+    def writer(self, number: int) -> Iterator["RangeWriter"]:
+        """What fills a range; several may be at work, each on its own."""
+        descriptor = os.open(self._path, _FLAGS, 0o600)
         try:
-            while view:
-                written = os.write(self._descriptor, view)
-                self._digest.update(view[:written])
-                self.length_bytes += written
-                view = view[written:]
-        except OSError as error:
-            if error.errno in _NO_ROOM:
-                raise DiskFull(
-                    f"the disk is full; make room for {self.size_bytes - self.length_bytes} bytes"
-                    " and pull again, it goes on from here"
-                ) from error
-            raise
+            counter_at = self.size_bytes + _COUNTER_BYTES * number
+            yield RangeWriter(descriptor, self.ranges, number, counter_at=counter_at)
+        finally:
+            os.close(descriptor)
 
-    def verify(self) -> None:
-        """Compare size and hash with what the hub promised, and make the bytes durable.
+    def read(self, offset: int, n_bytes: int) -> bytes:
+        """Bytes that are here. One reader at a time."""
+        os.lseek(self._descriptor, offset, os.SEEK_SET)
+        return os.read(self._descriptor, n_bytes)
+
+    def verify(self, digest: str) -> None:
+        """Compare the hash with what the hub promised, and make the bytes durable.
 
         Raises:
             HubError: if they differ; the bytes are removed.
         """
-        is_right = (self.length_bytes, self._digest.hexdigest()) == (
-            self.size_bytes,
-            self._origin.sha256,
-        )
-        if not is_right:
+        if digest != self._origin.digest:
             self.restart("")
             raise HubError(
                 f"the bytes of {self._origin.path} do not have the SHA-256 that the hub promises;"
                 " they were removed. Pull again"
             )
+        self._set_length(self.size_bytes)
         os.fsync(self._descriptor)
         self._is_verified = True
 
@@ -165,8 +169,71 @@ class PartFile:
         self._path.unlink(missing_ok=True)
         self._journal.unlink(missing_ok=True)
 
+    def _set_length(self, n_bytes: int) -> None:
+        with _told_if_full(self.size_bytes):
+            os.ftruncate(self._descriptor, n_bytes)
+
     def _read_journal(self) -> Origin | None:
         try:
-            return msgspec.json.decode(self._journal.read_bytes(), type=Origin)
-        except (FileNotFoundError, msgspec.DecodeError):
+            origin = msgspec.json.decode(self._journal.read_bytes(), type=Origin)
+        except (OSError, msgspec.DecodeError):
             return None
+        return origin if origin.size_bytes > 0 and origin.step_bytes > 0 else None
+
+    def _read_counters(self, descriptor: int, origin: Origin) -> list[int]:
+        """The bytes of each range that are here; empty if the part is not `origin`'s.
+
+        Without counters it is whole: they are cut off once the bytes are verified.
+        """
+        ranges = Ranges(origin.size_bytes, origin.step_bytes)
+        lengths = [ranges.end(number) - ranges.start(number) for number in range(len(ranges))]
+        length_bytes = os.fstat(descriptor).st_size
+        if length_bytes == origin.size_bytes:
+            return lengths
+        if length_bytes != origin.size_bytes + origin.tail_bytes:
+            return []
+        os.lseek(descriptor, origin.size_bytes, os.SEEK_SET)
+        told = struct.unpack(f"<{len(ranges)}Q", os.read(descriptor, origin.tail_bytes))
+        return [min(done, length) for done, length in zip(told, lengths, strict=True)]
+
+
+class RangeWriter:
+    """Fills one range of a part from where it is."""
+
+    def __init__(self, descriptor: int, ranges: Ranges, number: int, *, counter_at: int) -> None:
+        self._descriptor = descriptor
+        self._ranges = ranges
+        self._number = number
+        self._counter_at = counter_at
+
+    def append(self, piece: bytes) -> None:
+        """Write what comes next, then that it is here.
+
+        Raises:
+            DiskFull: if there is no room; what was written before stays.
+        """
+        ranges, number = self._ranges, self._number
+        with _told_if_full(ranges.size_bytes - ranges.done_bytes):
+            self._write(ranges.at(number), piece)
+            done = ranges.done_in(number) + len(piece)
+            self._write(self._counter_at, struct.pack("<Q", done))
+        ranges.advance(number, len(piece))
+
+    def _write(self, offset: int, data: bytes) -> None:
+        os.lseek(self._descriptor, offset, os.SEEK_SET)
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+
+
+@contextmanager
+def _told_if_full(missing_bytes: int) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise DiskFull(
+            f"the disk is full; make room for {missing_bytes} bytes and pull again, it goes on"
+            " from here"
+        ) from error

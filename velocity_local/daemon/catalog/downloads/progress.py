@@ -1,5 +1,6 @@
 """How far a download is: written by its thread, read by the event loop."""
 
+import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +12,14 @@ _SAMPLE_S = 0.25
 
 
 class Progress:
-    """Bytes of all files of a download. One thread writes; readers see whole numbers."""
+    """Bytes of all files of a download. Its threads write; readers see whole numbers."""
 
     def __init__(self, total_bytes: int, *, clock: Clock) -> None:
         self.total_bytes = total_bytes
         self.retries = 0
         self.is_verifying = False
         self._clock = clock
+        self._lock = threading.Lock()
         self._finished_bytes = 0
         self._file_bytes = 0
         self._fetched_bytes = 0
@@ -36,13 +38,14 @@ class Progress:
 
     def add(self, n_bytes: int) -> None:
         """Bytes of the current file have come."""
-        self._file_bytes += n_bytes
-        self._fetched_bytes += n_bytes
         now_s = self._clock.monotonic_s()
-        if now_s - self._samples[-1][0] >= _SAMPLE_S:
-            self._samples.append((now_s, self._fetched_bytes))
-            while now_s - self._samples[0][0] > _WINDOW_S and len(self._samples) > 1:
-                self._samples.popleft()
+        with self._lock:
+            self._file_bytes += n_bytes
+            self._fetched_bytes += n_bytes
+            if now_s - self._samples[-1][0] >= _SAMPLE_S:
+                self._samples.append((now_s, self._fetched_bytes))
+                while now_s - self._samples[0][0] > _WINDOW_S and len(self._samples) > 1:
+                    self._samples.popleft()
 
     def set_file(self, n_bytes: int) -> None:
         """So much of the current file is here."""
@@ -54,12 +57,13 @@ class Progress:
         self._file_bytes = 0
 
     def count_retry(self) -> None:
-        self.retries += 1
+        with self._lock:
+            self.retries += 1
 
     @contextmanager
-    def verifying(self) -> Iterator[None]:
-        """While bytes on disk are read."""
-        self.is_verifying = True
+    def verifying(self, *, is_true: bool = True) -> Iterator[None]:
+        """While bytes on disk are read and no others are waited for."""
+        self.is_verifying = is_true
         try:
             yield
         finally:

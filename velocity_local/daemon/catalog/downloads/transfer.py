@@ -1,34 +1,23 @@
-"""Fetches one file: continues what is there, tries again when the connection breaks, verifies.
+"""Fetches one file: over several connections, hashed while it comes, verified before it is kept.
 
 Blocking, for a thread; `Stopped` ends it within a piece or the hub's stall timeout.
 """
 
-import hashlib
-from typing import Protocol
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from velocity_local.core.errors import Conflict, HubError
+from velocity_local.core.errors import Conflict, HubError, InternalError
+from velocity_local.daemon.catalog.downloads.connection import Connection, Restart, Terms
+from velocity_local.daemon.catalog.downloads.digests import Hasher
 from velocity_local.daemon.catalog.downloads.part import PartFile
 from velocity_local.daemon.catalog.downloads.progress import Progress
-from velocity_local.daemon.catalog.hub import Hub, HubFile, Incoming, Interrupted, Repository
+from velocity_local.daemon.catalog.downloads.stopping import Halt, Stop, Stopped
+from velocity_local.daemon.catalog.hub import Hub, HubFile, Repository
 
-MAX_FRUITLESS_ATTEMPTS = 6
-MAX_DELAY_S = 30.0
-_ENOUGH_BYTES = 1024 * 1024
+MAX_RESTARTS = 3
 _PIECE_BYTES = 1024 * 1024
-
-
-class Stop(Protocol):
-    """Says when to end; `threading.Event` is one."""
-
-    def is_set(self) -> bool: ...
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Whether it was set before the time was over."""
-        ...
-
-
-class Stopped(Exception):
-    """It was asked to end; what has come stays on disk."""
+_LOOK_S = 0.2
 
 
 class Transfer:
@@ -43,6 +32,7 @@ class Transfer:
         *,
         progress: Progress,
         stop: Stop,
+        terms: Terms,
     ) -> None:
         self._hub = hub
         self._repository = repository
@@ -50,6 +40,7 @@ class Transfer:
         self._part = part
         self._progress = progress
         self._stop = stop
+        self._terms = terms
 
     def run(self) -> None:
         """Return once all bytes are here and right, in the part or under the file's own name.
@@ -64,89 +55,115 @@ class Transfer:
             self._check_whole()
             return
         with self._part.open():
-            self._hash_what_is_here()
-            self._fetch_rest()
-            self._part.verify()
+            self._part.verify(self._fetch())
 
     def _check_whole(self) -> None:
         """A file of that name is there already: it must be this one."""
-        target, digest = self._part.target, hashlib.sha256()
+        target = self._part.target
+        hasher = Hasher(self._file.digest, target.stat().st_size)
         with self._progress.verifying(), target.open("rb") as file:
             while piece := file.read(_PIECE_BYTES):
                 self._check_stop()
-                digest.update(piece)
+                hasher.update(piece)
                 self._progress.set_file(file.tell())
-        if digest.hexdigest() != self._file.sha256:
+        if hasher.digest() != self._file.digest:
             raise Conflict(f"another file is at {target}; move it away and pull again")
 
-    def _hash_what_is_here(self) -> None:
-        with self._progress.verifying():
-            for done_bytes in self._part.rehash():
-                self._check_stop()
-                self._progress.set_file(done_bytes)
-
-    def _fetch_rest(self) -> None:
-        fruitless, best = 0, self._part.length_bytes
-        while self._part.length_bytes < self._part.size_bytes:
+    def _fetch(self) -> str:
+        """Take bytes until all are here; their digest."""
+        for _ in range(MAX_RESTARTS + 1):
             try:
-                self._attempt()
-            except Interrupted as interruption:
-                if self._part.length_bytes >= best + _ENOUGH_BYTES:
-                    fruitless, best = 0, self._part.length_bytes
-                fruitless += 1
-                self._wait(interruption, fruitless)
+                return self._fetch_on()
+            except Restart as restart:
+                self._progress.count_retry()
+                self._part.restart(restart.etag, as_one=restart.as_one)
+        raise HubError(
+            f"{self._file.path} had to be begun again {MAX_RESTARTS} times, the hub sends now this"
+            " and now that; pull again later"
+        )
 
-    def _attempt(self) -> None:
-        """Take bytes until all are here.
+    def _fetch_on(self) -> str:
+        """Go on from what is here.
 
         Raises:
-            Interrupted: if they end before.
+            Restart: if that cannot be continued.
         """
-        part = self._part
-        offset = part.length_bytes
-        with self._hub.open(self._repository, self._file, offset_bytes=offset) as incoming:
-            self._agree(incoming)
-            for piece in incoming.pieces:
+        self._progress.set_file(self._part.ranges.done_bytes)
+        hasher = Hasher(self._file.digest, self._part.size_bytes)
+        with self._connections() as lines:
+            done = 0
+            while done < self._part.size_bytes:
                 self._check_stop()
-                if part.length_bytes + len(piece) > part.size_bytes:
-                    part.restart("")
-                    raise HubError(f"the hub sends more than the file's {part.size_bytes} bytes")
-                part.append(piece)
-                self._progress.add(len(piece))
-        if part.length_bytes < part.size_bytes:
-            raise Interrupted("the hub ended the file too early")
+                frontier = self._part.ranges.wait_beyond(done, _LOOK_S)
+                lines.check(is_waiting=frontier == done)
+                done = self._hash(hasher, done, frontier)
+        lines.check(is_waiting=False)
+        return hasher.digest()
 
-    def _agree(self, incoming: Incoming) -> None:
-        """Make sure that the bytes to come belong behind those that are here."""
-        part = self._part
-        if incoming.total_bytes not in {None, part.size_bytes}:
-            raise HubError(
-                f"the hub promised {part.size_bytes} bytes of {self._file.path} and now says"
-                f" {incoming.total_bytes}"
-            )
-        has_changed = bool(part.etag and incoming.etag) and part.etag != incoming.etag
-        if incoming.offset_bytes == part.length_bytes > 0 and not has_changed:
-            return
-        is_whole = incoming.offset_bytes == 0
-        part.restart(incoming.etag if is_whole else "")
-        self._progress.set_file(0)
-        if not is_whole:
-            raise Interrupted("the hub's file has changed, or another part of it came")
+    def _hash(self, hasher: Hasher, done: int, frontier: int) -> int:
+        with self._progress.verifying(is_true=frontier == self._part.size_bytes):
+            while done < frontier:
+                self._check_stop()
+                piece = self._part.read(done, min(_PIECE_BYTES, frontier - done))
+                hasher.update(piece)
+                done += len(piece)
+        return done
 
-    def _wait(self, interruption: Interrupted, fruitless: int) -> None:
-        """Before the next attempt: 1 s, then twice as long each time, or as the hub says."""
-        if fruitless >= MAX_FRUITLESS_ATTEMPTS:
-            raise HubError(
-                f"{interruption.reason}; {fruitless} attempts brought nothing. Pull again later, it"
-                " goes on from here"
-            ) from interruption
-        self._progress.count_retry()
-        delay_s = interruption.retry_after_s
-        if delay_s is None:
-            delay_s = min(2.0 ** (fruitless - 1), MAX_DELAY_S)
-        if self._stop.wait(delay_s):
-            raise Stopped
+    @contextmanager
+    def _connections(self) -> Iterator["_Lines"]:
+        """Connections at work; all have ended when the block has."""
+        count = min(self._terms.connections, len(self._part.ranges))
+        halt = Halt(self._stop, is_alone=count == 1)
+        lines = _Lines(
+            [
+                Connection(
+                    self._hub,
+                    self._repository,
+                    self._file,
+                    self._part,
+                    progress=self._progress,
+                    halt=halt,
+                    terms=self._terms,
+                )
+                for _ in range(count)
+            ]
+        )
+        lines.start()
+        try:
+            yield lines
+        except BaseException:
+            halt.set()
+            raise
+        finally:
+            lines.join()
 
     def _check_stop(self) -> None:
         if self._stop.is_set():
             raise Stopped
+
+
+class _Lines:
+    """The threads of a transfer's connections."""
+
+    def __init__(self, connections: list[Connection]) -> None:
+        self._connections = connections
+        self._threads = [
+            threading.Thread(target=connection.run, daemon=True) for connection in connections
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join()
+
+    def check(self, *, is_waiting: bool) -> None:
+        """Raise what ended a connection; with bytes to wait for, also if none is left to come."""
+        is_alive = any(thread.is_alive() for thread in self._threads)
+        for connection in self._connections:
+            if connection.failure is not None:
+                raise connection.failure
+        if is_waiting and not is_alive:
+            raise InternalError("the connections of a download ended before its bytes were here")

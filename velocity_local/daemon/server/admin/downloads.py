@@ -67,4 +67,35 @@ async def cancel_download(request: AnyRequest, download_id: FromPath[str]) -> Do
     return await services_of(request).downloads.cancel(download_id)
 
 
-ROUTES = [get_repository, start_download, list_downloads, get_download, cancel_download]
+@post(
+    "/api/v1/downloads/{download_id:str}/pause",
+    summary="Pause a download",
+    description="What has come stays; another one may begin meanwhile.",
+    tags=_TAGS,
+    status_code=200,
+    guards=[known_parameters],
+)
+async def pause_download(request: AnyRequest, download_id: FromPath[str]) -> Download:
+    return await services_of(request).downloads.pause(download_id)
+
+
+@post(
+    "/api/v1/downloads/{download_id:str}/resume",
+    summary="Go on with a paused download",
+    tags=_TAGS,
+    status_code=200,
+    guards=[known_parameters],
+)
+async def resume_download(request: AnyRequest, download_id: FromPath[str]) -> Download:
+    return await services_of(request).downloads.resume(download_id)
+
+
+ROUTES = [
+    get_repository,
+    start_download,
+    list_downloads,
+    get_download,
+    cancel_download,
+    pause_download,
+    resume_download,
+]

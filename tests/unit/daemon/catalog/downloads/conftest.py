@@ -9,7 +9,9 @@ import pytest
 from tests.support.hub import LocalHub, local_hub
 from velocity_local.config.hub import HubAccess
 from velocity_local.core.clock import ManualClock
+from velocity_local.daemon.catalog.downloads.connection import Terms
 from velocity_local.daemon.catalog.downloads.delivery import Delivery
+from velocity_local.daemon.catalog.downloads.pace import Pace
 from velocity_local.daemon.catalog.downloads.reference import parse
 from velocity_local.daemon.catalog.downloads.variants import choose
 from velocity_local.daemon.catalog.hub import Hub
@@ -42,6 +44,7 @@ class Yard:
     hub: LocalHub
     models: Path
     clock: ManualClock = field(default_factory=ManualClock)
+    connections: int = 4
 
     @property
     def target(self) -> Path:
@@ -51,6 +54,11 @@ class Yard:
     def part(self) -> Path:
         return self.target.with_name(FILE + ".part")
 
+    @property
+    def here_bytes(self) -> int:
+        """How much of the file is on disk, as its part says."""
+        return self.delivery().progress.total_bytes - self.delivery().missing_bytes()
+
     def client(self) -> Hub:
         return Hub(HubAccess(self.hub.url, TOKEN), stall_timeout_s=5.0)
 
@@ -58,7 +66,8 @@ class Yard:
         reference, client = parse(text), self.client()
         repository = client.repository(reference.repository)
         variant = choose(repository, reference)
-        return Delivery(client, repository, variant, self.models, clock=self.clock)
+        terms = Terms(self.connections, Pace(None, clock=self.clock), self.clock)
+        return Delivery(client, repository, variant, self.models, terms=terms)
 
     def pull(self, stop: Stop | None = None) -> Delivery:
         delivery = self.delivery()
