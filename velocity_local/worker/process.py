@@ -27,10 +27,13 @@ from velocity_local.wire.ipc.messages import (
     Render,
     Shutdown,
     Tokenize,
+    Tune,
+    Tuned,
 )
 from velocity_local.wire.ipc.transport import Closed, CommandReader, Incoming, ReportWriter
 from velocity_local.worker.backends import registry
 from velocity_local.worker.engine.backend import Backend, BackendError, NoMemoryError
+from velocity_local.worker.measuring import measured
 from velocity_local.worker.render_host import RenderHost
 from velocity_local.worker.service import (
     EXIT_LOAD_FAILED,
@@ -84,10 +87,12 @@ class _Process:
             _end_soon()
 
     def run(self) -> int:
-        """Load what the first command says, then serve it."""
+        """Load what the first command says, then serve it; or measure it."""
         first = self._inbox.get()
         if isinstance(first, Closed | Shutdown):
             return EXIT_OK
+        if isinstance(first, Tune):
+            return self._measure(first)
         if not isinstance(first, Load):
             _log.error("the first command must be Load, not %s", first)
             return EXIT_PROTOCOL
@@ -100,6 +105,16 @@ class _Process:
             self.writer.send(LoadFailed(_load_error(error)))
             return EXIT_LOAD_FAILED
         return self._serve(service, backend)
+
+    def _measure(self, command: Tune) -> int:
+        try:
+            result = measured(command, self.writer, self._clock)
+        except Exception as error:  # noqa: BLE001 - supervisor
+            _log.exception("measuring %s failed", command.path)
+            self.writer.send(LoadFailed(_load_error(error)))
+            return EXIT_LOAD_FAILED
+        self.writer.send(Tuned(result))
+        return EXIT_OK
 
     def _serve(self, service: WorkerService, backend: Backend) -> int:
         gc.collect()
@@ -128,6 +143,8 @@ def _load_error(error: Exception) -> ErrorInfo:
             return error.info()
         case MemoryError():
             return OutOfMemory("not enough memory to load the model").info()
+        case NoMemoryError():
+            return OutOfMemory(str(error)).info()
         case BackendError() | OSError():
             return ModelFailed(str(error)).info()
         case _:
@@ -135,8 +152,6 @@ def _load_error(error: Exception) -> ErrorInfo:
 
 
 def _end_soon() -> None:
-        case NoMemoryError():
-            return OutOfMemory(str(error)).info()
     """The daemon is gone: nobody waits for native code that may run for long."""
     timer = threading.Timer(_ORPHAN_GRACE_S, os._exit, (EXIT_OK,))
     timer.daemon = True

@@ -29,6 +29,7 @@ from velocity_local.wire.ipc.messages import (
     Shutdown,
     Step,
     Tokenize,
+    Tune,
 )
 from velocity_local.wire.ipc.transport import Closed, Incoming, ReportWriter
 from velocity_local.worker.adapters import Adapters
@@ -158,7 +159,7 @@ class WorkerService:
                 self._adapters.forget(key)
             case Shutdown() | Closed():
                 self._exit_code = EXIT_OK
-            case FrameError() | Load():
+            case FrameError() | Load() | Tune():
                 _log.error("the daemon broke the protocol: %s", command)
                 self._exit_code = EXIT_PROTOCOL
             case Tokenize() | Detokenize() | Render():

@@ -264,6 +264,8 @@ class Keeper:
             case ipc.Refused(handle, error):
                 if self._roster.on_refused(handle, error):
                     self._settle()
+            case ipc.Tuning() | ipc.Tuned():
+                raise WrongReportError("it measures, and was not asked to")
             case _:
                 if self._roster.on_answer(report.handle, report):
                     self._settle()

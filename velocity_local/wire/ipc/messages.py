@@ -17,6 +17,7 @@ from velocity_local.core.requests import (
     RenderRequest,
     TokenizeRequest,
 )
+from velocity_local.core.tuning import TunePlan, TuneResult, TuneStatus
 
 PROTOCOL_VERSION = 1
 
@@ -99,6 +100,17 @@ class ForgetAdapter(Command, frozen=True, tag=9):
     key: str
 
 
+class Tune(Command, frozen=True, tag=10):
+    """First message of all, instead of `Load`: measure, and end.
+
+    Answered by `Tuning`s and then by `Tuned` or `LoadFailed`.
+    """
+
+    path: str
+    plan: TunePlan
+    protocol: int = PROTOCOL_VERSION
+
+
 AnyCommand = (
     Load
     | Generate
@@ -110,6 +122,7 @@ AnyCommand = (
     | Ping
     | Shutdown
     | ForgetAdapter
+    | Tune
 )
 
 
@@ -179,6 +192,28 @@ class Pong(Report, frozen=True, tag=8):
     load: EngineLoad
 
 
+class Tuning(Report, frozen=True, tag=9):
+    """What a measurement is doing now."""
+
+    status: TuneStatus
+
+
+class Tuned(Report, frozen=True, tag=10):
+    """The end of a measurement; the process ends as well."""
+
+    result: TuneResult
+
+
 AnyReport = (
-    Loaded | LoadFailed | Step | Embedded | Tokenized | Detokenized | Rendered | Refused | Pong
+    Loaded
+    | LoadFailed
+    | Step
+    | Embedded
+    | Tokenized
+    | Detokenized
+    | Rendered
+    | Refused
+    | Pong
+    | Tuning
+    | Tuned
 )

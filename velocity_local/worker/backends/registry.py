@@ -6,10 +6,15 @@ from typing import cast
 
 from velocity_local.core.models import LoadOptions
 from velocity_local.worker.engine.backend import Backend, BackendError
+from velocity_local.worker.tuning.trial import Bench
 
 BACKENDS: dict[str, str] = {
     "llama_cpp": "velocity_local.worker.backends.llama_cpp.model:load",
     "fake": "velocity_local.worker.backends.fake.model:load",
+}
+BENCHES: dict[str, str] = {
+    "llama_cpp": "velocity_local.worker.backends.llama_cpp.bench:open_bench",
+    "fake": "velocity_local.worker.backends.fake.bench:open_bench",
 }
 
 
@@ -19,13 +24,24 @@ def load(path: str, options: LoadOptions) -> Backend:
     Raises:
         BackendError: if there is no such backend, or it cannot load the file.
     """
-    target = BACKENDS.get(options.backend)
+    loader = _function(BACKENDS, options.backend)
+    return cast("Callable[[str, LoadOptions], Backend]", loader)(path, options)
+
+
+def open_bench(path: str, options: LoadOptions) -> Bench:
+    """A model to be opened again and again with other options; raises as `load`."""
+    opener = _function(BENCHES, options.backend)
+    return cast("Callable[[str, LoadOptions], Bench]", opener)(path, options)
+
+
+def _function(table: dict[str, str], backend: str) -> object:
+    target = table.get(backend)
     if target is None:
-        known = ", ".join(sorted(BACKENDS))
-        raise BackendError(f"no backend {options.backend!r} in this build; there are {known}")
+        known = ", ".join(sorted(table))
+        raise BackendError(f"no backend {backend!r} in this build; there are {known}")
     module, function = target.split(":")
     try:
-        loader = getattr(importlib.import_module(module), function)
+        found: object = getattr(importlib.import_module(module), function)
     except ImportError as error:
-        raise BackendError(f"backend {options.backend!r} is not installed: {error}") from error
-    return cast("Callable[[str, LoadOptions], Backend]", loader)(path, options)
+        raise BackendError(f"backend {backend!r} is not installed: {error}") from error
+    return found

@@ -64,6 +64,7 @@ class FakeBackend:
         self._abort = threading.Event()
         self._wait = wait or self._abort.wait
         self._faults = Faults(script.faults)
+        self._pace = _pace(script, options)
         if script.load_delay_s:
             self._wait(script.load_delay_s)
         self._faults.on_load()
@@ -105,6 +106,7 @@ class FakeBackend:
             return Forward.FULL
         self._faults.on_step()
         delay_s = self._script.step_delay_s + self._script.token_delay_s * n_tokens
+        delay_s *= self._pace
         if (delay_s and self._wait(delay_s)) or self._abort.is_set():
             self._abort.clear()
             return Forward.ABORTED
@@ -199,6 +201,21 @@ def _capabilities(script: Script, options: LoadOptions, tokenizer: ByteTokenizer
         can_embed=script.pooling != "none",
         pooling=script.pooling,
     )
+
+
+def _pace(script: Script, options: LoadOptions) -> float:
+    """How much slower these options make it.
+
+    Raises:
+        BackendError: if the script refuses one of them.
+    """
+    pace = 1.0
+    for name, paces in script.pace.items():
+        value = msgspec.json.encode(getattr(options, name)).decode().strip('"')
+        pace *= paces.get(value, 1.0)
+        if not pace:
+            raise BackendError(f"{name} cannot be {value}")
+    return pace
 
 
 def _template(script: Script) -> str | None:

@@ -49,6 +49,9 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole behaviour. Delays are per forward pass and per token computed in it.
 
+    `pace` multiplies them by load options: {"n_threads": {"2": 0.5}} halves them for two threads;
+    a pace of 0 makes the option be refused. Values are written as in JSON.
+
     `truncation` and `can_copy_part` make the cache behave like that of an attention model
     (the default), a sliding-window one with `window` cells, or a recurrent one. `chat_template`
     True is plain ChatML, a string is a template of one's own.
@@ -59,6 +62,7 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     load_delay_s: float = 0.0
     step_delay_s: float = 0.0
     token_delay_s: float = 0.0
+    pace: dict[str, dict[str, float]] = {}
     n_ctx: int = 4096
     truncation: Literal["anywhere", "within_window", "never"] = "anywhere"
     can_copy_part: bool = True

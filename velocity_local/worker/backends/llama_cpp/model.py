@@ -55,10 +55,15 @@ def load(path: str, options: LoadOptions) -> "LlamaCppBackend":
 
 
 class LlamaCppBackend:
-    """Implements the engine's `Backend` over one model and one context; owns both."""
+    """Implements the engine's `Backend` over one model and one context; owns both, or only
+    the context.
+    """
 
-    def __init__(self, model: int, options: LoadOptions, *, started_s: float) -> None:
+    def __init__(
+        self, model: int, options: LoadOptions, *, started_s: float, owns_model: bool = True
+    ) -> None:
         self._model = model
+        self._owns_model = owns_model
         self._facts = facts = native.model_facts(model)
         if facts.is_diffusion or (facts.has_encoder and facts.has_decoder):
             raise BackendError(f"{facts.description}: only decoders and encoders are supported")
@@ -191,12 +196,13 @@ class LlamaCppBackend:
         return self._memory.highest(sequence) + 1
 
     def close(self) -> None:
-        """Free the model. Its samplers must be closed before."""
+        """Free what is owned. Its samplers must be closed before."""
         self._pool.close()
         self._samplers.close()
         self._adapters.close()
         native.close_context(self._context)
-        native.close_model(self._model)
+        if self._owns_model:
+            native.close_model(self._model)
 
     def _sample(self, row: SampleRow) -> Sampled | Unsampled:
         # A row without logits would end the process inside the library.
