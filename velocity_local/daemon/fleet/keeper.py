@@ -264,11 +264,14 @@ class Keeper:
             case ipc.Refused(handle, error):
                 if self._roster.on_refused(handle, error):
                     self._settle()
-            case ipc.Tuning() | ipc.Tuned():
-                raise WrongReportError("it measures, and was not asked to")
             case _:
-                if self._roster.on_answer(report.handle, report):
-                    self._settle()
+                self._on_answer(report)
+
+    def _on_answer(self, report: ipc.CallAnswer | ipc.TuneReport) -> None:
+        if isinstance(report, ipc.TuneReport):
+            raise WrongReportError("it measures, and was not asked to")
+        if self._roster.on_answer(report.handle, report):
+            self._settle()
 
     def _on_step(self, worker: Minder, step: ipc.Step) -> None:
         worker.load = step.load

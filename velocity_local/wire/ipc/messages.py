@@ -204,16 +204,6 @@ class Tuned(Report, frozen=True, tag=10):
     result: TuneResult
 
 
-AnyReport = (
-    Loaded
-    | LoadFailed
-    | Step
-    | Embedded
-    | Tokenized
-    | Detokenized
-    | Rendered
-    | Refused
-    | Pong
-    | Tuning
-    | Tuned
-)
+CallAnswer = Embedded | Tokenized | Detokenized | Rendered
+TuneReport = Tuning | Tuned
+AnyReport = Loaded | LoadFailed | Step | CallAnswer | Refused | Pong | TuneReport
