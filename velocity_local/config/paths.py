@@ -40,6 +40,15 @@ class Paths:
         return self.data_dir / "history.db"
 
     @property
+    def kv_dir(self) -> Path:
+        """Computed prompts, by model."""
+        return self.data_dir / "kv"
+
+    @property
+    def kv_key_file(self) -> Path:
+        return self.state_dir / "kv-key"
+
+    @property
     def adapters_file(self) -> Path:
         return self.data_dir / "adapters.json"
 

@@ -89,6 +89,27 @@ def read_token(path: Path) -> str:
     return token
 
 
+def kv_key(path: Path) -> bytes:
+    """The secret that authenticates this installation's computed prompts, made the first time.
+
+    Raises:
+        UnsafePermissions: if others can read it.
+        ConfigError: if it cannot be read or made.
+    """
+    try:
+        if not os.path.lexists(path):
+            _publish(path, secrets.token_hex(_SECRET_BYTES).encode() + b"\n")
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
+    try:
+        key = bytes.fromhex(_read_private(path).decode())
+    except ValueError:
+        key = b""
+    if len(key) != _SECRET_BYTES:
+        raise ConfigError(f"{path} holds no key; delete it and start again to get a new one")
+    return key
+
+
 def load_keys(path: Path, *, must_exist: bool = False) -> ApiKeys:
     """The keys in a file; none if it is not there, unless it was asked for by name.
 

@@ -13,6 +13,7 @@ DEFAULT_PORT = 8621
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Bytes = Annotated[int, Meta(ge=1024, le=2**40)]
+OptionalBytes = Annotated[int, Meta(ge=0, le=2**44)]
 Seconds = Annotated[float, Meta(gt=0, le=1e9)]
 
 
@@ -89,6 +90,13 @@ class EngineSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Number format of the KV cache."""
     flash_attention: bool | None = None
     """Fused attention; null decides by device."""
+    kv_ram_bytes: OptionalBytes | None = None
+    """Memory for computed prompts that left the KV cache; null takes a sixteenth, 0 turns all \
+tiers off."""
+    kv_disk_bytes: OptionalBytes = 4 * 1024**3
+    """Disk for computed prompts, of all models together; 0 turns the disk off."""
+    kv_write_bytes_per_hour: OptionalBytes = 4 * 1024**3
+    """Most that is written for it in an hour by one model."""
 
 
 class FleetSettings(Struct, frozen=True, forbid_unknown_fields=True):

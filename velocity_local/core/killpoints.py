@@ -11,6 +11,7 @@ POINTS = frozenset(
     {
         "file.before_rename",
         "history.before_insert",
+        "kv.before_rename",
         "history.after_insert",
         "history.after_commit",
         "migration.after_backup",

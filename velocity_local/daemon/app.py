@@ -13,7 +13,7 @@ from velocity_local.config.load import Loaded, load
 from velocity_local.config.logs import Log
 from velocity_local.config.redact import Redactor
 from velocity_local.config.runtime import InstanceLock, read_record
-from velocity_local.config.secrets import ApiKeys, install_token, load_keys
+from velocity_local.config.secrets import ApiKeys, install_token, kv_key, load_keys
 from velocity_local.core import killpoints
 from velocity_local.daemon.bind import check_bind
 from velocity_local.daemon.exits import Exit, StartError
@@ -55,6 +55,7 @@ def _run_alone(loaded: Loaded) -> int:
 
 def _run_logged(loaded: Loaded) -> int:
     token = install_token(loaded.paths.token_file)
+    kv = kv_key(loaded.paths.kv_key_file)
     keys = _api_keys(loaded)
     check_bind(loaded.settings.server, has_keys=bool(keys.keys))
     redactor = Redactor()
@@ -64,7 +65,7 @@ def _run_logged(loaded: Loaded) -> int:
     killpoints.arm(loaded.kill_point or "")
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(House(loaded, Secrets(token, keys), log).live())
+            runner.run(House(loaded, Secrets(token, keys, kv), log).live())
     except StartError:
         raise
     except Exception:

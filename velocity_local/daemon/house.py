@@ -30,6 +30,7 @@ from velocity_local.daemon.catalog.local import LocalCatalog
 from velocity_local.daemon.exits import Exit, StartError
 from velocity_local.daemon.fleet.client import Fleet, load_options
 from velocity_local.daemon.fleet.hands import available_bytes
+from velocity_local.daemon.fleet.tiers import Tiers
 from velocity_local.daemon.gateway.pipeline import Gateway
 from velocity_local.daemon.store.database import DatabaseTooNew
 from velocity_local.daemon.store.history import History
@@ -49,10 +50,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What opens the API: the install token, and the digests of the API keys."""
+    """What opens the API: the install token, and the digests of the API keys. `kv` makes the keys
+    that authenticate computed prompts on disk.
+    """
 
     token: str
     keys: ApiKeys
+    kv: bytes
 
 
 class House:
@@ -95,6 +99,7 @@ class House:
             load_options=partial(load_options, settings.engine),
             log_folder=loaded.paths.worker_log_dir,
             clock=clock,
+            tiers=Tiers(settings.engine, loaded.paths.kv_dir, secrets.kv).of,
         )
         self._gateway = Gateway(
             models=self._shelf,

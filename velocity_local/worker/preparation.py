@@ -30,7 +30,9 @@ from velocity_local.worker.embeddings import EmbeddingJob
 from velocity_local.worker.engine.backend import Capabilities, Tokenizer
 from velocity_local.worker.engine.checks import check
 from velocity_local.worker.engine.sequence import SequenceKey, SequenceSpec
+from velocity_local.worker.engine.statecache import Kept
 from velocity_local.worker.prompts import Prompts, ReadyPrompt
+from velocity_local.worker.states.tiers import StateTiers
 from velocity_local.worker.streams import Choice
 
 
@@ -45,7 +47,7 @@ class Prepared(NamedTuple):
     """A request ready for the engine: one spec and one choice for each answer to be written.
 
     With a `situation`, it is ready once `Preparation.constrain` has seen it as well; the `budget`
-    is part of the specs then. The `adapter` is to be loaded first.
+    is part of the specs then. The `adapter` is to be loaded first, and the `states` taken in.
     """
 
     handle: int
@@ -54,6 +56,7 @@ class Prepared(NamedTuple):
     situation: Situation | None = None
     budget: Budget | None = None
     adapter: Adapter | None = None
+    states: tuple[Kept, ...] = ()
 
 
 class Preparation:
@@ -69,6 +72,7 @@ class Preparation:
         *,
         n_embd: int,
         constraining: Constraining,
+        tiers: StateTiers,
     ) -> None:
         self._prompts = prompts
         self._tokenizer = tokenizer
@@ -77,6 +81,7 @@ class Preparation:
         self._marked_pieces = marked_pieces
         self._n_embd = n_embd
         self._constraining = constraining
+        self._tiers = tiers
         self._budgets = Budgets(tokenizer, prompts.family.thinking)
 
     def generate(self, command: Generate) -> Prepared:
@@ -98,7 +103,8 @@ class Preparation:
             self._choice(request, prompt, spec.key, resumed.get(spec.key.choice)) for spec in specs
         )
         budget = _budget(request, prompt)
-        prepared = Prepared(command.handle, specs, choices, None, budget, request.adapter)
+        states = self._tiers.fetch(specs[0]) if specs else ()
+        prepared = Prepared(command.handle, specs, choices, None, budget, request.adapter, states)
         if is_needed(request):
             return prepared._replace(situation=self._situation(request, prompt))
         return self._bounded(prepared)

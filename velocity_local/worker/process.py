@@ -98,7 +98,9 @@ class _Process:
             return EXIT_PROTOCOL
         try:
             backend = _load(first)
-            service = WorkerService(backend, self._inbox, self.writer, self.host, self._clock)
+            service = WorkerService(
+                backend, self._inbox, self.writer, self.host, self._clock, kv=first.kv
+            )
             service.warm_up()
         except Exception as error:  # noqa: BLE001 - supervisor
             _log.exception("loading %s failed", first.path)
@@ -141,6 +143,8 @@ def _load_error(error: Exception) -> ErrorInfo:
     match error:
         case VelocityError():
             return error.info()
+        case NoMemoryError():
+            return OutOfMemory(str(error)).info()
         case MemoryError():
             return OutOfMemory("not enough memory to load the model").info()
         case NoMemoryError():

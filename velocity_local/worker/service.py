@@ -14,6 +14,7 @@ from typing import assert_never
 from velocity_local.core.adapters import Adapter
 from velocity_local.core.clock import Clock
 from velocity_local.core.errors import ModelError, VelocityError
+from velocity_local.core.kv import NO_TIERS, KvTiers
 from velocity_local.wire.ipc.codec import FrameError
 from velocity_local.wire.ipc.messages import (
     Cancel,
@@ -44,6 +45,7 @@ from velocity_local.worker.lanes import Lanes, internal
 from velocity_local.worker.preparation import Preparation, Prepared
 from velocity_local.worker.prompts import Prompts
 from velocity_local.worker.render_host import RenderHost
+from velocity_local.worker.states.tiers import StateTiers
 from velocity_local.worker.streams import Outbox, Streams
 
 EXIT_OK = 0
@@ -67,12 +69,20 @@ class WorkerService:
         writer: ReportWriter,
         host: RenderHost,
         clock: Clock,
+        *,
+        kv: KvTiers = NO_TIERS,
     ) -> None:
         tokenizer = backend.tokenizer
         self._inbox = inbox
         self._writer = writer
         self._can_generate = backend.capabilities.can_generate
-        self._engine = Engine(backend, clock=clock)
+        self._tiers = StateTiers(kv, backend.capabilities, clock)
+        self._engine = Engine(
+            backend,
+            clock=clock,
+            state_bytes=self._tiers.ram_bytes,
+            on_drop=self._tiers.on_drop,
+        )
         self._adapters = Adapters(backend, self._engine.adapters_in_use)
         self._embeddings = Embeddings(backend)
         self._streams = Streams(self._engine, tokenizer.is_end)
@@ -87,6 +97,7 @@ class WorkerService:
             PieceTable(shown),
             n_embd=backend.loaded.n_embd,
             constraining=self._constraining,
+            tiers=self._tiers,
         )
         self._lanes = Lanes(preparation, host, deliver=inbox.put, answer=writer.send)
         self._preparing: set[int] = set()
@@ -103,6 +114,7 @@ class WorkerService:
 
     def start(self) -> None:
         """Let commands be prepared from now on."""
+        self._tiers.start()
         self._lanes.start()
         if self._can_generate:
             self._constraining.start()
@@ -132,6 +144,7 @@ class WorkerService:
                 self._step()
             if self._embeddings.has_work:
                 self._embed()
+        self._tiers.close(self._engine.saved())
         self._constraining.close()
         return self._exit_code
 
@@ -174,6 +187,7 @@ class WorkerService:
         return is_wanted
 
     def _submit(self, prepared: Prepared) -> None:
+        self._engine.take(prepared.states)
         if not self._is_wanted(prepared.handle):
             return
         if prepared.adapter is not None and not self._has(prepared.adapter, prepared.handle):

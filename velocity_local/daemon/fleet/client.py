@@ -11,6 +11,7 @@ import msgspec
 from velocity_local.config.settings import EngineSettings, FleetSettings
 from velocity_local.core.clock import Clock
 from velocity_local.core.errors import VelocityError
+from velocity_local.core.kv import NO_TIERS, KvTiers
 from velocity_local.core.models import LoadOptions, ModelEntry
 from velocity_local.core.requests import (
     DetokenizeRequest,
@@ -62,6 +63,7 @@ class Fleet:
         load_options: Callable[[ModelEntry], LoadOptions],
         log_folder: Path,
         clock: Clock,
+        tiers: Callable[[ModelEntry], KvTiers] = lambda _: NO_TIERS,
     ) -> None:
         self._settings = settings
         self._catalog = catalog
@@ -71,6 +73,7 @@ class Fleet:
             command=worker_command(),
             environment=worker_environment(),
             is_current=catalog.is_current,
+            tiers=tiers,
         )
         self._supervisor = Supervisor(settings, effects=self._hands, clock=clock)
         self._hands.serve(self._supervisor)

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from velocity_local.core.errors import ErrorInfo
 from velocity_local.core.events import Event
+from velocity_local.core.kv import KvTiers
 from velocity_local.core.models import ModelEntry
 from velocity_local.daemon.fleet.process import Stop
 from velocity_local.wire.ipc.messages import (
@@ -62,6 +63,10 @@ class Effects(Protocol):
 
     def is_current(self, entry: ModelEntry) -> bool:
         """Whether the files of a model are still those that were looked over."""
+        ...
+
+    def tiers(self, entry: ModelEntry) -> KvTiers:
+        """Where a model's cells may go that leave its device."""
         ...
 
     def available_bytes(self) -> int:

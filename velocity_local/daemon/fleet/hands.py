@@ -8,6 +8,7 @@ from typing import Protocol
 import psutil
 
 from velocity_local.config.logfile import worker_log
+from velocity_local.core.kv import KvTiers
 from velocity_local.core.models import ModelEntry
 from velocity_local.daemon.fleet.effects import Timer
 from velocity_local.daemon.fleet.exits import Exit
@@ -26,8 +27,10 @@ class Hands:
         command: tuple[str, ...],
         environment: Mapping[str, str],
         is_current: Callable[[ModelEntry], bool],
+        tiers: Callable[[ModelEntry], KvTiers],
     ) -> None:
         self.is_current = is_current
+        self.tiers = tiers
         self._log_folder = log_folder
         self._command = command
         self._environment = environment

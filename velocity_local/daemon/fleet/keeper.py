@@ -193,7 +193,9 @@ class Keeper:
 
     def on_spawned(self, pid: int) -> None:
         assert self._worker is not None
-        self._worker.on_spawned(pid, ipc.Load(self.entry.path, self.options))
+        self._worker.on_spawned(
+            pid, ipc.Load(self.entry.path, self.options, kv=self._effects.tiers(self.entry))
+        )
 
     def on_report(self, report: ipc.AnyReport) -> None:
         worker = self._worker

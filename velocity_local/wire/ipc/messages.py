@@ -9,6 +9,7 @@ import msgspec
 
 from velocity_local.core.errors import ErrorInfo
 from velocity_local.core.events import Event
+from velocity_local.core.kv import NO_TIERS, KvTiers
 from velocity_local.core.models import LoadedModel, LoadOptions
 from velocity_local.core.requests import (
     DetokenizeRequest,
@@ -32,6 +33,7 @@ class Load(Command, frozen=True, tag=0):
     path: str
     options: LoadOptions
     protocol: int = PROTOCOL_VERSION
+    kv: KvTiers = NO_TIERS
 
 
 class Resumed(msgspec.Struct, frozen=True, array_like=True):

@@ -34,7 +34,8 @@ class Capabilities(msgspec.Struct, frozen=True):
     """What the loaded model allows; the scheduler asks these and never an architecture's name.
 
     `n_ctx` is the longest one sequence may become, `n_cells` the KV cells all of them share.
-    `n_batch` is the most tokens of one forward pass and at least `n_seq_max`.
+    `n_batch` is the most tokens of one forward pass and at least `n_seq_max`. Saved states are
+    for backends of the same model and `state_format` only.
     """
 
     n_vocab: int
@@ -48,6 +49,7 @@ class Capabilities(msgspec.Struct, frozen=True):
     can_generate: bool
     can_embed: bool
     pooling: Pooling
+    state_format: str
 
 
 class Span(NamedTuple):

@@ -1,5 +1,6 @@
 """The KV cache as the engine uses it: slots, cells and known prefixes, in step with a backend."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from velocity_local.worker.engine.backend import Backend
@@ -7,7 +8,7 @@ from velocity_local.worker.engine.memory import CellLedger
 from velocity_local.worker.engine.prefix import MIN_MATCH_TOKENS, PrefixIndex
 from velocity_local.worker.engine.radix import Match
 from velocity_local.worker.engine.slots import SlotTable
-from velocity_local.worker.engine.statecache import StateCache
+from velocity_local.worker.engine.statecache import Kept, StateCache
 
 
 class Opening(NamedTuple):
@@ -48,7 +49,12 @@ class KvCache:
     What leaves then goes to `states`, from where it comes back if a prompt begins like it.
     """
 
-    def __init__(self, backend: Backend, state_bytes: int = 0) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        state_bytes: int = 0,
+        on_drop: Callable[[Kept], None] | None = None,
+    ) -> None:
         self._backend = backend
         self._capabilities = backend.capabilities
         self._slots = SlotTable(self._capabilities.n_seq_max)
@@ -56,7 +62,9 @@ class KvCache:
         self._index: PrefixIndex[int] = PrefixIndex()
         self._spaces: dict[int, str] = {}
         self._finished: dict[int, list[int]] = {}
-        self.states = StateCache(state_bytes, has_parts=self._capabilities.can_copy_part)
+        self.states = StateCache(
+            state_bytes, has_parts=self._capabilities.can_copy_part, on_drop=on_drop
+        )
         self.grow = self._ledger.grow
         self.length = self._ledger.length
 

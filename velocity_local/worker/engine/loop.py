@@ -1,6 +1,6 @@
 """The engine: sequences in, tokens out, one step at a time. No threads and no text in here."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from velocity_local.core.clock import Clock
 from velocity_local.core.errors import ModelError, OutOfMemory, VelocityError
@@ -31,6 +31,7 @@ from velocity_local.worker.engine.sequence import (
     SequenceSpec,
     Token,
 )
+from velocity_local.worker.engine.statecache import Kept
 
 # Cells kept free for the answer of an admitted sequence. A longer answer goes on as long as
 # there is room; after that the youngest sequence steps back into the queue.
@@ -48,8 +49,9 @@ class Engine:
         reserve_tokens: int = RESERVE_TOKENS,
         stall_target_ms: float = STALL_TARGET_MS,
         state_bytes: int = 0,
+        on_drop: Callable[[Kept], None] | None = None,
     ) -> None:
-        """`state_bytes` may be spent on cells that left the device."""
+        """`state_bytes` may be spent on cells that left the device, and then on_drop has them."""
         self._capabilities = backend.capabilities
         assert self._capabilities.n_batch >= self._capabilities.n_seq_max
         assert self._capabilities.n_cells >= self._capabilities.n_ctx
@@ -57,7 +59,7 @@ class Engine:
         self._clock = clock
         self._reserve_tokens = reserve_tokens
         self._is_end = backend.tokenizer.is_end
-        self._cache = KvCache(backend, state_bytes)
+        self._cache = KvCache(backend, state_bytes, on_drop)
         self._roster = Roster()
         self._passes = Passes(backend, clock, stall_target_ms=stall_target_ms)
         self._planner = Planner(self._passes, clock)
@@ -97,6 +99,16 @@ class Engine:
             self._roster.add(
                 LiveSequence(spec, n_ctx=n_ctx, reserve=self._reserve_tokens, now_s=now_s)
             )
+
+    def take(self, states: Iterable[Kept]) -> None:
+        """Saved cells from elsewhere, for prompts that come: each after those it goes on from."""
+        for kept in states:
+            self._cache.states.take(kept)
+
+    def saved(self) -> tuple[Kept, ...]:
+        """All cells worth keeping as saved states, those of finished sequences included."""
+        self._cache.save_all()
+        return self._cache.states.entries()
 
     def cancel(self, handle: int) -> None:
         """Forget all sequences of a request; no event of them follows. Unknown ones are fine."""

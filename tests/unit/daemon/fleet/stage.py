@@ -20,6 +20,7 @@ from velocity_local.core.events import (
     Usage,
 )
 from velocity_local.core.fit import Shape
+from velocity_local.core.kv import KvTiers
 from velocity_local.core.models import LoadedModel, LoadOptions, ModelEntry
 from velocity_local.core.requests import GenerationRequest, TextPrompt
 from velocity_local.daemon.fleet.effects import Answer, Timer, TimerKind
@@ -90,6 +91,9 @@ class RecordedEffects:
 
     def disarm(self, timer: Timer) -> None:
         self.timers.pop(timer, None)
+
+    def tiers(self, entry: ModelEntry) -> KvTiers:
+        return KvTiers(ram_bytes=len(entry.id))
 
     def is_current(self, entry: ModelEntry) -> bool:
         return entry.id not in self.replaced

@@ -200,6 +200,7 @@ def _capabilities(script: Script, options: LoadOptions, tokenizer: ByteTokenizer
         can_generate=script.pooling == "none",
         can_embed=script.pooling != "none",
         pooling=script.pooling,
+        state_format="tokens",
     )
 
 

@@ -248,6 +248,7 @@ class LlamaCppBackend:
             can_generate=self._pooling == "none" and native.has_memory(self._context),
             can_embed=can_embed,
             pooling=self._pooling,
+            state_format=native.state_format(options),
         )
 
     def _describe(self, options: native.ContextOptions, started_s: float) -> LoadedModel:

@@ -12,6 +12,7 @@ import sys
 from functools import cache
 from typing import Any, NamedTuple
 
+import llama_cpp
 import llama_cpp.llama_cpp as _vendor
 import numpy as np
 from llama_cpp import _ggml as _vendor_ggml
@@ -327,6 +328,13 @@ class Memory:
 
     def highest(self, sequence: int) -> int:
         return int(lib.llama_memory_seq_pos_max(self._handle, sequence))
+
+
+def state_format(options: ContextOptions) -> str:
+    """What of a build and a context decides whether it can read another's states."""
+    attention = {None: "auto", True: "flash", False: "plain"}[options.flash_attention]
+    kind = "window" if options.n_scratch == 0 else "parts"
+    return f"llama.cpp {llama_cpp.__version__} {options.kv_type} {attention} {kind}"
 
 
 def state(context: int, sequence: int) -> memoryview:

@@ -1,0 +1,47 @@
+"""Where cells go that leave the device, and where they come back from, for one model."""
+
+from velocity_local.core.clock import Clock
+from velocity_local.core.kv import KvTiers
+from velocity_local.worker.engine.backend import Capabilities
+from velocity_local.worker.engine.sequence import SequenceSpec
+from velocity_local.worker.engine.statecache import Kept
+from velocity_local.worker.states.disk import StateDisk
+
+# The daemon waits 5 s for a worker that is to end.
+CLOSE_LIMIT_S = 3.0
+
+
+class StateTiers:
+    """Memory is the engine's own; here is what is behind it. Off for models that only embed."""
+
+    def __init__(self, tiers: KvTiers, capabilities: Capabilities, clock: Clock) -> None:
+        self.ram_bytes = tiers.ram_bytes if capabilities.can_generate else 0
+        self._disk: StateDisk | None = None
+        if tiers.has_disk and capabilities.can_generate:
+            self._disk = StateDisk(
+                tiers,
+                capabilities.state_format,
+                has_parts=capabilities.can_copy_part,
+                clock=clock,
+            )
+
+    def start(self) -> None:
+        """List what is on disk, beside whatever else is done."""
+        if self._disk is not None:
+            self._disk.start()
+
+    def fetch(self, spec: SequenceSpec) -> tuple[Kept, ...]:
+        """What is on disk, and not yet in memory, of a sequence's beginning. Any thread may."""
+        if self._disk is None:
+            return ()
+        return tuple(self._disk.fetch([*spec.prompt, *spec.emitted], spec.adapter))
+
+    def on_drop(self, kept: Kept) -> None:
+        """Memory has no room for these cells."""
+        if self._disk is not None:
+            self._disk.offer(kept)
+
+    def close(self, saved: tuple[Kept, ...]) -> None:
+        """Write what is in memory, as far as a worker's last seconds go."""
+        if self._disk is not None:
+            self._disk.close(saved, limit_s=CLOSE_LIMIT_S)
