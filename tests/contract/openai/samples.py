@@ -84,6 +84,7 @@ SAMPLES: dict[str, Any] = {
     "mirostat_eta": 0.2,
     "ignore_eos": True,
     "cache_prompt": False,
+    "timings_per_token": True,
     "grammar": "root ::= x",
     "json_schema": {"type": "object"},
     "structured_outputs": {"choice": ["yes", "no"]},
@@ -95,6 +96,7 @@ SAMPLES: dict[str, Any] = {
 
 BESIDE: dict[str, dict[str, Any]] = {
     "stream_options": {"stream": True},
+    "timings_per_token": {"stream": True},
     "top_logprobs": {"logprobs": True},
     "tool_choice": {"tools": [TOOL]},
 }

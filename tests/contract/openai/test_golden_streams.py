@@ -148,6 +148,28 @@ async def test_padding_levels_the_length_of_chunks() -> None:
     assert all(b'"obfuscation":"' in line for line in lines)
 
 
+@pytest.mark.parametrize("path", [CHAT, "/v1/completions"])
+async def test_timings_count_every_token_also_where_text_is_held_back(path: str) -> None:
+    events: list[Event] = [
+        Started(0, 5, 2),
+        Delta(0, (1,), text="a"),
+        Delta(0, (2,)),
+        Delta(0, (3, 4), text="bc"),
+        finished(prompt=5, completion=4, cached=2),
+    ]
+    told = [
+        document["timings"]
+        for line in (await ask(events, path, timings_per_token=True)).body.decode().split("\n\n")
+        if "timings" in (document := msgspec.json.decode(line[6:] or b"{}") if "{" in line else {})
+    ]
+    assert [each["predicted_n"] for each in told if each["predicted_n"]] == [1, 4, 4]
+    assert {(each["prompt_n"], each["cache_n"]) for each in told} == {(3, 2)}
+    times = [each["predicted_ms"] for each in told]
+    assert times == sorted(times)
+    assert (told[-1]["queue_ms"], told[-1]["prompt_ms"]) == (1.0, 2.0)
+    assert "queue_ms" not in told[0]
+
+
 async def test_completion_chunks() -> None:
     events: list[Event] = [Started(0, 1, 0), Delta(0, (1,), text="on"), finished()]
     head = (

@@ -132,6 +132,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "top without logprobs": ({"top_logprobs": 1}, "top_logprobs"),
     "many top logprobs": ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
     "options without a stream": ({"stream_options": {}}, "stream_options"),
+    "timings without a stream": ({"timings_per_token": True}, "timings_per_token"),
     "bias of no token": ({"logit_bias": {"a": 1}}, "logit_bias"),
     "bias of a negative token": ({"logit_bias": {"-1": 1}}, "logit_bias"),
     "bias of a token in other digits": ({"logit_bias": {"٣": 1}}, "logit_bias"),

@@ -74,6 +74,7 @@ class Sampling(
     mirostat_eta: float | None = None
     ignore_eos: bool | None = None
     cache_prompt: bool | None = None
+    timings_per_token: bool | None = None
     grammar: str | None = None
     json_schema: dict[str, Any] | bool | None = None
     structured_outputs: StructuredOutputs | None = None

@@ -47,6 +47,20 @@ class Logprobs(msgspec.Struct, frozen=True):
     refusal: None = None
 
 
+class Timings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Of one choice, as llama.cpp's server has it: tokens so far, and the milliseconds from the
+    first of them to the last. `prompt_n` were computed, `cache_n` were not; the time for them and
+    the time in the queue come with the end.
+    """
+
+    cache_n: int
+    prompt_n: int
+    predicted_n: int
+    predicted_ms: float
+    queue_ms: float | None = None
+    prompt_ms: float | None = None
+
+
 class Function(msgspec.Struct, frozen=True):
     name: str
     arguments: str
@@ -126,6 +140,7 @@ class ChatChunk(msgspec.Struct, frozen=True, kw_only=True):
     service_tier: str | msgspec.UnsetType = msgspec.UNSET
     choices: list[ChunkChoice]
     usage: Usage | msgspec.UnsetType | None = msgspec.UNSET
+    timings: Timings | msgspec.UnsetType = msgspec.UNSET
     obfuscation: str | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -155,6 +170,7 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     system_fingerprint: str
     choices: list[CompletionChoice]
     usage: Usage | msgspec.UnsetType | None = msgspec.UNSET
+    timings: Timings | msgspec.UnsetType = msgspec.UNSET
     obfuscation: str | msgspec.UnsetType = msgspec.UNSET
 
 

@@ -95,6 +95,11 @@ _EXTENSIONS = (
     _honoured("mirostat_eta"),
     _honoured("ignore_eos"),
     _only("cache_prompt", (True,), "prefixes are always shared"),
+    _honoured(
+        "timings_per_token",
+        "as llama.cpp's server has it: each chunk tells how many tokens there are and when the "
+        "last was made; needs stream: true",
+    ),
     _honoured("grammar", "llama.cpp's GBNF, or Lark as llguidance reads it; enforced"),
     _honoured("json_schema", "as llama.cpp's server has it: the answer is JSON of this schema"),
     _honoured(

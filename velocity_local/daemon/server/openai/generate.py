@@ -44,6 +44,7 @@ async def chat_stream(
                     request.n,
                     has_usage=bool(options.include_usage),
                     is_obfuscated=bool(options.include_obfuscation),
+                    timed_by=context.clock if body.timings_per_token else None,
                 )
             if chunk := stream.event(event):
                 yield chunk
@@ -84,6 +85,7 @@ async def text_stream(
                     len(requests),
                     has_usage=bool(options.include_usage),
                     is_obfuscated=bool(options.include_obfuscation),
+                    timed_by=context.clock if body.timings_per_token else None,
                 )
             if chunk := stream.event(number, event):
                 yield chunk

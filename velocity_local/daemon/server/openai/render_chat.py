@@ -2,11 +2,13 @@
 
 import msgspec
 
+from velocity_local.core.clock import Clock
 from velocity_local.core.events import Delta, Event, Finished
 from velocity_local.core.events import ToolCallDelta as CallDelta
 from velocity_local.daemon.server.openai import logprobs
 from velocity_local.daemon.server.openai.answer import Head, UsageTally
 from velocity_local.daemon.server.openai.obfuscation import padding
+from velocity_local.daemon.server.openai.timings import TokenTimes
 from velocity_local.daemon.server.sse import event_bytes
 from velocity_local.wire.http import openai_answers as answers
 
@@ -19,9 +21,16 @@ class ChatStream:
     """Renders one streamed answer. A chunk that is only text costs one small encode."""
 
     def __init__(
-        self, head: Head, n: int, *, has_usage: bool = False, is_obfuscated: bool = False
+        self,
+        head: Head,
+        n: int,
+        *,
+        has_usage: bool = False,
+        is_obfuscated: bool = False,
+        timed_by: Clock | None = None,
     ) -> None:
         self._head = head
+        self._times = [TokenTimes(timed_by) for _ in range(n)] if timed_by is not None else None
         self._has_usage = has_usage
         self._is_obfuscated = is_obfuscated
         self._usage = UsageTally()
@@ -36,6 +45,8 @@ class ChatStream:
 
         A choice's first event is led by the chunk that says who speaks.
         """
+        if self._times is not None:
+            self._times[event.index].see(event)
         lead = b"" if event.index in self._begun else self._begin(event.index)
         match event:
             case Delta():
@@ -58,7 +69,8 @@ class ChatStream:
         return self._chunk(answers.ChunkChoice(index, delta))
 
     def _delta(self, event: Delta) -> bytes:
-        is_plain = not (event.tool_calls or event.logprobs or self._is_obfuscated)
+        is_slow = self._is_obfuscated or self._times is not None
+        is_plain = not (event.tool_calls or event.logprobs or is_slow)
         if is_plain and event.text and not event.reasoning:
             before, after = self._texts[event.index]
             return before + _encode(event.text) + after
@@ -79,6 +91,9 @@ class ChatStream:
         if self._is_obfuscated:
             pad = padding(len(_encode(choice)))
             chunk = msgspec.structs.replace(chunk, obfuscation=pad)
+        if self._times is not None:
+            timings = self._times[choice.index].timings()
+            chunk = msgspec.structs.replace(chunk, timings=timings)
         return event_bytes(_encode(chunk))
 
     def _enveloped(

@@ -2,10 +2,12 @@
 
 import msgspec
 
+from velocity_local.core.clock import Clock
 from velocity_local.core.events import Delta, Event, Finished
 from velocity_local.daemon.server.openai.answer import Head, UsageTally
 from velocity_local.daemon.server.openai.logprobs import LegacyBuilder
 from velocity_local.daemon.server.openai.obfuscation import padding
+from velocity_local.daemon.server.openai.timings import TokenTimes
 from velocity_local.daemon.server.sse import event_bytes
 from velocity_local.wire.http import openai_answers as answers
 
@@ -25,8 +27,12 @@ class TextStream:
         *,
         has_usage: bool = False,
         is_obfuscated: bool = False,
+        timed_by: Clock | None = None,
     ) -> None:
         self._head = head
+        self._times = (
+            [TokenTimes(timed_by) for _ in range(n * prompts)] if timed_by is not None else None
+        )
         self._n = n
         self._has_usage = has_usage
         self._is_obfuscated = is_obfuscated
@@ -37,6 +43,8 @@ class TextStream:
     def event(self, prompt_index: int, event: Event) -> bytes:
         """Chunks for an event; none if there is nothing to show."""
         index = prompt_index * self._n + event.index
+        if self._times is not None:
+            self._times[index].see(event)
         match event:
             case Delta():
                 return self._delta(index, event)
@@ -53,7 +61,7 @@ class TextStream:
         return event_bytes(_encode(_enveloped(self._head, [], usage=self._usage.total())))
 
     def _delta(self, index: int, event: Delta) -> bytes:
-        if event.logprobs or self._is_obfuscated:
+        if event.logprobs or self._is_obfuscated or self._times is not None:
             return self._slow_delta(index, event)
         if not event.text:
             return b""
@@ -71,6 +79,9 @@ class TextStream:
         if self._is_obfuscated:
             pad = padding(len(_encode(choice)))
             chunk = msgspec.structs.replace(chunk, obfuscation=pad)
+        if self._times is not None:
+            timings = self._times[choice.index].timings()
+            chunk = msgspec.structs.replace(chunk, timings=timings)
         return event_bytes(_encode(chunk))
 
     def _around(self, index: int) -> tuple[bytes, bytes]:

@@ -252,6 +252,8 @@ def _choices(body: Sampling, terms: Terms) -> int:
 def _check_stream_options(body: Sampling) -> None:
     if body.stream_options is not None and not body.stream:
         raise InvalidRequest("stream_options needs stream: true", param="stream_options")
+    if body.timings_per_token and not body.stream:
+        raise InvalidRequest("timings_per_token needs stream: true", param="timings_per_token")
 
 
 def _check_metadata(metadata: dict[str, str] | None) -> None:
