@@ -10,6 +10,7 @@ from velocity_local.daemon.bind import reachable_host
 from velocity_local.daemon.catalog.adapters.shelf import AdapterShelf
 from velocity_local.daemon.catalog.downloads.jobs import Downloads
 from velocity_local.daemon.fleet.client import Fleet
+from velocity_local.daemon.fleet.fitting import Fitting
 from velocity_local.daemon.gateway.pipeline import Gateway
 from velocity_local.daemon.server.access import Credentials
 from velocity_local.daemon.server.admin.management import Listening, Management
@@ -37,6 +38,8 @@ class Front:
         catalog: AdapterShelf,
         downloads: Downloads,
         fleet: Fleet,
+        fitting: Fitting,
+        sampler: Sampler,
         clock: Clock,
         lost_log_records: Callable[[], int],
         shut_down: Callable[[], None],
@@ -54,8 +57,9 @@ class Front:
             lost_log_records=lost_log_records,
             shutdown=shut_down,
         )
-        sampler = Sampler(loaded.paths.data_dir)
-        services = Services(self._management, history, sampler, loaded, downloads, catalog)
+        services = Services(
+            self._management, history, sampler, loaded, downloads, catalog, fleet, fitting
+        )
         app = create_app(
             gateway,
             metrics,

@@ -21,6 +21,7 @@ from velocity_local.config.paths import data_root
 from velocity_local.config.runtime import DaemonRecord, write_record
 from velocity_local.config.secrets import ApiKeys
 from velocity_local.core.clock import SystemClock
+from velocity_local.core.fit import Machine
 from velocity_local.core.release import RELEASE
 from velocity_local.daemon.catalog.adapters.registry import Registry
 from velocity_local.daemon.catalog.adapters.shelf import AdapterShelf
@@ -29,7 +30,10 @@ from velocity_local.daemon.catalog.hub import Hub
 from velocity_local.daemon.catalog.local import LocalCatalog
 from velocity_local.daemon.exits import Exit, StartError
 from velocity_local.daemon.fleet.client import Fleet, load_options
+from velocity_local.daemon.fleet.environment import worker_environment
+from velocity_local.daemon.fleet.fitting import Fitting
 from velocity_local.daemon.fleet.hands import available_bytes
+from velocity_local.daemon.fleet.machine import machine_of
 from velocity_local.daemon.fleet.tiers import Tiers
 from velocity_local.daemon.gateway.pipeline import Gateway
 from velocity_local.daemon.store.database import DatabaseTooNew
@@ -37,6 +41,7 @@ from velocity_local.daemon.store.history import History
 from velocity_local.daemon.telemetry.metrics import Metrics
 from velocity_local.wire.http.admin import StatusAnswer
 
+from velocity_local.daemon.telemetry.sampler import Sampler
 if TYPE_CHECKING:
     from velocity_local.daemon.front import Front
     from velocity_local.daemon.server.access import Credentials
@@ -95,12 +100,22 @@ class House:
         )
         self._fleet = Fleet(
             settings.fleet,
+        self._sampler = Sampler(loaded.paths.data_dir)
+        self._fitting = Fitting(
+            models=self._shelf,
+            machine=self._machine,
+            default_options=partial(load_options, settings.engine),
+            dry_runs=DryRuns(environment=worker_environment()),
+            loads=self._history,
+            clock=clock,
+        )
             catalog=self._shelf,
             load_options=partial(load_options, settings.engine),
             log_folder=loaded.paths.worker_log_dir,
             clock=clock,
             tiers=Tiers(settings.engine, loaded.paths.kv_dir, secrets.kv).of,
         )
+            note_load=self._fitting.note_load,
         self._gateway = Gateway(
             models=self._shelf,
             runner=self._fleet,
@@ -145,6 +160,8 @@ class House:
             fleet=self._fleet,
             clock=self._clock,
             lost_log_records=lambda: self._log.lost_records,
+            fitting=self._fitting,
+            sampler=self._sampler,
             shut_down=self._stop.set,
         )
         try:
@@ -167,6 +184,13 @@ class House:
 
     def _status(self) -> StatusAnswer:
         assert self._front is not None, "metrics are read over HTTP"
+    async def _machine(self) -> Machine:
+        return machine_of(
+            await self._sampler.sample(),
+            headroom_bytes=self._loaded.settings.fleet.headroom_bytes,
+            evictable_bytes=self._fleet.evictable_bytes(),
+        )
+
         return self._front.status()
 
     def _announce(self, front: "Front") -> None:

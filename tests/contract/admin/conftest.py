@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
 from tests.support.hub import LocalHub, local_hub
@@ -14,12 +15,18 @@ from velocity_local.config.hub import HubAccess
 from velocity_local.config.load import load
 from velocity_local.core.clock import ManualClock
 from velocity_local.core.errors import ModelFailed, ModelNotFound
-from velocity_local.core.models import LoadedModel, ModelEntry
+from velocity_local.core.fit import Device, Machine
+from velocity_local.core.models import LoadedModel, LoadOptions, ModelEntry
+from velocity_local.core.notices import Notice
 from velocity_local.daemon.catalog.adapters.registry import Registry
 from velocity_local.daemon.catalog.adapters.shelf import AdapterShelf
 from velocity_local.daemon.catalog.downloads.jobs import Downloads
 from velocity_local.daemon.catalog.hub import Hub
+from velocity_local.daemon.fleet.diary import Diary
+from velocity_local.daemon.fleet.environment import worker_environment
+from velocity_local.daemon.fleet.fitting import Fitting
 from velocity_local.daemon.fleet.status import ModelStatus
+from velocity_local.daemon.fleet.weighing import DryRuns
 from velocity_local.daemon.server.admin.management import Listening, Management
 from velocity_local.daemon.server.admin.ports import STATE_KEY, Services
 from velocity_local.daemon.server.admin.routes import ROUTES
@@ -62,6 +69,8 @@ class ScriptedFleet:
     def __init__(self) -> None:
         self.statuses: dict[str, ModelStatus] = {}
         self.broken: set[str] = set()
+        self.kept: dict[str, float | None] = {}
+        self.diary = Diary(ManualClock())
 
     def status(self) -> Sequence[ModelStatus]:
         return list(self.statuses.values())
@@ -85,6 +94,16 @@ class ScriptedFleet:
         if model in self.statuses:
             self.statuses[model] = ModelStatus(model, "unloaded", "f")
 
+    def pin(self, entry: ModelEntry, *, is_pinned: bool) -> None:
+        known = self.statuses.get(entry.id) or ModelStatus(entry.id, "unloaded", "f")
+        self.statuses[entry.id] = msgspec.structs.replace(known, is_pinned=is_pinned)
+
+    def keep_alive(self, model: str, keep_alive_s: float | None) -> None:
+        self.kept[model] = keep_alive_s
+
+    def notices(self, after: int) -> Sequence[Notice]:
+        return self.diary.since(after)
+
 
 @dataclass
 class Daemon:
@@ -98,6 +117,7 @@ class Daemon:
     downloads: Downloads
     catalogue: Catalogue
     forgotten: list[tuple[str, str]]
+    fitting: Fitting
     stops: list[str] = field(default_factory=list)
 
     async def get(self, path: str, **query: object) -> httpx.Response:
@@ -112,6 +132,10 @@ def hub() -> Iterator[LocalHub]:
 
 async def _no_refresh() -> None:
     """The catalogue here is scripted."""
+
+
+async def _small_machine() -> Machine:
+    return Machine(Device("memory", 2 * 1024**3, 1024**3))
 
 
 @pytest.fixture
@@ -149,7 +173,15 @@ async def daemon(tmp_path: Path, hub: LocalHub) -> AsyncIterator[Daemon]:
         refresh=_no_refresh,
         settings=config.settings.downloads,
     )
-    services = Services(management, history, sampler, config, downloads, shelf)
+    fitting = Fitting(
+        models=shelf,
+        machine=_small_machine,
+        default_options=lambda _: LoadOptions(),
+        dry_runs=DryRuns(environment=worker_environment()),
+        loads=history,
+        clock=clock,
+    )
+    services = Services(management, history, sampler, config, downloads, shelf, fleet, fitting)
     app = stage.app(extra_routes=ROUTES, extra_state={STATE_KEY: services})
     async with (
         listening(app) as port,
@@ -157,6 +189,8 @@ async def daemon(tmp_path: Path, hub: LocalHub) -> AsyncIterator[Daemon]:
             base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {TOKEN}"}
         ) as http,
     ):
-        yield Daemon(http, history, fleet, clock, tmp_path, downloads, catalogue, forgotten, stops)
+        yield Daemon(
+            http, history, fleet, clock, tmp_path, downloads, catalogue, forgotten, fitting, stops
+        )
     await downloads.close()
     await history.close()

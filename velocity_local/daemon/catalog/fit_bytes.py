@@ -108,6 +108,26 @@ def need_of_size(size_bytes: int, parameters: int, ask: FitAsk) -> Need:
     )
 
 
+def shape_of_size(size_bytes: int, parameters: int) -> Shape:
+    """A model in one piece: without its header it cannot be told into layers."""
+    return Shape(
+        layers=1,
+        weights_bytes=size_bytes,
+        embedding_bytes=0,
+        parameters=parameters,
+        context_length=0,
+        full_width=0,
+        window_width=0,
+        window=0,
+        state_width=0,
+        width=0,
+        feed_forward=0,
+        heads=0,
+        vocabulary=0,
+        doubt="only the size of its files is known",
+    )
+
+
 def _error_bytes(shape: Shape, known_bytes: int, compute_bytes: int) -> int:
     is_dense = not (shape.pools or shape.is_mixture or shape.state_width)
     known = _DOUBTFUL_PERCENT if shape.doubt else _FORMULA_PERCENT

@@ -13,6 +13,7 @@ from velocity_local.core.clock import Clock
 from velocity_local.core.errors import VelocityError
 from velocity_local.core.kv import NO_TIERS, KvTiers
 from velocity_local.core.models import LoadOptions, ModelEntry
+from velocity_local.core.notices import Notice
 from velocity_local.core.requests import (
     DetokenizeRequest,
     EmbeddingRequest,
@@ -26,7 +27,7 @@ from velocity_local.daemon.fleet.hands import Hands, resident_bytes
 from velocity_local.daemon.fleet.process import worker_command
 from velocity_local.daemon.fleet.status import ModelStatus
 from velocity_local.daemon.fleet.stream import EventStream, Reply
-from velocity_local.daemon.fleet.supervisor import Supervisor
+from velocity_local.daemon.fleet.supervisor import NoteLoad, Supervisor, no_note
 from velocity_local.daemon.fleet.tickets import AnyRequest, CallRequest, Ticket, WaitForLoad
 from velocity_local.wire.ipc.messages import Detokenized, Embedded, Rendered, Tokenized
 
@@ -63,6 +64,7 @@ class Fleet:
         load_options: Callable[[ModelEntry], LoadOptions],
         log_folder: Path,
         clock: Clock,
+        note_load: NoteLoad = no_note,
         tiers: Callable[[ModelEntry], KvTiers] = lambda _: NO_TIERS,
     ) -> None:
         self._settings = settings
@@ -156,6 +158,24 @@ class Fleet:
 
     def forget_adapter(self, model: str, key: str) -> None:
         """Have a worker free an adapter once no request computes with it; any may be unknown."""
+    def pin(self, entry: ModelEntry, *, is_pinned: bool) -> None:
+        """Whether a model stays loaded whatever else is wanted; this loads nothing."""
+        self._supervisor.pin(entry, self._load_options(entry), is_pinned=is_pinned)
+
+    def keep_alive(self, model: str, keep_alive_s: float | None) -> None:
+        """How long a model stays while nobody uses it, from now on; None for ever."""
+        self._supervisor.keep_alive(model, keep_alive_s)
+
+    def notices(self, after: int) -> list[Notice]:
+        """What was done with models unasked, after that number."""
+        return self._supervisor.diary.since(after)
+
+    def evictable_bytes(self) -> int:
+        """What idle models hold that may go."""
+        return self._supervisor.evictable_bytes()
+
+    @property
+
         self._supervisor.forget_adapter(model, key)
 
     def status(self) -> list[ModelStatus]:

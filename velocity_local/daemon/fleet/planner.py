@@ -18,6 +18,11 @@ class Resident:
     is_leaving: bool = False
     is_pinned: bool = False
 
+    @property
+    def may_go(self) -> bool:
+        """It is idle, and nobody wants it kept."""
+        return not (self.is_busy or self.is_loading or self.is_leaving or self.is_pinned)
+
 
 @dataclass(frozen=True, slots=True)
 class Start:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from velocity_local.config.settings import FleetSettings
 from velocity_local.core.clock import Clock
 from velocity_local.core.errors import CapacityError, ErrorInfo
-from velocity_local.core.models import LoadOptions, ModelEntry
+from velocity_local.core.models import LoadedModel, LoadOptions, ModelEntry
 from velocity_local.daemon.fleet import worth
 from velocity_local.daemon.fleet.arbiter import Arbiter, Decision, shrunk
 from velocity_local.daemon.fleet.diary import Diary
@@ -22,14 +22,29 @@ from velocity_local.daemon.fleet.status import ModelStatus
 from velocity_local.daemon.fleet.tickets import AnyRequest, Ticket, WaitForLoad, new_ticket
 from velocity_local.wire.ipc.messages import AnyReport, Loaded
 
+NoteLoad = Callable[[ModelEntry, LoadOptions, LoadedModel], None]
+"""Told what each load took."""
+
+
+def no_note(_entry: ModelEntry, _options: LoadOptions, _loaded: LoadedModel) -> None:
+    """For those who keep no record of loads."""
+
 
 class Supervisor:
     """Keepers by model id. Implements `keeper.House` and `process.Listener`."""
 
-    def __init__(self, settings: FleetSettings, *, effects: Effects, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: FleetSettings,
+        *,
+        effects: Effects,
+        clock: Clock,
+        note_load: NoteLoad = no_note,
+    ) -> None:
         self._settings = settings
         self._effects = effects
         self._clock = clock
+        self._note_load = note_load
         self.diary = Diary(clock)
         self._arbiter = Arbiter(settings, available_bytes=effects.available_bytes, diary=self.diary)
         self._keepers: dict[str, Keeper] = {}
@@ -95,6 +110,18 @@ class Supervisor:
         keeper.rest()
         self._pump()
 
+    def evictable_bytes(self) -> int:
+        """What idle models hold that may go."""
+        residents = (
+            keeper.resident(self._arbiter.size_bytes(keeper.entry, keeper.options))
+            for keeper in self._keepers.values()
+        )
+        return sum(
+            resident.size_bytes
+            for resident in residents
+            if resident is not None and resident.may_go
+        )
+
     def keep_alive(self, model: str, keep_alive_s: float | None) -> None:
         """How long a model stays while nobody uses it, from now on; None for ever."""
         keeper = self._keepers.get(model)
@@ -157,6 +184,7 @@ class Supervisor:
 
     def on_loaded(self, keeper: Keeper, loaded: Loaded) -> None:
         self._arbiter.record(keeper.entry, keeper.options, loaded.model)
+        self._note_load(keeper.entry, keeper.options, loaded.model)
 
     def smaller(self, keeper: Keeper) -> LoadOptions | None:
         options = shrunk(keeper.options) if keeper.asked.n_ctx is None else None

@@ -10,7 +10,8 @@ from typing import TypeVar
 from velocity_local.core.clock import Clock
 from velocity_local.core.errors import CapacityError, NotFound
 from velocity_local.core.history import RequestRow, Stats
-from velocity_local.daemon.store import requests, statistics
+from velocity_local.core.loads import LoadRow
+from velocity_local.daemon.store import loads, requests, statistics
 from velocity_local.daemon.store.database import check_version, open_writer
 from velocity_local.daemon.store.jobs import Apply, Kept, Once
 from velocity_local.daemon.store.readers import Readers
@@ -89,6 +90,18 @@ class History:
     async def record(self, row: RequestRow) -> None:
         """Return once the row is on disk, or `degraded` says why it is not."""
         await self._keep(partial(_save, row), size_bytes=_size_bytes(row))
+
+    def keep_load(self, row: LoadRow) -> None:
+        """Note what a load took; nobody waits for it."""
+        self._writer.put(Kept(partial(_save_load, row), _ROW_BYTES))
+
+    async def loads(self, limit: int = 200) -> list[LoadRow]:
+        """The newest loads, each way of loading a model once.
+
+        Raises:
+            CapacityError: if the history cannot be read now.
+        """
+        return await self._ask(lambda connection: loads.newest(connection, limit))
 
     async def get(self, request_id: str) -> RequestRow:
         """The request of that id.
@@ -175,6 +188,10 @@ class History:
 
 def _save(row: RequestRow, connection: sqlite3.Connection) -> None:
     requests.save(connection, row)
+
+
+def _save_load(row: LoadRow, connection: sqlite3.Connection) -> None:
+    loads.save(connection, row)
 
 
 def _size_bytes(row: RequestRow) -> int:

@@ -58,7 +58,27 @@ def m001_requests(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE INDEX requests_running ON requests (id) WHERE status = 'running'")
 
 
-STEPS: tuple[Step, ...] = (m001_requests,)
+def m002_loads(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        """
+        CREATE TABLE loads (
+            at_s REAL NOT NULL,
+            model TEXT NOT NULL,
+            fingerprint TEXT NOT NULL,
+            options TEXT NOT NULL,
+            weights_bytes INTEGER NOT NULL,
+            kv_bytes INTEGER NOT NULL,
+            compute_bytes INTEGER NOT NULL,
+            load_ms REAL NOT NULL,
+            formula_bytes INTEGER,
+            dry_run_bytes INTEGER,
+            PRIMARY KEY (fingerprint, options)
+        )
+        """
+    )
+
+
+STEPS: tuple[Step, ...] = (m001_requests, m002_loads)
 
 
 def apply(connection: sqlite3.Connection, steps: tuple[Step, ...] = STEPS) -> None:

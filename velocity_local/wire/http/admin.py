@@ -8,7 +8,7 @@ import msgspec
 
 from velocity_local.core.downloads import Download, Variant
 from velocity_local.core.history import RequestRow, Stats
-from velocity_local.core.models import LoadedModel, ModelState
+from velocity_local.core.models import LoadedModel, LoadOptions, ModelState
 
 VERSION = 1
 
@@ -39,7 +39,8 @@ class ModelItem(msgspec.Struct, frozen=True):
 
     `memory_bytes` is what the engine reserved for weights and KV cache, `rss_bytes` what the
     worker's process holds; both None while it is not loaded. `adapters` are the ids under which it
-    can be asked for with one.
+    can be asked for with one. `options` are those it was loaded with, the context included that
+    the machine chose; a pinned model is never evicted.
     """
 
     id: str
@@ -62,6 +63,8 @@ class ModelItem(msgspec.Struct, frozen=True):
     loaded: LoadedModel | None = None
     last_error: str | None = None
     adapters: tuple[str, ...] = ()
+    is_pinned: bool = False
+    options: LoadOptions | None = None
     version: int = VERSION
 
 

@@ -82,6 +82,17 @@ class Management:
     def status(self) -> StatusAnswer:
         is_ready, reason = self._gateway.is_ready()
         statuses = self._fleet.status()
+    async def pin(self, name: str, *, is_pinned: bool) -> ModelItem:
+        entry = await self._models.resolve(name)
+        self._fleet.pin(entry, is_pinned=is_pinned)
+        return self._item(entry)
+
+    async def keep_alive(self, name: str, keep_alive_s: float | None) -> ModelItem:
+        entry = await self._models.resolve(name)
+        await self._fleet.load(entry)
+        self._fleet.keep_alive(entry.id, keep_alive_s)
+        return self._item(entry)
+
         lost = self._lost_log_records()
         listening = self._listening()
         history = HistoryState(
@@ -173,3 +184,5 @@ def _model_item(entry: ModelEntry, status: ModelStatus | None) -> ModelItem:
         last_error=None if status is None else status.last_error,
         adapters=tuple(adapter.id for adapter in entry.adapters),
     )
+        is_pinned=status is not None and status.is_pinned,
+        options=None if status is None or loaded is None else status.options,

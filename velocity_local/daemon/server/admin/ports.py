@@ -1,11 +1,13 @@
 """What the management routes need of the daemon, and how they find it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from velocity_local.config.load import Loaded
-from velocity_local.core.models import ModelEntry
+from velocity_local.core.fit import Fit
+from velocity_local.core.models import LoadOptions, ModelEntry
+from velocity_local.core.notices import Notice
 from velocity_local.daemon.catalog.adapters.shelf import AdapterShelf
 from velocity_local.daemon.catalog.downloads.jobs import Downloads
 from velocity_local.daemon.fleet.status import ModelStatus
@@ -41,6 +43,31 @@ class Fleet(Protocol):
         """Return once its process has ended; a model that is not loaded is fine."""
         ...
 
+    def pin(self, entry: ModelEntry, *, is_pinned: bool) -> None:
+        """Whether it stays loaded whatever else is wanted."""
+        ...
+
+    def keep_alive(self, model: str, keep_alive_s: float | None) -> None:
+        """How long it stays while nobody uses it; None for ever."""
+        ...
+
+    def notices(self, after: int) -> Sequence[Notice]:
+        """What was done with models unasked, after that number."""
+        ...
+
+
+class Fitting(Protocol):
+    """Whether models fit."""
+
+    async def fit(self, name: str, change: Callable[[LoadOptions], LoadOptions]) -> Fit:
+        """The verdict for a model, loaded with `change` of the usual options.
+
+        Raises:
+            ModelNotFound: telling near names.
+            InvalidModel: its file is damaged.
+        """
+        ...
+
 
 class Admin(Protocol):
     """The daemon as its owner sees it. Names are resolved as in requests.
@@ -55,6 +82,12 @@ class Admin(Protocol):
     async def load(self, name: str) -> ModelItem: ...
 
     async def unload(self, name: str) -> ModelItem: ...
+
+    async def pin(self, name: str, *, is_pinned: bool) -> ModelItem: ...
+
+    async def keep_alive(self, name: str, keep_alive_s: float | None) -> ModelItem:
+        """A model that is not loaded is loaded first."""
+        ...
 
     def status(self) -> StatusAnswer: ...
 
@@ -73,6 +106,8 @@ class Services:
     config: Loaded
     downloads: Downloads
     adapters: AdapterShelf
+    fleet: Fleet
+    fitting: Fitting
 
 
 def services_of(request: AnyRequest) -> Services:

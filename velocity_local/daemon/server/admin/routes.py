@@ -1,5 +1,12 @@
 """All handlers below /api/v1, for the application to mount with `ports.Services` as its state."""
 
-from velocity_local.daemon.server.admin import adapters, daemon, downloads, models, requests
+from velocity_local.daemon.server.admin import adapters, daemon, downloads, fit, models, requests
 
-ROUTES = [*requests.ROUTES, *models.ROUTES, *downloads.ROUTES, *adapters.ROUTES, *daemon.ROUTES]
+ROUTES = [
+    *requests.ROUTES,
+    *models.ROUTES,
+    *downloads.ROUTES,
+    *adapters.ROUTES,
+    *fit.ROUTES,
+    *daemon.ROUTES,
+]

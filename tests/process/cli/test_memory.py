@@ -1,0 +1,60 @@
+"""fit, load, pin and unload, against a real daemon: what is promised is what is taken."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.process.cli.shell import Shell, shell_in
+from tests.support import tiny_models
+
+pytestmark = pytest.mark.process
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    home = tmp_path_factory.mktemp("memory")
+    with shell_in(home) as typed:
+        (home / "models").mkdir()
+        tiny_models.write_sliding_window(home / "models" / "tiny.gguf")
+        assert typed.run("start", "--port", "0", "--json").status == 0
+        yield typed
+
+
+def test_the_verdict_is_within_a_tenth_of_the_load(shell: Shell) -> None:
+    before = shell.run("fit", "tiny", "--json").document["fit"]
+    assert (before["verdict"], before["need"]["source"]) == ("cpu", "dry run")
+    need = before["need"]
+    promised = need["weights_bytes"] + need["kv_bytes"] + need["compute_bytes"]
+    taken = shell.run("load", "tiny", "--json").document["model"]["memory_bytes"]
+    assert abs(promised - taken) <= taken / 10
+    assert shell.run("fit", "tiny", "--json").document["fit"]["need"]["source"] == "loaded"
+
+
+def test_it_is_told_in_words(shell: Shell) -> None:
+    told = shell.run("fit", "demo", "--ctx", "2048", "--parallel", "4")
+    assert told.status == 0
+    for word in ("fits", "KV cache", "2048 tokens", "largest context", "best quantization"):
+        assert word in told.out
+
+
+def test_what_does_not_fit_ends_with_5_and_its_numbers(shell: Shell) -> None:
+    asked = shell.run("fit", "tiny", "--ctx", "1000000000")
+    assert asked.status == 5
+    assert "does not fit" in asked.out
+    assert "more memory would be needed" in asked.out
+
+
+def test_a_pinned_model_is_shown_and_let_go(shell: Shell) -> None:
+    assert "pinned" in shell.run("pin", "demo").out
+    assert shell.run("show", "demo", "--json").document["model"]["is_pinned"]
+    assert "pinned" not in shell.run("unpin", "demo").out
+
+
+def test_unloading_drains_and_loading_may_say_how_long(shell: Shell) -> None:
+    assert "unloaded" in shell.run("unload", "tiny").out
+    assert "ready" in shell.run("load", "tiny", "--keep-alive", "3600").out
+
+
+def test_an_unknown_model_is_not_found(shell: Shell) -> None:
+    for verb in ("fit", "load", "pin"):
+        assert shell.run(verb, "nobody").status == 4

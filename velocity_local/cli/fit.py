@@ -1,0 +1,99 @@
+"""The verbs about memory: fit, load, unload, pin and unpin."""
+
+from velocity_local.cli.call import Call
+from velocity_local.cli.exits import Exit
+from velocity_local.client import api, memory
+from velocity_local.core.fit import Share
+from velocity_local.core.units import size
+from velocity_local.wire.http.admin import ModelItem
+from velocity_local.wire.http.fit import FitAnswer
+
+_WORDS = {
+    "gpu": "fits the GPU",
+    "partly on gpu": "fits in part on the GPU",
+    "cpu": "fits",
+    "too large": "does not fit",
+    "unknown": "unknown",
+}
+
+
+def fit(call: Call) -> int:
+    """Whether a model fits this machine, and with what."""
+    args = call.args
+    answer = memory.fit(
+        call.connect(),
+        args.model,
+        n_ctx=args.ctx,
+        n_seq_max=args.parallel,
+        kv_type=args.kv_type,
+        n_gpu_layers=args.gpu_layers,
+    )
+    if args.json:
+        call.out.json("fit/1", fit=answer)
+    else:
+        call.out.fields(_fields(answer))
+    return Exit.DOES_NOT_FIT if answer.verdict == "too large" else Exit.OK
+
+
+def load(call: Call) -> int:
+    """Load a model now, and say what it was loaded with."""
+    return _told(call, "load", memory.load(call.connect(), call.args.model, call.args.keep_alive))
+
+
+def unload(call: Call) -> int:
+    """End a model's process once its requests are done."""
+    return _told(call, "unload", api.unload(call.connect(), call.args.model))
+
+
+def pin(call: Call) -> int:
+    """Keep a model loaded whatever else is wanted."""
+    return _told(call, "pin", memory.pin(call.connect(), call.args.model, is_pinned=True))
+
+
+def unpin(call: Call) -> int:
+    """Let a model be unloaded for another again."""
+    return _told(call, "unpin", memory.pin(call.connect(), call.args.model, is_pinned=False))
+
+
+def events(call: Call) -> int:
+    """What the daemon did with models by itself, and why."""
+    notices = memory.notices(call.connect())
+    if call.args.json:
+        call.out.json("events/1", events=notices)
+    for notice in () if call.args.json else notices:
+        call.out.line(f"{notice.model} {notice.kind}: {notice.text}")
+    return Exit.OK
+
+
+def _told(call: Call, verb: str, model: ModelItem) -> int:
+    if call.args.json:
+        call.out.json(f"{verb}/1", model=model)
+        return Exit.OK
+    loaded = model.loaded
+    with_ = f", {loaded.n_cells} tokens of KV cache on {loaded.device}" if loaded else ""
+    pinned = ", pinned" if model.is_pinned else ""
+    call.out.line(f"{model.id} is {model.state}{with_}{pinned}")
+    return Exit.OK
+
+
+def _fields(answer: FitAnswer) -> dict[str, str]:
+    need = answer.need
+    largest = answer.largest_n_ctx
+    return {
+        "model": answer.model,
+        "verdict": f"{_WORDS[answer.verdict]}: {answer.reason}",
+        "memory": f"{size(need.total_bytes)}, give or take {size(need.error_bytes)}",
+        "weights": size(need.weights_bytes),
+        "KV cache": f"{size(need.kv_bytes)} for {need.n_ctx} tokens in {answer.kv_type}",
+        "buffers": f"{size(need.compute_bytes)} for {answer.n_seq_max} sequences",
+        "process": size(need.overhead_bytes),
+        **{share.device: _share(share) for share in answer.shares},
+        "largest context": f"{largest} tokens" if largest else "none fits",
+        "best quantization": answer.best_quantization or "none fits",
+        "by": f"the {need.source}" + (f"; {need.doubt}" if need.doubt else ""),
+    }
+
+
+def _share(share: Share) -> str:
+    needed, free = size(share.needed_bytes), size(share.free_bytes)
+    return f"{share.layers} layers, {needed} of {free} free"
