@@ -35,13 +35,14 @@ from velocity_local.daemon.fleet.fitting import Fitting
 from velocity_local.daemon.fleet.hands import available_bytes
 from velocity_local.daemon.fleet.machine import machine_of
 from velocity_local.daemon.fleet.tiers import Tiers
+from velocity_local.daemon.fleet.weighing import DryRuns
 from velocity_local.daemon.gateway.pipeline import Gateway
 from velocity_local.daemon.store.database import DatabaseTooNew
 from velocity_local.daemon.store.history import History
 from velocity_local.daemon.telemetry.metrics import Metrics
+from velocity_local.daemon.telemetry.sampler import Sampler
 from velocity_local.wire.http.admin import StatusAnswer
 
-from velocity_local.daemon.telemetry.sampler import Sampler
 if TYPE_CHECKING:
     from velocity_local.daemon.front import Front
     from velocity_local.daemon.server.access import Credentials
@@ -98,8 +99,6 @@ class House:
         self._history = History(
             loaded.paths.database, clock=clock, observe_commit=self._metrics.observe_commit
         )
-        self._fleet = Fleet(
-            settings.fleet,
         self._sampler = Sampler(loaded.paths.data_dir)
         self._fitting = Fitting(
             models=self._shelf,
@@ -109,13 +108,15 @@ class House:
             loads=self._history,
             clock=clock,
         )
+        self._fleet = Fleet(
+            settings.fleet,
             catalog=self._shelf,
             load_options=partial(load_options, settings.engine),
             log_folder=loaded.paths.worker_log_dir,
             clock=clock,
+            note_load=self._fitting.note_load,
             tiers=Tiers(settings.engine, loaded.paths.kv_dir, secrets.kv).of,
         )
-            note_load=self._fitting.note_load,
         self._gateway = Gateway(
             models=self._shelf,
             runner=self._fleet,
@@ -158,10 +159,10 @@ class House:
             catalog=self._shelf,
             downloads=self._downloads,
             fleet=self._fleet,
-            clock=self._clock,
-            lost_log_records=lambda: self._log.lost_records,
             fitting=self._fitting,
             sampler=self._sampler,
+            clock=self._clock,
+            lost_log_records=lambda: self._log.lost_records,
             shut_down=self._stop.set,
         )
         try:
@@ -182,8 +183,6 @@ class House:
     def _forget_adapter(self, model: str, key: str) -> None:
         self._fleet.forget_adapter(model, key)
 
-    def _status(self) -> StatusAnswer:
-        assert self._front is not None, "metrics are read over HTTP"
     async def _machine(self) -> Machine:
         return machine_of(
             await self._sampler.sample(),
@@ -191,6 +190,8 @@ class House:
             evictable_bytes=self._fleet.evictable_bytes(),
         )
 
+    def _status(self) -> StatusAnswer:
+        assert self._front is not None, "metrics are read over HTTP"
         return self._front.status()
 
     def _announce(self, front: "Front") -> None:

@@ -156,8 +156,6 @@ class Fleet:
         self._supervisor.unload(model, gone.set)
         await gone.wait()
 
-    def forget_adapter(self, model: str, key: str) -> None:
-        """Have a worker free an adapter once no request computes with it; any may be unknown."""
     def pin(self, entry: ModelEntry, *, is_pinned: bool) -> None:
         """Whether a model stays loaded whatever else is wanted; this loads nothing."""
         self._supervisor.pin(entry, self._load_options(entry), is_pinned=is_pinned)
@@ -174,8 +172,9 @@ class Fleet:
         """What idle models hold that may go."""
         return self._supervisor.evictable_bytes()
 
-    @property
 
+    def forget_adapter(self, model: str, key: str) -> None:
+        """Have a worker free an adapter once no request computes with it; any may be unknown."""
         self._supervisor.forget_adapter(model, key)
 
     def status(self) -> list[ModelStatus]:

@@ -62,9 +62,9 @@ class ModelItem(msgspec.Struct, frozen=True):
     rss_bytes: int | None = None
     loaded: LoadedModel | None = None
     last_error: str | None = None
-    adapters: tuple[str, ...] = ()
     is_pinned: bool = False
     options: LoadOptions | None = None
+    adapters: tuple[str, ...] = ()
     version: int = VERSION
 
 

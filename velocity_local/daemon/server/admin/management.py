@@ -79,9 +79,6 @@ class Management:
         await self._fleet.unload(entry.id)
         return self._item(entry)
 
-    def status(self) -> StatusAnswer:
-        is_ready, reason = self._gateway.is_ready()
-        statuses = self._fleet.status()
     async def pin(self, name: str, *, is_pinned: bool) -> ModelItem:
         entry = await self._models.resolve(name)
         self._fleet.pin(entry, is_pinned=is_pinned)
@@ -93,6 +90,9 @@ class Management:
         self._fleet.keep_alive(entry.id, keep_alive_s)
         return self._item(entry)
 
+    def status(self) -> StatusAnswer:
+        is_ready, reason = self._gateway.is_ready()
+        statuses = self._fleet.status()
         lost = self._lost_log_records()
         listening = self._listening()
         history = HistoryState(
@@ -182,7 +182,7 @@ def _model_item(entry: ModelEntry, status: ModelStatus | None) -> ModelItem:
         rss_bytes=None if status is None else status.rss_bytes,
         loaded=loaded,
         last_error=None if status is None else status.last_error,
-        adapters=tuple(adapter.id for adapter in entry.adapters),
-    )
         is_pinned=status is not None and status.is_pinned,
         options=None if status is None or loaded is None else status.options,
+        adapters=tuple(adapter.id for adapter in entry.adapters),
+    )
