@@ -77,7 +77,9 @@ class Fleet:
             is_current=catalog.is_current,
             tiers=tiers,
         )
-        self._supervisor = Supervisor(settings, effects=self._hands, clock=clock)
+        self._supervisor = Supervisor(
+            settings, effects=self._hands, clock=clock, note_load=note_load
+        )
         self._hands.serve(self._supervisor)
         self._preloads: set[asyncio.Task[None]] = set()
 
@@ -171,7 +173,6 @@ class Fleet:
     def evictable_bytes(self) -> int:
         """What idle models hold that may go."""
         return self._supervisor.evictable_bytes()
-
 
     def forget_adapter(self, model: str, key: str) -> None:
         """Have a worker free an adapter once no request computes with it; any may be unknown."""
