@@ -24,7 +24,8 @@ from velocity_local.worker.states.budget import WriteBudget
 # Reading more than this would keep the requests behind it waiting.
 MAX_FETCH_BYTES = 512 * 2**20
 LISTING_LIMIT_S = 2.0
-MAX_QUEUED = 64
+# What waits to be written is still in memory.
+MAX_WAITING_BYTES = 256 * 2**20
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +56,8 @@ class StateDisk:
         self._in_memory: set[int] = set()
         self._number = 0
         self._is_listed = threading.Event()
-        self._waiting: queue.Queue[Kept | None] = queue.Queue(MAX_QUEUED)
+        self._waiting: queue.SimpleQueue[Kept | None] = queue.SimpleQueue()
+        self._waiting_bytes = 0
         self._thread = threading.Thread(target=self._run, name="states", daemon=True)
 
     def start(self) -> None:
@@ -85,24 +87,17 @@ class StateDisk:
     def offer(self, kept: Kept) -> None:
         """Cells leave memory: have them written, unless they are on disk or that lags behind."""
         with self._lock:
-            number = self._number_of(kept)
-            if number is not None:
-                self._in_memory.discard(number)
-                return
-        if kept.state.nbytes <= self._limit_bytes:
-            try:
-                self._waiting.put_nowait(kept)
-            except queue.Full:
+            if self._waiting_bytes + kept.n_bytes > MAX_WAITING_BYTES:
                 _log.info("saved cells are not written: the disk is too slow")
+                return
+            self._waiting_bytes += kept.n_bytes
+        self._waiting.put(kept)
 
     def close(self, last: Iterable[Kept], *, limit_s: float) -> None:
         """Write what waits and what is still in memory, as far as the time goes."""
         for kept in last:
-            self.offer(kept)
-        try:
-            self._waiting.put_nowait(None)
-        except queue.Full:
-            return
+            self._waiting.put(kept)
+        self._waiting.put(None)
         self._thread.join(limit_s)
 
     def entries(self) -> list[files.Listed]:
@@ -143,7 +138,10 @@ class StateDisk:
             _log.warning("saved cells in %s cannot be listed: %s", self._folder, error)
         self._is_listed.set()
         while (kept := self._waiting.get()) is not None:
-            self._write(kept)
+            if not self._is_there(kept):
+                self._write(kept)
+            with self._lock:
+                self._waiting_bytes -= kept.n_bytes
 
     def _list(self) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -182,7 +180,17 @@ class StateDisk:
             self._files[self._number] = file = _File(listed, listed.tokens)
             self._index.insert(self._number, file.tokens, listed.head.space)
 
+    def _is_there(self, kept: Kept) -> bool:
+        """Whether these cells are on disk; they are no longer in memory then."""
+        with self._lock:
+            number = self._number_of(kept)
+            if number is not None:
+                self._in_memory.discard(number)
+            return number is not None
+
     def _write(self, kept: Kept) -> None:
+        if kept.state.nbytes > self._limit_bytes:
+            return
         if not self._budget.take(kept.state.nbytes):
             _log.info("saved cells are not written: this hour's budget is spent")
             return
