@@ -47,13 +47,15 @@ class Faults:
     cut_after: Callable[[int], int | None] = lambda number: None
     status: Callable[[int], int | None] = lambda number: None
     hold_after: int | None = None
+    hold_once: bool = False
     ignores_range: bool = False
     wrong_part: bool = False
     corrupt: bool = False
     extra_bytes: int = 0
     encoding: str | None = None
     changing_etag: Callable[[], str] | None = None
-    drip_s: float | None = None
+    piece_bytes: int = PIECE_BYTES
+    piece_delay_s: float = 0.0
     location: str | None = None
     api_status: int = 200
 
@@ -65,12 +67,14 @@ class LocalHub:
     url: str = ""
     repositories: dict[str, dict[str, bytes]] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
     etag: str = '"first"'
     faults: Faults = field(default_factory=Faults)
     requests: list[Asked] = field(default_factory=list)
     held: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
     sent_bytes: int = 0
+    counting: threading.Lock = field(default_factory=threading.Lock)
 
     def put(self, repository: str, **files: bytes) -> None:
         """Files by name; `__` in a keyword stands for a dot."""
@@ -87,8 +91,9 @@ class LocalHub:
         siblings: list[dict[str, object]] = [{"rfilename": "README.md", "size": 3}]
         for path, data in files.items():
             digest = self.hashes.get(path, hashlib.sha256(data).hexdigest())
-            lfs = {"sha256": digest, "size": len(data), "pointerSize": 130}
-            siblings.append({"rfilename": path, "size": len(data), "lfs": lfs})
+            size = self.sizes.get(path, len(data))
+            lfs = {"sha256": digest, "size": size, "pointerSize": 130}
+            siblings.append({"rfilename": path, "size": size, "lfs": lfs})
         return json.dumps({"id": repository, "sha": COMMIT, "siblings": siblings}).encode()
 
 
@@ -152,11 +157,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_body(self, body: bytes, cut_after: int | None) -> None:
         hub = self.hub
-        for start in range(0, len(body), PIECE_BYTES):
+        piece_bytes = hub.faults.piece_bytes
+        for start in range(0, len(body), piece_bytes):
             if hub.faults.hold_after is not None and start >= hub.faults.hold_after:
                 hub.held.set()
+                if hub.faults.hold_once:
+                    hub.faults.hold_after = None
                 hub.released.wait(30)
-            piece = body[start : start + PIECE_BYTES]
+            hub.released.wait(hub.faults.piece_delay_s)
+            piece = body[start : start + piece_bytes]
             if cut_after is not None:
                 piece = piece[: max(cut_after - start, 0)]
             if not piece:
@@ -165,7 +174,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(piece)
             except OSError:  # the other side has left
                 return
-            hub.sent_bytes += len(piece)
+            with hub.counting:
+                hub.sent_bytes += len(piece)
 
     def _answer(self, status: int, body: bytes, **headers: str) -> None:
         self.send_response(status)

@@ -68,6 +68,7 @@ class Connection:
                     ranges.release(number)
         except (Stopped, Restart, VelocityError, OSError) as error:
             self.failure = error
+            ranges.wake()
 
     def _fill(self, number: int) -> None:
         ranges, fruitless = self._part.ranges, 0

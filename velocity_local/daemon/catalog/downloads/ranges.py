@@ -60,7 +60,6 @@ class Ranges:
     def release(self, number: int) -> None:
         with self._changed:
             self._held.discard(number)
-            self._changed.notify_all()
 
     def advance(self, number: int, n_bytes: int) -> None:
         """Its holder has written so many more bytes."""
@@ -76,10 +75,16 @@ class Ranges:
         return self.size_bytes
 
     def wait_beyond(self, offset: int, timeout_s: float) -> int:
-        """The frontier, as soon as it is beyond `offset` or the time is over."""
+        """The frontier, once it is beyond `offset`, or somebody wakes, or the time is over."""
         with self._changed:
-            self._changed.wait_for(lambda: self.frontier() > offset, timeout_s)
+            if self.frontier() <= offset:
+                self._changed.wait(timeout_s)
             return self.frontier()
+
+    def wake(self) -> None:
+        """Let who waits look around."""
+        with self._changed:
+            self._changed.notify_all()
 
 
 def count(size_bytes: int, step_bytes: int) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.hub import LocalHub, local_hub
+from tests.support.hub import Faults, LocalHub, local_hub
 from velocity_local.config.hub import HubAccess
 from velocity_local.core.clock import ManualClock
 from velocity_local.daemon.catalog.downloads.connection import Terms
@@ -45,6 +45,8 @@ class Yard:
     models: Path
     clock: ManualClock = field(default_factory=ManualClock)
     connections: int = 4
+    stall_timeout_s: float = 5.0
+    _clients: dict[float, Hub] = field(default_factory=dict)
 
     @property
     def target(self) -> Path:
@@ -60,7 +62,11 @@ class Yard:
         return self.delivery().progress.total_bytes - self.delivery().missing_bytes()
 
     def client(self) -> Hub:
-        return Hub(HubAccess(self.hub.url, TOKEN), stall_timeout_s=5.0)
+        """The same one each time: reading the certificates to trust takes a tenth of a second."""
+        if self.stall_timeout_s not in self._clients:
+            access = HubAccess(self.hub.url, TOKEN)
+            self._clients[self.stall_timeout_s] = Hub(access, stall_timeout_s=self.stall_timeout_s)
+        return self._clients[self.stall_timeout_s]
 
     def delivery(self, text: str = f"{REPOSITORY}:Q4_K_M") -> Delivery:
         reference, client = parse(text), self.client()
@@ -73,6 +79,26 @@ class Yard:
         delivery = self.delivery()
         delivery.run(stop or Stop())
         return delivery
+
+    def reset(self, name: str) -> None:
+        """An empty models folder, and a hub without faults that has sent nothing yet."""
+        self.models = self.models.with_name(f"models of {name}")
+        self.models.mkdir()
+        self.hub.faults = Faults()
+        self.hub.hashes.clear()
+        self.hub.sizes.clear()
+        self.hub.requests.clear()
+        self.hub.sent_bytes = 0
+        self.hub.put(REPOSITORY, **{FILE: DATA})
+
+    def outside(self) -> list[str]:
+        """Files beside the models folders, where nothing belongs."""
+        files = (path for path in self.models.parent.rglob("*") if path.is_file())
+        return [
+            str(path)
+            for path in files
+            if not path.parts[len(self.models.parent.parts)].startswith("models")
+        ]
 
     def names(self) -> list[str]:
         """Every file below the models folder."""

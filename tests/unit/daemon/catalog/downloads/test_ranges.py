@@ -20,7 +20,8 @@ def _small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def asked(yard: Yard) -> list[tuple[int, int | None]]:
-    return sorted((request.first_byte, request.end_byte) for request in yard.hub.storage)
+    pairs = [(request.first_byte, request.end_byte) for request in yard.hub.storage]
+    return sorted(pairs, key=lambda pair: pair[0])
 
 
 def test_each_range_is_asked_for_once_and_the_last_one_to_the_end(yard: Yard) -> None:
