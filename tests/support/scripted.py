@@ -29,6 +29,7 @@ from velocity_local.core.requests import (
     RenderRequest,
     TokenizeRequest,
 )
+from velocity_local.daemon.gateway.admission import Bounds
 from velocity_local.daemon.gateway.pipeline import Gateway
 from velocity_local.daemon.server.access import Credentials
 from velocity_local.daemon.server.guards import AsgiApp
@@ -36,6 +37,7 @@ from velocity_local.daemon.server.litestar import create_app
 from velocity_local.wire.ipc.messages import Embedded, Tokenized
 
 TOKEN = "install-token"
+ROOMY = Bounds(64, 10_000_000)
 TIMINGS = EngineTimings(queue_ms=1.0, prefill_ms=2.0, decode_ms=3.0)
 DEMO = ModelEntry(
     id="demo",
@@ -194,7 +196,12 @@ class NoMetrics:
 class Stage:
     """A whole server side with its scripted runner; settings may be replaced before `app`."""
 
-    def __init__(self, script: Script = hello, models: Sequence[ModelEntry] = (DEMO,)) -> None:
+    def __init__(
+        self,
+        script: Script = hello,
+        models: Sequence[ModelEntry] = (DEMO,),
+        bounds: Bounds = ROOMY,
+    ) -> None:
         self.runner = ScriptedRunner(script)
         self.rows = Rows()
         self.server = ServerSettings(port=0)
@@ -206,7 +213,7 @@ class Stage:
             recorder=self.rows,
             meter=self.rows,
             clock=SystemClock(),
-            most_waiting=64,
+            bounds=bounds,
             request_timeout_s=60.0,
             keep_text=False,
         )

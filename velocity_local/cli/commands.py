@@ -7,6 +7,7 @@ from pathlib import Path
 
 from velocity_local.cli.command import HOST, JSON, MODEL, VERBS, Argument, Command, option
 from velocity_local.cli.model_commands import MODEL_COMMANDS
+from velocity_local.core.queueing import DEFAULT_PRIORITY, PRIORITIES
 
 QUIET = option("-q", "--quiet", help="print data and errors only")
 """Every command takes it."""
@@ -249,7 +250,17 @@ COMMANDS: tuple[Command, ...] = (
         "This program",
         "make an API key; from then on every request needs one",
         VERBS + "keys:create",
-        (Argument(("name",), "what the key is for"), JSON),
+        (
+            Argument(("name",), "what the key is for"),
+            option(
+                "--class",
+                help="class of its requests that do not say: interactive, api or batch",
+                metavar="CLASS",
+                choices=PRIORITIES,
+                default=DEFAULT_PRIORITY,
+            ),
+            JSON,
+        ),
         details="An address that other machines can reach needs at least one key.",
     ),
     Command("keys list", "This program", "the API keys", VERBS + "keys:list_", (JSON,)),

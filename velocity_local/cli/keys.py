@@ -14,7 +14,9 @@ def create(call: Call) -> int:
     """Make a key and show it, this once."""
     file = _file(call)
     private_dir(file.parent)
-    secret = secrets.create_key(file, call.args.name, created_s=int(time.time()))
+    secret = secrets.create_key(
+        file, call.args.name, created_s=int(time.time()), priority=getattr(call.args, "class")
+    )
     if call.args.json:
         call.out.json("keys-create/1", name=call.args.name, key=secret)
     else:
@@ -28,11 +30,10 @@ def list_(call: Call) -> int:
     """Every key by name and its last four characters."""
     keys = secrets.load_keys(_file(call)).keys
     if call.args.json:
-        shown = [{"name": key.name, "last4": key.last4, "created_s": key.created_s} for key in keys]
-        call.out.json("keys/1", keys=shown)
+        call.out.json("keys/1", keys=[_shown(key) for key in keys])
     else:
-        rows = [(key.name, f"…{key.last4}", _day(key.created_s)) for key in keys]
-        call.out.table(("NAME", "KEY", "CREATED"), rows)
+        rows = [(key.name, f"…{key.last4}", key.priority, _day(key.created_s)) for key in keys]
+        call.out.table(("NAME", "KEY", "CLASS", "CREATED"), rows)
     return Exit.OK
 
 
@@ -42,6 +43,15 @@ def revoke(call: Call) -> int:
     call.out.note(f"Revoked {call.args.name}.")
     _tell_when(call)
     return Exit.OK
+
+
+def _shown(key: secrets.ApiKey) -> dict[str, str | int]:
+    return {
+        "name": key.name,
+        "last4": key.last4,
+        "class": key.priority,
+        "created_s": key.created_s,
+    }
 
 
 def _file(call: Call) -> Path:

@@ -17,6 +17,7 @@ import msgspec
 
 from velocity_local.config.atomic import sync_folder, write_atomic, write_temporary
 from velocity_local.config.errors import ConfigError, UnsafePermissions
+from velocity_local.core.queueing import DEFAULT_PRIORITY, Priority
 
 TOKEN_PREFIX = "vlt-"  # noqa: S105 - how every token begins, not one
 KEY_PREFIX = "vl-"
@@ -27,12 +28,16 @@ _READABLE_BY_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class ApiKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An API key as it is kept: its SHA-256 (256 random bits need no slow hash) and its end."""
+    """An API key as it is kept: its SHA-256 (256 random bits need no slow hash) and its end.
+
+    `priority` is the class of its requests that do not say.
+    """
 
     name: str
     sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
     last4: str
     created_s: int
+    priority: Priority = DEFAULT_PRIORITY
 
 
 class _KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -127,7 +132,9 @@ def load_keys(path: Path, *, must_exist: bool = False) -> ApiKeys:
         raise ConfigError(f"{path} is not a file of API keys: {error}") from error
 
 
-def create_key(path: Path, name: str, *, created_s: int) -> str:
+def create_key(
+    path: Path, name: str, *, created_s: int, priority: Priority = DEFAULT_PRIORITY
+) -> str:
     """Add a key and return it: it is shown this once and never kept.
 
     Raises:
@@ -137,7 +144,7 @@ def create_key(path: Path, name: str, *, created_s: int) -> str:
     if any(key.name == name for key in keys):
         raise ConfigError(f"there is an API key {name!r} in {path} already; revoke it first")
     secret = KEY_PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
-    _write_keys(path, (*keys, ApiKey(name, _sha256(secret), secret[-4:], created_s)))
+    _write_keys(path, (*keys, ApiKey(name, _sha256(secret), secret[-4:], created_s, priority)))
     return secret
 
 

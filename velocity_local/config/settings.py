@@ -66,6 +66,8 @@ class LimitSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Most open connections."""
     queued_requests: Count = 256
     """Most requests waiting; the next one is told when to come back."""
+    queued_tokens: Count = 1_000_000
+    """Most prompt tokens waiting, as estimated; a request that is larger may wait alone."""
     request_timeout_s: Seconds = 3600.0
     """Longest time a request may wait and run."""
 
@@ -90,6 +92,8 @@ class EngineSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Number format of the KV cache."""
     flash_attention: bool | None = None
     """Fused attention; null decides by device."""
+    stall_target_ms: Annotated[float, Meta(ge=1, le=60_000)] = 250.0
+    """Time between two tokens of running answers that prompts beside them aim at."""
     kv_ram_bytes: OptionalBytes | None = None
     """Memory for computed prompts that left the KV cache; null takes a sixteenth, 0 turns all \
 tiers off."""

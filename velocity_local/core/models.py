@@ -60,6 +60,7 @@ class LoadOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     n_gpu_layers: int | None = None
     kv_type: Literal["f16", "q8_0", "f32"] = "f16"
     flash_attention: bool | None = None
+    stall_target_ms: float = 250.0
     backend: Literal["llama_cpp", "mlx", "fake"] = "llama_cpp"
     backend_script: str | None = None
 

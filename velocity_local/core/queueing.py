@@ -25,3 +25,29 @@ class QueueTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     def rank(self) -> int:
         """0 for the most urgent class."""
         return PRIORITIES.index(self.priority)
+
+
+class ModelQueue(msgspec.Struct, frozen=True):
+    """Who waits for one model. `estimate_s` is about how long the next one to come would wait,
+    None before anything was measured.
+    """
+
+    model: str
+    requests: int
+    tokens: int
+    estimate_s: float | None
+
+
+class QueueState(msgspec.Struct, frozen=True):
+    """Everybody who waits until a model begins with them. Tokens are estimates.
+
+    `classes` has the number of requests in each class, `models` the models that are waited for.
+    """
+
+    requests: int
+    tokens: int
+    most_requests: int
+    most_tokens: int
+    longest_wait_s: float
+    classes: dict[Priority, int]
+    models: tuple[ModelQueue, ...]

@@ -36,6 +36,7 @@ from velocity_local.daemon.fleet.hands import available_bytes
 from velocity_local.daemon.fleet.machine import machine_of
 from velocity_local.daemon.fleet.tiers import Tiers
 from velocity_local.daemon.fleet.weighing import DryRuns
+from velocity_local.daemon.gateway.admission import Bounds
 from velocity_local.daemon.gateway.pipeline import Gateway
 from velocity_local.daemon.store.database import DatabaseTooNew
 from velocity_local.daemon.store.history import History
@@ -123,7 +124,7 @@ class House:
             recorder=self._history,
             meter=self._metrics,
             clock=clock,
-            most_waiting=settings.limits.queued_requests,
+            bounds=Bounds(settings.limits.queued_requests, settings.limits.queued_tokens),
             request_timeout_s=settings.limits.request_timeout_s,
             keep_text=settings.history.store_text,
         )
@@ -222,10 +223,13 @@ class House:
 
 
 def _credentials(secrets: Secrets) -> "Credentials":
-    from velocity_local.daemon.server.access import Credentials, digest  # noqa: PLC0415 - as Front
+    from velocity_local.daemon.server import access  # noqa: PLC0415 - as Front
 
-    digests = tuple(bytes.fromhex(key.sha256) for key in secrets.keys.keys)
-    return Credentials(digest(secrets.token), digests)
+    callers = (
+        (bytes.fromhex(key.sha256), access.Caller(key.name, key.priority))
+        for key in secrets.keys.keys
+    )
+    return access.Credentials(access.digest(secrets.token), tuple(callers))
 
 
 def _address_problem(error: OSError, loaded: Loaded) -> StartError:

@@ -99,7 +99,13 @@ class _Process:
         try:
             backend = _load(first)
             service = WorkerService(
-                backend, self._inbox, self.writer, self.host, self._clock, kv=first.kv
+                backend,
+                self._inbox,
+                self.writer,
+                self.host,
+                self._clock,
+                stall_target_ms=first.options.stall_target_ms,
+                kv=first.kv,
             )
             service.warm_up()
         except Exception as error:  # noqa: BLE001 - supervisor

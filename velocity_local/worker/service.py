@@ -39,6 +39,7 @@ from velocity_local.worker.constraining import Constraining
 from velocity_local.worker.embeddings import EmbeddingJob, Embeddings
 from velocity_local.worker.engine.backend import Backend, BackendError
 from velocity_local.worker.engine.loop import Engine
+from velocity_local.worker.engine.passes import STALL_TARGET_MS
 from velocity_local.worker.engine.sequence import SequenceEvent
 from velocity_local.worker.family_files import shipped_families
 from velocity_local.worker.lanes import Lanes, internal
@@ -70,6 +71,7 @@ class WorkerService:
         host: RenderHost,
         clock: Clock,
         *,
+        stall_target_ms: float = STALL_TARGET_MS,
         kv: KvTiers = NO_TIERS,
     ) -> None:
         tokenizer = backend.tokenizer
@@ -80,6 +82,7 @@ class WorkerService:
         self._engine = Engine(
             backend,
             clock=clock,
+            stall_target_ms=stall_target_ms,
             state_bytes=self._tiers.ram_bytes,
             on_drop=self._tiers.on_drop,
         )

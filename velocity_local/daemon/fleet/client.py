@@ -232,5 +232,6 @@ def load_options(engine: EngineSettings, entry: ModelEntry) -> LoadOptions:
         n_gpu_layers=engine.n_gpu_layers,
         kv_type=engine.kv_type,
         flash_attention=engine.flash_attention,
+        stall_target_ms=engine.stall_target_ms,
         backend="mlx" if entry.format == "mlx" else "llama_cpp",
     )

@@ -10,7 +10,9 @@ from velocity_local.core.errors import BY_CODE, ErrorInfo, InternalError
 from velocity_local.core.events import Delta, Event, Failed, Finished, Started
 from velocity_local.core.history import RequestRow
 from velocity_local.core.models import ModelEntry
+from velocity_local.core.queueing import DEFAULT_PRIORITY
 from velocity_local.core.requests import GenerationRequest
+from velocity_local.daemon.gateway.admission import Place
 from velocity_local.daemon.gateway.ports import StreamInfo
 
 _CLIENT_CLOSED = 499  # nginx's status for a client that did not wait
@@ -18,13 +20,17 @@ _MS = 1000.0
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """Where a request came from; `received_s` is the monotonic time its body was complete."""
+    """Where a request came from; `received_s` is the monotonic time its body was complete.
+
+    `places` are those in the queue of all that is asked for one answer, as it gets them.
+    """
 
     dialect: str
     endpoint: str
     client: str
     stream: bool
     received_s: float
+    places: list[Place] = []
 
 
 class Measurement:
@@ -195,6 +201,8 @@ def _parameters(request: GenerationRequest) -> dict[str, object]:
         asked["max_tokens"] = request.max_tokens
     if request.stop:
         asked["stop"] = request.stop
+    if request.queue.priority != DEFAULT_PRIORITY:
+        asked["priority"] = request.queue.priority
     return asked
 
 

@@ -16,14 +16,16 @@ from velocity_local.core.errors import ErrorInfo, UnsupportedField, VelocityErro
 from velocity_local.core.events import Event, Failed, Finished, Started
 from velocity_local.core.history import RequestRow
 from velocity_local.core.models import ModelEntry
+from velocity_local.core.queueing import QueueState, QueueTerms
 from velocity_local.core.requests import (
     DetokenizeRequest,
     EmbeddingRequest,
     GenerationRequest,
+    Prompt,
     RenderRequest,
     TokenizeRequest,
 )
-from velocity_local.daemon.gateway.admission import Admission, Ticket
+from velocity_local.daemon.gateway.admission import Admission, Bounds, Place
 from velocity_local.daemon.gateway.measure import Measurement, Origin, refused_row
 from velocity_local.daemon.gateway.ports import (
     EventStream,
@@ -33,6 +35,7 @@ from velocity_local.daemon.gateway.ports import (
     Runner,
     StreamInfo,
 )
+from velocity_local.daemon.gateway.sizes import Size, Sizes
 from velocity_local.wire.ipc.messages import Embedded, Tokenized
 
 R = TypeVar("R", TokenizeRequest, DetokenizeRequest, RenderRequest)
@@ -49,7 +52,7 @@ class Gateway:
         recorder: Recorder,
         meter: Meter,
         clock: Clock,
-        most_waiting: int,
+        bounds: Bounds,
         request_timeout_s: float,
         keep_text: bool,
     ) -> None:
@@ -60,7 +63,8 @@ class Gateway:
         self._clock = clock
         self._request_timeout_s = request_timeout_s
         self._keep_text = keep_text
-        self._admission = Admission(most_waiting, clock)
+        self._admission = Admission(bounds, clock)
+        self._sizes = Sizes()
         self._settling: set[asyncio.Task[None]] = set()
 
     async def models(self) -> Sequence[ModelEntry]:
@@ -87,6 +91,10 @@ class Gateway:
     def waiting(self) -> int:
         return self._admission.waiting
 
+    def queue(self) -> QueueState:
+        """Who waits until a model begins with them."""
+        return self._admission.state()
+
     @asynccontextmanager
     async def stream(
         self, request: GenerationRequest, origin: Origin
@@ -96,11 +104,11 @@ class Gateway:
         Raises:
             VelocityError: if the request is refused before it runs.
         """
-        run = _Run(self._measurement(request, origin))
+        run = _Run(self._measurement(request, origin), origin.places)
         try:
             entry = await self._models.resolve(request.model)
             run.measurement.model = entry
-            run.ticket = self._admission.enter()
+            self._enter(run, entry.id, request.queue, request.prompt)
             self._recorder.begin(run.measurement.row())
             async with self._runner.stream(self._bounded(request, entry)) as events:
                 run.events = events
@@ -125,15 +133,18 @@ class Gateway:
         Raises:
             VelocityError: if the request is refused or the model cannot embed.
         """
-        run = _Run(self._measurement(_as_generation(request), origin))
+        run = _Run(self._measurement(_as_generation(request), origin), origin.places)
         try:
             entry = await self._models.resolve(request.model)
             run.measurement.model = entry
             _check_plain(entry)
+            self._enter(run, entry.id, QueueTerms(), *request.inputs)
             embedded = await self._runner.embed(msgspec.structs.replace(request, model=entry.id))
         except VelocityError as error:
             await self._settle(run, run.measurement.failed_row(error.info()))
             raise
+        finally:
+            run.leave()
         await self._settle(run, run.measurement.embedded_row(embedded.prompt_tokens))
         return embedded
 
@@ -167,10 +178,28 @@ class Gateway:
         async for event in events:
             run.measurement.see(event)
             if isinstance(event, Started):
-                run.start()
+                self._start(run, event)
             elif isinstance(event, Finished | Failed) and run.measurement.has_ended:
                 await self._settle(run, run.measurement.finished_row(run.info))
             yield event
+
+    def _enter(self, run: "_Run", model: str, terms: QueueTerms, *prompts: Prompt) -> None:
+        """Take a place in the model's queue.
+
+        Raises:
+            CapacityError: if there is none, or it may not wait.
+        """
+        run.size = self._sizes.of(model, *prompts)
+        run.place = self._admission.enter(model, terms, n_tokens=run.size.n_tokens)
+        run.places.append(run.place)
+
+    def _start(self, run: "_Run", started: Started) -> None:
+        """The engine has begun: the place in the queue is free, and the prompt is counted."""
+        entry = run.measurement.model
+        if run.place is None or run.place.waited_s is not None or entry is None:
+            return
+        run.place.start()
+        self._sizes.learn(entry.id, run.size, started.prompt_tokens)
 
     async def _settle(self, run: "_Run", row: RequestRow) -> None:
         if run.is_settled:
@@ -190,25 +219,22 @@ class Gateway:
 class _Run:
     """One request under way: what it measures, its place in the queue, its end."""
 
-    def __init__(self, measurement: Measurement) -> None:
+    def __init__(self, measurement: Measurement, places: list[Place]) -> None:
         self.measurement = measurement
+        self.places = places
         self.events: EventStream | None = None
-        self.ticket: Ticket | None = None
+        self.place: Place | None = None
+        self.size = Size(0)
         self.is_settled = False
 
     @property
     def info(self) -> StreamInfo | None:
         return None if self.events is None else self.events.info
 
-    def start(self) -> None:
-        """The engine has begun: the place in the queue is free."""
-        if self.ticket is not None:
-            self.ticket.start()
-
     def leave(self) -> None:
         """The request is over, begun or not."""
-        if self.ticket is not None:
-            self.ticket.leave()
+        if self.place is not None:
+            self.place.leave()
 
 
 def _check_plain(entry: ModelEntry) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 
 import msgspec
 
+from velocity_local.core.queueing import DEFAULT_PRIORITY, Priority
+
 MANAGEMENT_PREFIX = "/api/v1"
 PUBLIC_PATHS = frozenset({"/health", "/docs"})  # the page is empty without /openapi.json
 
@@ -42,25 +44,41 @@ def digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
+class Caller(msgspec.Struct, frozen=True):
+    """Who asks: the name of its API key, empty without one, and the class of its requests."""
+
+    name: str = ""
+    priority: Priority = DEFAULT_PRIORITY
+
+
+_ANYBODY = Caller()
+
+
 class Credentials(msgspec.Struct, frozen=True):
     """Digests of the install token and of the API keys; the secrets themselves are not kept."""
 
     install_token: bytes
-    api_keys: tuple[bytes, ...] = ()
+    api_keys: tuple[tuple[bytes, Caller], ...] = ()
 
     @classmethod
     def of(cls, install_token: str, api_keys: Iterable[str] = ()) -> "Credentials":
-        return cls(digest(install_token), tuple(digest(key) for key in api_keys))
+        """Credentials whose callers are named by the number of their key."""
+        callers = ((digest(key), Caller(str(i))) for i, key in enumerate(api_keys))
+        return cls(digest(install_token), tuple(callers))
 
-    def allow(self, access: Access, presented: bytes | None) -> bool:
-        """Whether the presented secret opens `access`; the time it takes does not tell why."""
+    def caller(self, access: Access, presented: bytes | None) -> Caller | None:
+        """Who may have `access` with the presented secret; None if that opens it to nobody.
+
+        The time it takes does not tell why.
+        """
         if access is Access.PUBLIC:
-            return True
+            return _ANYBODY
         if access is Access.INFERENCE and not self.api_keys:
-            return True
+            return _ANYBODY
         if presented is None:
-            return False
+            return None
         keys = self.api_keys if access is Access.INFERENCE else ()
         shown = hashlib.sha256(presented).digest()
-        matches = [hmac.compare_digest(shown, known) for known in (self.install_token, *keys)]
-        return any(matches)
+        known = ((self.install_token, _ANYBODY), *keys)
+        matches = [caller for secret, caller in known if hmac.compare_digest(shown, secret)]
+        return matches[0] if matches else None

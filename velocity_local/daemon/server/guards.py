@@ -24,7 +24,7 @@ from velocity_local.core.errors import (
     UnsupportedMedia,
     VelocityError,
 )
-from velocity_local.daemon.server.access import Access, Credentials, access_of
+from velocity_local.daemon.server.access import Access, Caller, Credentials, access_of
 from velocity_local.daemon.server.errors import ClientGone, Headers, headers_of, openai_body
 
 Scope = MutableMapping[str, Any]
@@ -44,6 +44,8 @@ _SINGLE = frozenset(
         b"sec-fetch-site",
         b"access-control-request-method",
         b"access-control-request-headers",
+        b"x-velocity-priority",
+        b"x-velocity-queue-timeout",
     }
 )
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -53,6 +55,10 @@ _HEADER_NAMES = re.compile(rb"[A-Za-z0-9, _-]{1,1024}")
 _PREFLIGHT_AGE_S = b"600"
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
 _CLIENT_CHARS = 120
+_EXPOSED = (
+    b"x-request-id, retry-after, x-velocity-queue-position, x-velocity-queue-estimate, "
+    b"x-velocity-queue-ms"
+)
 
 
 class _Head(msgspec.Struct, frozen=True):
@@ -121,11 +127,12 @@ class Guards:
                 await _answer(204, extra + _preflight(head), b"", send)
                 return
         try:
-            self._check_request(head)
+            caller = self._check_request(head)
         except VelocityError as error:
             await _refuse(error, extra, send)
             return
         scope["state"]["request_id"] = request_id
+        scope["state"]["caller"] = caller
         address = scope["client"][0] if scope["client"] else "?"
         scope["state"]["client"] = _client(address, head.headers.get(b"user-agent", b""))
         await self._app(
@@ -160,21 +167,23 @@ class Guards:
             raise Forbidden("web pages of another site may not call; see server.allowed_origins")
         return None
 
-    def _check_request(self, head: _Head) -> None:
+    def _check_request(self, head: _Head) -> Caller:
         access = access_of(head.path)
         if access is None:
             raise NotFound("no such path; it holds an empty, dot or unprintable segment")
-        self._check_credentials(access, head)
+        caller = self._check_credentials(access, head)
         if head.method in _WITH_BODY and head.has_body:
             _check_media(head)
         length = head.headers.get(b"content-length", b"0")
         if int(length) > self._body_bytes:
             raise self._too_large()
+        return caller
 
-    def _check_credentials(self, access: Access, head: _Head) -> None:
+    def _check_credentials(self, access: Access, head: _Head) -> Caller:
         presented = _presented(head)
-        if self._credentials.allow(access, presented):
-            return
+        caller = self._credentials.caller(access, presented)
+        if caller is not None:
+            return caller
         kind = "install token" if access is Access.MANAGEMENT else "API key"
         problem = f"no {kind} was sent" if presented is None else f"this is no valid {kind}"
         raise Unauthorized(f"{problem}; send it as `Authorization: Bearer` or `x-api-key`")
@@ -250,7 +259,7 @@ def _check_media(head: _Head) -> None:
 def _cors(origin: bytes) -> Headers:
     return [
         (b"access-control-allow-origin", origin),
-        (b"access-control-expose-headers", b"x-request-id, retry-after"),
+        (b"access-control-expose-headers", _EXPOSED),
         (b"vary", b"Origin"),
     ]
 

@@ -12,7 +12,7 @@ from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 
 from velocity_local.core.errors import VelocityError
-from velocity_local.daemon.server.errors import ClientGone, unexpected
+from velocity_local.daemon.server.errors import ClientGone, Headers, unexpected
 
 T = TypeVar("T")
 
@@ -29,6 +29,10 @@ _HEADERS = [
 def event_bytes(data: bytes) -> bytes:
     """One event; JSON holds no line breaks, so one data line is enough."""
     return b"data: " + data + b"\n\n"
+
+
+def _encoded(headers: Mapping[str, str]) -> Headers:
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
 
 
 async def until_gone(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
@@ -60,7 +64,8 @@ class EventStream(ASGIResponse):
 
     An error before anything was sent is raised, so that it becomes an answer with its own status;
     a later one is sent as the last event, written by `render_error`. A reader that would hear
-    nothing for `heartbeat_s` gets a comment, as during a long prefill.
+    nothing for `heartbeat_s` gets a comment, as during a long prefill. `headers` is asked for
+    more of them when the head goes out.
     """
 
     __slots__ = ("_chunks", "_headers", "_heartbeat_s", "_render_error", "_request_id")
@@ -71,11 +76,11 @@ class EventStream(ASGIResponse):
         *,
         render_error: Callable[[VelocityError], bytes],
         request_id: str,
-        headers: Mapping[str, str],
+        headers: Callable[[], Mapping[str, str]],
         heartbeat_s: float,
     ) -> None:
         super().__init__(status_code=200)
-        self._headers = [*_HEADERS, *((k.encode(), v.encode()) for k, v in headers.items())]
+        self._headers = headers
         self._chunks = chunks
         self._render_error = render_error
         self._request_id = request_id
@@ -116,7 +121,7 @@ class EventStream(ASGIResponse):
 class _Line:
     """The way to the reader; its head goes out with the first thing sent."""
 
-    def __init__(self, send: Send, headers: list[tuple[bytes, bytes]]) -> None:
+    def __init__(self, send: Send, headers: Callable[[], Mapping[str, str]]) -> None:
         self._send = send
         self._headers = headers
         self._is_quiet = True
@@ -125,10 +130,9 @@ class _Line:
     async def send(self, data: bytes) -> None:
         self._is_quiet = False
         if not self.has_begun:
+            headers = [*_HEADERS, *_encoded(self._headers())]
             self.has_begun = True
-            await self._send(
-                {"type": "http.response.start", "status": 200, "headers": self._headers}
-            )
+            await self._send({"type": "http.response.start", "status": 200, "headers": headers})
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def beat(self, period_s: float) -> None:

@@ -39,6 +39,10 @@ def families(status: StatusAnswer) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "velocity_queued_requests", "Requests that no engine has begun", value=status.waiting
     )
+    if status.queue is not None:
+        yield GaugeMetricFamily(
+            "velocity_queued_tokens", "Prompt tokens in these, about", value=status.queue.tokens
+        )
     yield GaugeMetricFamily(
         "velocity_uptime_seconds", "Since the daemon's start", value=status.uptime_s
     )

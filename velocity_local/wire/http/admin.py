@@ -9,6 +9,7 @@ import msgspec
 from velocity_local.core.downloads import Download, Variant
 from velocity_local.core.history import RequestRow, Stats
 from velocity_local.core.models import LoadedModel, LoadOptions, ModelState
+from velocity_local.core.queueing import QueueState
 
 VERSION = 1
 
@@ -132,7 +133,7 @@ class StatusAnswer(msgspec.Struct, frozen=True):
 
     `waiting` counts requests that no engine has begun. `preloading` names the models that the
     settings want loaded at the start and that are neither ready nor failed yet. `degraded` lists
-    in words what does not work as it should; empty when all is well.
+    in words what does not work as it should; empty when all is well. `queue` tells who waits.
     """
 
     pid: int
@@ -151,6 +152,7 @@ class StatusAnswer(msgspec.Struct, frozen=True):
     rss_bytes: int
     degraded: tuple[str, ...]
     preloading: tuple[str, ...] = ()
+    queue: QueueState | None = None
     version: int = VERSION
 
 

@@ -13,6 +13,7 @@ from velocity_local.core.events import (
     Usage,
 )
 from velocity_local.core.requests import EmbeddingRequest, GenerationRequest, TextPrompt
+from velocity_local.daemon.gateway.admission import Bounds
 from velocity_local.daemon.gateway.measure import Origin
 from velocity_local.daemon.gateway.pipeline import Gateway
 
@@ -41,7 +42,7 @@ class House:
             recorder=self.recorder,
             meter=self.meter,
             clock=self.clock,
-            most_waiting=waiting,
+            bounds=Bounds(waiting, 1000),
             request_timeout_s=60.0,
             keep_text=text,
         )

@@ -38,7 +38,7 @@ class Reader:
 
 def stream(chunks: AsyncGenerator[bytes, None], *, heartbeat_s: float) -> EventStream:
     return EventStream(
-        chunks, render_error=_rendered, request_id="r", headers={}, heartbeat_s=heartbeat_s
+        chunks, render_error=_rendered, request_id="r", headers=dict, heartbeat_s=heartbeat_s
     )
 
 

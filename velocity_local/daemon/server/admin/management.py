@@ -7,6 +7,7 @@ from typing import Protocol
 
 from velocity_local.core.clock import Clock
 from velocity_local.core.models import ModelEntry
+from velocity_local.core.queueing import QueueState
 from velocity_local.daemon.fleet.status import ModelStatus
 from velocity_local.daemon.gateway.ports import Models
 from velocity_local.daemon.server.admin.ports import Fleet
@@ -29,6 +30,8 @@ class Door(Protocol):
 
     @property
     def waiting(self) -> int: ...
+
+    def queue(self) -> QueueState: ...
 
     def is_ready(self) -> tuple[bool, str]: ...
 
@@ -115,6 +118,7 @@ class Management:
             rss_bytes=rss_bytes(),
             degraded=tuple(_complaints(history, statuses, lost)),
             preloading=self._fleet.preloading,
+            queue=self._gateway.queue(),
         )
 
     def shutdown(self) -> None:

@@ -1,15 +1,19 @@
 """OpenAI's endpoints, and the three that llama.cpp's server adds for tokens and templates."""
 
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import msgspec
 from litestar import get, post
 from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
+from msgspec.structs import replace
 
 from velocity_local.core.errors import InvalidRequest, VelocityError
 from velocity_local.core.requests import DetokenizeRequest, RenderRequest, TokenizeRequest
+from velocity_local.daemon.gateway.measure import Origin
+from velocity_local.daemon.server import queueing
 from velocity_local.daemon.server.context import (
     AnyRequest,
     Context,
@@ -48,11 +52,12 @@ async def chat_completions(request: AnyRequest) -> ASGIResponse:
     with _refusals_kept(context, request, request_id):
         body = await read(request, _CHAT)
         origin = origin_of(request, DIALECT, is_stream=bool(body.stream))
-        asked = translate.chat(body, request_id, _terms(context))
+        terms = queueing.terms_of(request)
+        asked = replace(translate.chat(body, request_id, _terms(context)), queue=terms)
     if not body.stream:
         work = generate.chat_answer(context, body, asked, origin)
-        return _json(await until_gone(request.receive, work))
-    return _event_stream(request, generate.chat_stream(context, body, asked, origin))
+        return _json(await until_gone(request.receive, work), origin)
+    return _event_stream(request, generate.chat_stream(context, body, asked, origin), origin)
 
 
 @post(
@@ -67,11 +72,13 @@ async def completions(request: AnyRequest) -> ASGIResponse:
     with _refusals_kept(context, request, request_id):
         body = await read(request, _COMPLETION)
         origin = origin_of(request, DIALECT, is_stream=bool(body.stream))
-        asked = translate.completions(body, request_id, _terms(context))
+        terms = queueing.terms_of(request)
+        requests = translate.completions(body, request_id, _terms(context))
+        asked = tuple(replace(one, queue=terms) for one in requests)
     if not body.stream:
         work = generate.text_answer(context, body, asked, origin)
-        return _json(await until_gone(request.receive, work))
-    return _event_stream(request, generate.text_stream(context, body, asked, origin))
+        return _json(await until_gone(request.receive, work), origin)
+    return _event_stream(request, generate.text_stream(context, body, asked, origin), origin)
 
 
 @post(
@@ -229,15 +236,13 @@ def _piece(piece: bytes) -> str | list[int]:
 
 
 def _event_stream(
-    request: AnyRequest,
-    chunks: AsyncGenerator[bytes, None],
-    headers: Mapping[str, str] | None = None,
+    request: AnyRequest, chunks: AsyncGenerator[bytes, None], origin: Origin
 ) -> EventStream:
     return EventStream(
         chunks,
         render_error=_error_event,
         request_id=request_id_of(request),
-        headers=headers or {},
+        headers=partial(queueing.headers_for, origin.places),
         heartbeat_s=context_of(request).limits.heartbeat_s,
     )
 
@@ -246,8 +251,10 @@ def _error_event(error: VelocityError) -> bytes:
     return event_bytes(openai_body(error))
 
 
-def _json(body: bytes, headers: Mapping[str, str] | None = None) -> ASGIResponse:
-    return ASGIResponse(body=body, media_type="application/json", headers=dict(headers or {}))
+def _json(body: bytes, origin: Origin | None = None) -> ASGIResponse:
+    """An answer; with its origin, it tells for how long its requests waited."""
+    headers = {} if origin is None else queueing.headers_for(origin.places)
+    return ASGIResponse(body=body, media_type="application/json", headers=headers)
 
 
 def _json_of(answer: msgspec.Struct) -> ASGIResponse:

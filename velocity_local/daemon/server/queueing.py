@@ -1,0 +1,72 @@
+"""The queue in HTTP headers: on which terms a request waits, and what its caller is told of it."""
+
+import math
+from collections.abc import Sequence
+
+from velocity_local.core.errors import InvalidRequest
+from velocity_local.core.queueing import PRIORITIES, Priority, QueueTerms
+from velocity_local.daemon.gateway.admission import Place
+from velocity_local.daemon.server.access import Caller
+from velocity_local.daemon.server.context import AnyRequest
+
+PRIORITY = "x-velocity-priority"
+TIMEOUT = "x-velocity-queue-timeout"
+POSITION = "x-velocity-queue-position"
+ESTIMATE = "x-velocity-queue-estimate"
+WAITED = "x-velocity-queue-ms"
+
+
+def terms_of(request: AnyRequest) -> QueueTerms:
+    """The terms in the request's headers; its API key says the rest.
+
+    Raises:
+        InvalidRequest: naming the header that holds no such value.
+    """
+    caller = request.scope["state"]["caller"]
+    assert isinstance(caller, Caller)
+    return QueueTerms(
+        priority=_priority(request.headers.get(PRIORITY), caller.priority),
+        owner=caller.name,
+        timeout_s=_timeout_s(request.headers.get(TIMEOUT)),
+    )
+
+
+def headers_for(places: Sequence[Place]) -> dict[str, str]:
+    """What is known now of the requests behind one answer: of the one that waits longest.
+
+    The place and about how many seconds it will take, or for how long they waited.
+    """
+    waiting = [place for place in places if place.waited_s is None]
+    if not waiting:
+        waited_s = max((place.waited_s or 0.0 for place in places), default=0.0)
+        return {WAITED: str(round(waited_s * 1000))}
+    last = max(waiting, key=lambda place: place.position)
+    headers = {POSITION: str(last.position)}
+    if last.estimate_s is not None:
+        headers[ESTIMATE] = str(math.ceil(last.estimate_s))
+    return headers
+
+
+def _priority(text: str | None, default: Priority) -> Priority:
+    if text is None:
+        return default
+    if text not in PRIORITIES:
+        raise InvalidRequest(
+            f"{PRIORITY} is {text[:40]!r}; it must be one of {', '.join(PRIORITIES)}",
+            param=PRIORITY,
+        )
+    return text
+
+
+def _timeout_s(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not math.isfinite(seconds):
+        raise InvalidRequest(
+            f"{TIMEOUT} is {text[:40]!r}; it must be a number of seconds", param=TIMEOUT
+        )
+    return seconds
