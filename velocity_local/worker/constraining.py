@@ -15,9 +15,11 @@ from velocity_local.worker.chat.tools.lark import quoted
 from velocity_local.worker.chat.tools.parser import Dialect, Inexpressible, Offer
 from velocity_local.worker.chat.tools.shapes import simpler
 from velocity_local.worker.constraints.compiler import Compiler
-from velocity_local.worker.constraints.gates import AfterReasoning, AfterTrigger, Inner
+from velocity_local.worker.constraints.gates import AfterHeader, AfterReasoning
 from velocity_local.worker.constraints.grammars import either, lark_of
+from velocity_local.worker.constraints.marks import Inner
 from velocity_local.worker.constraints.schemas import enforceable, with_options
+from velocity_local.worker.constraints.triggers import AfterTrigger
 from velocity_local.worker.constraints.vocabulary import Vocabulary
 from velocity_local.worker.engine.backend import Tokenizer
 from velocity_local.worker.engine.constraint import Constraint
@@ -37,6 +39,7 @@ class Situation(NamedTuple):
     closing: tuple[str, ...]
     is_reasoning: bool
     dialect: Dialect | None
+    answer: tuple[str, str] = ("", "")
 
 
 class Constraining:
@@ -79,22 +82,31 @@ class Constraining:
         tools = offered(request)
         if not tools:
             assert request.format is not None
-            return self._compiler.constraint(lark_of(request.format), request.format.param)
+            answer = self._compiler.constraint(lark_of(request.format), request.format.param)
+            return self._headed(answer, situation)
         dialect = situation.dialect
         assert dialect is not None, "tools without a dialect are refused with the prompt"
         calls = self._calls(tools, request.tool_use, dialect)
         if request.format is not None and not request.tool_use.is_required:
-            return self._compiler.constraint(either(calls, lark_of(request.format)), "tools")
+            source = either(calls, lark_of(request.format))
+            return self._headed(self._compiler.constraint(source, "tools"), situation)
         constraint = self._compiler.constraint(calls, "tools")
         if request.tool_use.is_required:
             return constraint
         return AfterTrigger(
             constraint,
             self._vocabulary,
-            trigger=dialect.TRIGGER,
-            token=self._control_token(dialect.TRIGGER),
-            opens=dialect.OPENS_ANSWER,
+            triggers=dialect.TRIGGERS,
+            openers=dialect.OPENERS,
         )
+
+    def _headed(self, inner: Inner, situation: Situation) -> Inner:
+        """The same behind the header of an answer proper, if the model writes one."""
+        start, header = situation.answer
+        if not header:
+            return inner
+        headers = tuple(dict.fromkeys((f"{start}{header}", header)))
+        return AfterHeader(inner, self._vocabulary, headers=headers)
 
     def _calls(self, tools: Sequence[Tool], use: ToolUse, dialect: Dialect) -> str:
         offers = [

@@ -22,6 +22,7 @@ from velocity_local.wire.ipc.messages import (
     Tokenized,
 )
 from velocity_local.worker.budgets import Budgets
+from velocity_local.worker.chat.channels import ChannelForm
 from velocity_local.worker.chat.pieces import PieceTable
 from velocity_local.worker.chat.pipeline import ChoicePipeline, Delivered, OutputPlan
 from velocity_local.worker.chat.tools.parser import Offer
@@ -204,9 +205,10 @@ class Preparation:
         return Choice(pipeline, pipeline.replay(resumed.tokens, delivered))
 
     def _situation(self, request: GenerationRequest, prompt: ReadyPrompt) -> Situation:
-        block = self._prompts.block if request.parse_output else None
-        opening, closing = (block.open, block.close) if block else ((), ())
-        return Situation(opening, closing, prompt.opens_reasoning, self._prompts.dialect)
+        form = self._prompts.reasoning if request.parse_output else None
+        opening, closing = (form.open, form.close) if form else ((), ())
+        answer = form.answer if isinstance(form, ChannelForm) else ("", "")
+        return Situation(opening, closing, prompt.opens_reasoning, self._prompts.dialect, answer)
 
     def _plan(self, request: GenerationRequest, prompt: ReadyPrompt, index: int) -> OutputPlan:
         offers = _offers(request)

@@ -6,7 +6,9 @@ from typing import NamedTuple
 from velocity_local.core.errors import UnsupportedField
 from velocity_local.core.reasoning import Scalar
 from velocity_local.core.requests import ChatPrompt, Prompt, TextPrompt, TokenPrompt
-from velocity_local.worker.chat import channels, conversation
+from velocity_local.worker.chat import conversation
+from velocity_local.worker.chat.channel_forms import framing
+from velocity_local.worker.chat.channels import ChannelForm
 from velocity_local.worker.chat.chatml import CHATML
 from velocity_local.worker.chat.control import ControlTexts, Piece
 from velocity_local.worker.chat.families import Family, family_of
@@ -52,16 +54,17 @@ class Prompts:
         host.use(plain, tokenizer.special_tokens, tokenizer.tool_template)
 
     @property
-    def block(self) -> Block | None:
-        """The block in which the model reasons, if its template knows of one."""
-        return _block_of(self.family.thinking, self._template)
+    def reasoning(self) -> Block | ChannelForm | None:
+        """How the model marks off its reasoning, if its template knows of one."""
+        return _known(self.family.thinking, self._template)
 
     @property
     def markers(self) -> tuple[str, ...]:
         """What must be written out of an answer for its reasoning and its calls to be seen."""
-        thinking = self.family.thinking
-        framing = thinking.markers if isinstance(thinking, Block) else channels.MARKERS
-        return (*framing, *(self.dialect.MARKERS if self.dialect else ()))
+        return (
+            *framing(self.family.thinking).markers,
+            *(self.dialect.MARKERS if self.dialect else ()),
+        )
 
     def ready(self, prompt: Prompt) -> ReadyPrompt:
         """The prompt as tokens.
@@ -124,12 +127,10 @@ class Prompts:
         return tuple(tokens)
 
     def _opens_reasoning(self, prompt: ChatPrompt, text: str) -> bool:
-        block = self.family.thinking
-        if not isinstance(block, Block):
-            return False
-        if conversation.continues_final(prompt):
-            return block.begins(prompt.messages[-1].content or "")
-        return block.is_left_open(text)
+        form = framing(self.family.thinking)
+        if not conversation.continues_final(prompt):
+            return form.is_left_open(text)
+        return isinstance(form, Block) and form.begins(prompt.messages[-1].content or "")
 
     def _encode(self, text: str, *, add_special: bool) -> tuple[int, ...]:
         return tuple(self._tokenizer.encode(text, add_special=add_special, parse_special=True))
@@ -152,13 +153,12 @@ def switches_of(
     thinking: Thinking, template: str, variables: Iterable[str], effort_levels: tuple[str, ...]
 ) -> Switches:
     """How the reasoning of a model with this template is steered."""
-    can_be_closed = thinking == "harmony" or _block_of(thinking, template) is not None
+    can_be_closed = _known(thinking, template) is not None
     reads = frozenset(variables)
     reasons = can_be_closed or not reads.isdisjoint((*SWITCHES, *EFFORTS, BUDGET))
     return Switches(reads, effort_levels, reasons, can_be_closed)
 
 
-def _block_of(thinking: Thinking, template: str) -> Block | None:
-    if not isinstance(thinking, Block) or not thinking.is_known_to(template):
-        return None
-    return thinking
+def _known(thinking: Thinking, template: str) -> Block | ChannelForm | None:
+    form = framing(thinking)
+    return None if isinstance(form, Block) and not form.is_known_to(template) else form

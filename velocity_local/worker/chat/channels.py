@@ -1,60 +1,89 @@
-"""Tells the channels of gpt-oss apart: reasoning, calls and the answer. Knows nothing of tokens.
-
-An answer is a row of messages, `<|start|>assistant<|channel|>analysis<|message|>...<|end|>`. The
-analysis is reasoning; what is for nobody else is content, without its frame; a message to a
-recipient goes on as a call, with its header in one form, for `tools/harmony.py` to read.
-https://cookbook.openai.com/articles/openai-harmony
+"""Tells the messages of an answer apart, where it is a row of them with headers: reasoning, calls
+and the answer proper. Knows nothing of tokens, and of no family: `chat/channel_forms.py` does.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable
+from typing import NamedTuple
 
 from velocity_local.worker.chat.markers import first_marker, pending_suffix
 from velocity_local.worker.chat.segments import Segments
 
-START = "<|start|>"
-CHANNEL = "<|channel|>"
-CONSTRAIN = "<|constrain|>"
-MESSAGE = "<|message|>"
-END = "<|end|>"
-END_OF_CALL = "<|call|>"
-_RECIPIENT = " to="
-MARKERS = (START, CHANNEL, CONSTRAIN, MESSAGE, END, END_OF_CALL)
-_BREAKS = (START, CHANNEL, END, END_OF_CALL)
-_HEADERS = (START, CHANNEL, _RECIPIENT)
 _MAX_HEADER_CHARS = 1024
+
+
+class Channel(NamedTuple):
+    """What follows a header. It ends with one of `ends`, which is dropped, or before one of
+    `breaks`; what reads calls is shown `opening` and `closing` around it. Some headers have no
+    message.
+    """
+
+    ends: tuple[str, ...] = ()
+    breaks: tuple[str, ...] = ()
+    opening: str = ""
+    closing: str = ""
+    is_reasoning: bool = False
+    has_message: bool = True
+
+
+class ChannelForm(NamedTuple):
+    """How a family writes headers: they begin with one of `starts` and end with one of `stops`.
+
+    `markers` are the control tokens they are made of. `read` tells the channel of a header; that
+    of no header is the one an answer goes on with if the prompt has begun it. Reasoning stands
+    between one of `open` and one of `close`. The answer proper may begin with the texts
+    `answer`, of which the first is that of any new message.
+    """
+
+    markers: tuple[str, ...]
+    starts: tuple[str, ...]
+    stops: tuple[str, ...]
+    read: Callable[[str], Channel]
+    open: tuple[str, ...]
+    close: tuple[str, ...]
+    answer: tuple[str, str]
+
+    def is_left_open(self, prompt: str) -> bool:
+        """True if `prompt` ends inside the reasoning."""
+        return prompt.rstrip().endswith(self.open)
 
 
 class ChannelSplitter:
     """Text before any header is content: an answer that goes on with a message begun before."""
 
-    def __init__(self) -> None:
-        self._held = ""
+    def __init__(self, form: ChannelForm, *, starts_inside: bool = False) -> None:
+        self._form = form
+        self._buffer = ""
+        self._at = 0
+        self._n_searched = 0  # characters behind `_at` in which no header ends
         self._taken = 0
-        self._step: Callable[[], bool] = self._between
-        self._is_reasoning = False
-        self._is_call = False
-        self._spans: list[tuple[int, int]] = []
+        self._channel = form.read(form.open[0] if starts_inside else "")
+        self._step: Callable[[], bool] = self._message if starts_inside else self._between
+        self._span_starts: list[int] = []
+        self._span_ends: list[int] = []
         self._reasoning: list[str] = []
         self._content: list[str] = []
 
     @property
     def held(self) -> int:
-        return len(self._held)
+        return len(self._buffer) - self._at
 
     def is_reasoning(self, at: int) -> bool:
-        return any(start <= at < end for start, end in self._spans)
+        span = bisect_right(self._span_starts, at) - 1
+        return span >= 0 and at < self._span_ends[span]
 
     def feed(self, text: str) -> Segments:
-        self._held += text
+        self._buffer, self._at = self._buffer[self._at :] + text, 0
         while self._step():
             pass
         return self._released()
 
     def flush(self) -> Segments:
         """What is held back; a header that was cut off is nothing to show."""
-        if self._step == self._body or not self._held.startswith(_HEADERS):
-            self._show(self._held)
-        self._take(len(self._held))
+        is_header = self._buffer.startswith(self._form.starts, self._at)
+        text = self._take(self.held)
+        if self._step == self._message or not is_header:
+            self._show(text)
         return self._released()
 
     def _released(self) -> Segments:
@@ -64,67 +93,69 @@ class ChannelSplitter:
         return segments
 
     def _between(self) -> bool:
-        if not self._held or any(mark.startswith(self._held) for mark in _HEADERS):
-            return False
-        if self._held.startswith(_HEADERS):
+        if self._buffer.startswith(self._form.starts, self._at):
             self._step = self._header
-        else:
-            self._begin("")
+            return True
+        rest = self._buffer[self._at : self._at + max(map(len, self._form.starts))]
+        if any(start.startswith(rest) for start in self._form.starts):
+            return False
+        self._enter(self._form.read(""))
         return True
 
     def _header(self) -> bool:
-        end = self._held.find(MESSAGE, 0, _MAX_HEADER_CHARS)
-        if end < 0 and len(self._held) < _MAX_HEADER_CHARS:
+        stops = self._form.stops
+        begun = self._at + max(0, self._n_searched - max(map(len, stops)))
+        found = first_marker(self._buffer, stops, begun, self._at + _MAX_HEADER_CHARS)
+        self._n_searched = self.held
+        if not found and self.held < _MAX_HEADER_CHARS:
             return False
-        if end < 0:
-            self._begin("")
+        if not found:
+            self._enter(self._form.read(""))
             self._show(self._take(_MAX_HEADER_CHARS))
             return True
         start = self._taken
-        header = self._take(end)
-        self._take(len(MESSAGE))
-        self._begin(header)
+        self._enter(self._form.read(self._take(found.end - self._at)))
         self._note(start)
         return True
 
-    def _begin(self, header: str) -> None:
-        """A message with this header; its recipient may stand before its channel or after it."""
-        recipient = header.partition(_RECIPIENT)[2].split("<")[0].split()
-        self._is_call = bool(recipient) and recipient[0] != "assistant"
-        self._is_reasoning = not self._is_call and f"{CHANNEL}analysis" in header
-        if self._is_call:
-            self._show(f"{CHANNEL}commentary{_RECIPIENT}{recipient[0]} {CONSTRAIN}json{MESSAGE}")
-        elif self._is_reasoning and self._spans:
+    def _enter(self, channel: Channel) -> None:
+        self._channel = channel
+        if channel.is_reasoning and self._span_starts:
             self._show("\n")
-        self._step = self._body
+        self._show(channel.opening)
+        self._step = self._message if channel.has_message else self._between
 
-    def _body(self) -> bool:
-        found = first_marker(self._held, _BREAKS)
-        end = found.start if found else len(self._held) - pending_suffix(self._held, *_BREAKS)
+    def _message(self) -> bool:
+        marks = self._channel.ends + self._channel.breaks
+        found = first_marker(self._buffer, marks, self._at)
+        pending = 0 if found else pending_suffix(self._buffer, *marks, start=self._at)
         start = self._taken
-        self._show(self._take(end))
-        if found and found.marker in (END, END_OF_CALL):
+        self._show(self._take((found.start if found else len(self._buffer) - pending) - self._at))
+        if found and found.marker in self._channel.ends:
             self._take(len(found.marker))
         self._note(start)
         if not found:
             return False
-        if self._is_call:
-            self._show(END_OF_CALL)
+        self._show(self._channel.closing)
         self._step = self._between
         return True
 
     def _show(self, text: str) -> None:
-        (self._reasoning if self._is_reasoning else self._content).append(text)
+        (self._reasoning if self._channel.is_reasoning else self._content).append(text)
 
     def _take(self, size: int) -> str:
-        text, self._held = self._held[:size], self._held[size:]
-        self._taken += size
+        text = self._buffer[self._at : self._at + size]
+        self._at += len(text)
+        self._taken += len(text)
+        self._n_searched = 0
         return text
 
     def _note(self, start: int) -> None:
-        """What was taken since `start` is of an analysis, if one is being read."""
-        if not self._is_reasoning or start == self._taken:
+        """What was taken since `start` is of a reasoning, if one is being read."""
+        if not self._channel.is_reasoning or start == self._taken:
             return
-        if self._spans and self._spans[-1][1] == start:
-            start = self._spans.pop()[0]
-        self._spans.append((start, self._taken))
+        if self._span_ends and self._span_ends[-1] == start:
+            self._span_ends[-1] = self._taken
+        else:
+            self._span_starts.append(start)
+            self._span_ends.append(self._taken)

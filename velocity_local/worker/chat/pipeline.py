@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from velocity_local.core.events import Delta, FinishReason, TokenLogprob, ToolCallDelta
-from velocity_local.worker.chat.channels import ChannelSplitter
+from velocity_local.worker.chat.channel_forms import framing
+from velocity_local.worker.chat.channels import ChannelForm, ChannelSplitter
 from velocity_local.worker.chat.detokenize import Detokenizer
 from velocity_local.worker.chat.pieces import PieceTable
 from velocity_local.worker.chat.segments import ReasoningSplitter, Splitter
@@ -202,9 +203,10 @@ class ChoicePipeline:
 
 
 def _splitter(plan: OutputPlan) -> Splitter:
-    if plan.thinking == "harmony":
-        return ChannelSplitter()
-    return ReasoningSplitter(plan.thinking, starts_inside=plan.starts_in_reasoning)
+    form = framing(plan.thinking)
+    if isinstance(form, ChannelForm):
+        return ChannelSplitter(form, starts_inside=plan.starts_in_reasoning)
+    return ReasoningSplitter(form, starts_inside=plan.starts_in_reasoning)
 
 
 def _joined(first: Parsed, last: Parsed) -> Parsed:

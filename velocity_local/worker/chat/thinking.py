@@ -38,5 +38,6 @@ class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 THINK = Block(("<think>",), ("</think>",))
-Thinking = Block | Literal["harmony"]
-"""A block, or the channels of gpt-oss (`chat/channels.py`)."""
+Channels = Literal["harmony", "kimi_k3", "muse", "solar"]
+Thinking = Block | Channels
+"""A block, or messages with headers, whose forms are in `chat/channel_forms.py`."""

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 
 from tests.unit.worker.chat.chunks import cut, few, made_of
-from velocity_local.worker.chat.channels import MARKERS, ChannelSplitter
+from velocity_local.worker.chat.channel_forms import FORMS, Harmony
+from velocity_local.worker.chat.channels import ChannelSplitter
 
 ANALYSIS = "<|channel|>analysis<|message|>Hm.<|end|>"
 NEXT = "<|start|>assistant"
@@ -11,7 +12,7 @@ CALL = "<|channel|>commentary to=functions.f <|constrain|>json<|message|>"
 
 
 def split(pieces: list[str]) -> tuple[str, str]:
-    splitter = ChannelSplitter()
+    splitter = ChannelSplitter(FORMS["harmony"])
     parts = [*(splitter.feed(piece) for piece in pieces), splitter.flush()]
     assert splitter.held == 0
     return "".join(part.reasoning for part in parts), "".join(part.content for part in parts)
@@ -56,7 +57,7 @@ def test_split(text: str, expected: tuple[str, str]) -> None:
 
 
 @few
-@given(cut(made_of(*MARKERS, ANALYSIS, NEXT, FINAL, CALL, " to=", "analysis", "x" * 600)))
+@given(cut(made_of(*Harmony.MARKERS, ANALYSIS, NEXT, FINAL, CALL, " to=", "analysis", "x" * 600)))
 def test_any_cut_gives_the_same_channels(given_text: tuple[str, list[str]]) -> None:
     text, pieces = given_text
     whole = split([text])
@@ -65,12 +66,12 @@ def test_any_cut_gives_the_same_channels(given_text: tuple[str, list[str]]) -> N
 
 
 def test_reasoning_is_known_by_place() -> None:
-    splitter = ChannelSplitter()
+    splitter = ChannelSplitter(FORMS["harmony"])
     splitter.feed(f"{ANALYSIS}{NEXT}{FINAL}Yes.")
     inside = [splitter.is_reasoning(at) for at in range(len(ANALYSIS) + 1)]
     assert inside == [*[True] * len(ANALYSIS), False]
 
 
 def test_reasoning_streams() -> None:
-    splitter = ChannelSplitter()
+    splitter = ChannelSplitter(FORMS["harmony"])
     assert splitter.feed("<|channel|>analysis<|message|>First").reasoning == "First"

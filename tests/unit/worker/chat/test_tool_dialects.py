@@ -60,7 +60,12 @@ def parts_of(dialect: Dialect) -> tuple[str, ...]:
     """Its markers, and whole pieces of what its families write."""
     texts = [entry[kind] for entry in _entries(dialect) for kind in ("single", "nested", "cut")]
     halves = [half for text in texts for half in (text[: len(text) // 2], text[len(text) // 2 :])]
-    return (*dialect.MARKERS, dialect.TRIGGER, *texts, *halves)
+    return (*dialect.MARKERS, opening(dialect), *texts, *halves)
+
+
+def opening(dialect: Dialect) -> str:
+    """The text with which most of its calls begin."""
+    return (dialect.TRIGGERS or dialect.OPENERS)[0]
 
 
 def _entries(dialect: Dialect) -> list[dict[str, str]]:
@@ -107,13 +112,13 @@ def test_what_is_no_call_is_text(dialect: Dialect, text: str) -> None:
 
 
 HOSTILE: dict[str, Callable[[Dialect], str]] = {
-    "openings": lambda dialect: dialect.TRIGGER * 4000,
-    "an opening and space": lambda dialect: dialect.TRIGGER + " " * 100_000,
-    "an opening and a name without end": lambda dialect: dialect.TRIGGER + "a" * 100_000,
-    "an opening and nesting": lambda dialect: dialect.TRIGGER + '{"a":[' * 20_000,
-    "wrapped calls": lambda dialect: dialect.TRIGGER + '{"function":' * 10_000,
-    "keys without end": lambda dialect: dialect.TRIGGER + '{"a": 1, ' * 10_000,
-    "markers": lambda dialect: "".join((*dialect.MARKERS, dialect.TRIGGER)) * 1000,
+    "openings": lambda dialect: opening(dialect) * 4000,
+    "an opening and space": lambda dialect: opening(dialect) + " " * 100_000,
+    "an opening and a name without end": lambda dialect: opening(dialect) + "a" * 100_000,
+    "an opening and nesting": lambda dialect: opening(dialect) + '{"a":[' * 20_000,
+    "wrapped calls": lambda dialect: opening(dialect) + '{"function":' * 10_000,
+    "keys without end": lambda dialect: opening(dialect) + '{"a": 1, ' * 10_000,
+    "markers": lambda dialect: "".join((*dialect.MARKERS, opening(dialect))) * 1000,
     "markers backwards": lambda dialect: "".join(reversed((*dialect.MARKERS, "{"))) * 1000,
     "a call and nesting": lambda dialect: _begun(dialect) + "[" * 50_000 + "{" * 50_000,
     "a call and a long text": lambda dialect: _begun(dialect) + "x\n< " * 50_000,
@@ -147,8 +152,9 @@ def test_a_dialect_has_all_that_callers_use(dialect: Dialect) -> None:
     assert DIALECTS[dialect.NAME] is dialect
     assert issubclass(dialect.Parser, CallParser)  # type: ignore[arg-type]  # a class, to callers a function
     assert signature(dialect.grammar) == _SIGNATURE
-    assert isinstance(dialect.OPENS_ANSWER, bool)
-    assert all(isinstance(marker, str) and marker for marker in (*dialect.MARKERS, dialect.TRIGGER))
+    assert dialect.TRIGGERS or dialect.OPENERS
+    texts = (*dialect.MARKERS, *dialect.TRIGGERS, *dialect.OPENERS)
+    assert all(isinstance(text, str) and text for text in texts)
 
 
 TAGGED = [one for one in DIALECTS.values() if hasattr(one, "TAGS") and one.NAME != "minimax_m3"]

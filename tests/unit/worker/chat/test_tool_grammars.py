@@ -12,7 +12,9 @@ import pytest
 from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
 
 from tests.unit.worker.chat.test_tool_corpus import FAMILIES, FILES, TOOLS
-from velocity_local.worker.chat.channels import ChannelSplitter
+from velocity_local.worker.chat.channel_forms import KimiK3, framing
+from velocity_local.worker.chat.channels import ChannelForm, ChannelSplitter
+from velocity_local.worker.chat.families import Family
 from velocity_local.worker.chat.tools import lark
 from velocity_local.worker.chat.tools.dialects import DIALECTS
 from velocity_local.worker.chat.tools.parser import Dialect, Inexpressible, Offer, Parsed
@@ -25,6 +27,8 @@ _MAX_TOKENS = 5000
 _ENDS = (
     "\n</parameter>",
     "</param>",
+    "</atem:parameter>",
+    "<|close|>argument<|sep|>",
     "]<]minimax[>[",
     "]]></param>",
     "</arg_value:opensource>",
@@ -120,9 +124,14 @@ CASES = [
 ]
 
 
+def family_with(dialect: Dialect) -> Family:
+    return next(one for one in FAMILIES.values() if one.tools == dialect.NAME)
+
+
 def calls_of(dialect: Dialect, text: str, tools: tuple[Offer, ...]) -> list[tuple[str, Any]]:
-    if dialect.NAME == "harmony":
-        splitter = ChannelSplitter()
+    form = framing(family_with(dialect).thinking)
+    if isinstance(form, ChannelForm):
+        splitter = ChannelSplitter(form)
         text = splitter.feed(text.removeprefix("<|start|>assistant")).content
         text += splitter.flush().content
     parser = dialect.Parser(lambda index: f"call_{index}", tools)
@@ -158,12 +167,14 @@ def test_whatever_it_allows_is_a_call(case: Case, parallel: bool) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_it_begins_with_its_trigger(case: Case) -> None:
     text = case.walk(TOOLS, random.Random(case.dialect.NAME), parallel=False)
-    assert text.removeprefix("<|start|>assistant").startswith(case.dialect.TRIGGER) or (
-        # The prompt may have ended with the trigger.
-        case.dialect.NAME == "functionary_v32"
-    )
+    triggers = (*case.dialect.TRIGGERS, *case.dialect.OPENERS)
+    # The prompt may have ended with the trigger of one.
+    assert any(one in text for one in triggers) or case.dialect.NAME == "functionary_v32"
+    assert text.startswith((*triggers, *_BEFORE)) or case.dialect.NAME == "functionary_v32"
 
 
+# What calls that are messages of their own may have before the trigger.
+_BEFORE = ("<|start|>assistant", "<|begin|>assistant", " to=", *KimiK3.MARKERS)
 # Their answers have one call: its end is the answer's.
 _SINGLE = ("harmony", "gigachat", "gigachat_v31", "yandexgpt")
 # Of these forms the grammar writes less than the model may: no numbers of calls, no indentation,
@@ -277,7 +288,10 @@ def test_a_simpler_schema_is_always_expressible(dialect: Dialect) -> None:
 def test_names_with_marks_are_written_as_text_or_refused(dialect: Dialect) -> None:
     """No name of an argument becomes a control token, and none is read back as another."""
     case = Case(dialect, Vocabulary(dialect.MARKERS))
-    marks = () if dialect.NAME == "harmony" else (*dialect.MARKERS, dialect.TRIGGER)
+    # In rows of messages a marker in a name ends one, unless it is known to be text: the pipeline
+    # knows.
+    is_channels = isinstance(family_with(dialect).thinking, str)
+    marks = () if is_channels else dialect.MARKERS
     for name in (*marks, 'a">b', "a=b", "a<b", "{x}", " a", "a\nb"):
         properties = {name: {"type": "integer"}}
         schema = {"properties": properties, "required": [name], "additionalProperties": False}

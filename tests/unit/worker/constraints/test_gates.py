@@ -3,7 +3,8 @@
 import pytest
 
 from tests.unit.worker.constraints.vocabularies import END, allowed, grammar, token, vocabulary
-from velocity_local.worker.constraints.gates import AfterReasoning, AfterTrigger
+from velocity_local.worker.constraints.gates import AfterReasoning
+from velocity_local.worker.constraints.triggers import AfterTrigger
 from velocity_local.worker.constraints.vocabulary import Vocabulary
 
 OBJECT = 'start: "{" /[a-z]{0,3}/ "}"'
@@ -26,7 +27,8 @@ def reasoning(words: Vocabulary, lark: str = OBJECT, *, inside: bool = False) ->
 
 
 def trigger(words: Vocabulary, *, opens: bool = False) -> AfterTrigger:
-    return AfterTrigger(grammar(CALL, words), words, trigger="<tool_call>", opens=opens)
+    kind = "openers" if opens else "triggers"
+    return AfterTrigger(grammar(CALL, words), words, **{kind: ("<tool_call>",)})
 
 
 def write(constraint: AfterReasoning | AfterTrigger, *pieces: str) -> list[bool]:

@@ -16,8 +16,8 @@ NAME = "apertus"
 OPEN = "<|tools_prefix|>"
 CLOSE = "<|tools_suffix|>"
 MARKERS = (OPEN, CLOSE)
-TRIGGER = OPEN
-OPENS_ANSWER = False
+TRIGGERS = (OPEN,)
+OPENERS = ()
 
 
 class Parser(CallParser):

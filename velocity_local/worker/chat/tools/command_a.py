@@ -15,8 +15,8 @@ NAME = "command_a"
 OPEN = "<|START_ACTION|>"
 CLOSE = "<|END_ACTION|>"
 MARKERS = (OPEN, CLOSE)
-TRIGGER = OPEN
-OPENS_ANSWER = False
+TRIGGERS = (OPEN,)
+OPENERS = ()
 
 
 class Parser(TaggedCalls):

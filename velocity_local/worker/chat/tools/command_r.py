@@ -15,8 +15,8 @@ OPEN = "Action:"
 _FENCE = "```json"
 _CLOSE = "```"
 MARKERS = ()
-TRIGGER = OPEN
-OPENS_ANSWER = False
+TRIGGERS = (OPEN,)
+OPENERS = ()
 
 
 class Parser(TaggedCalls):

@@ -21,8 +21,8 @@ SEPARATOR = "<｜tool▁sep｜>"
 FENCE = "```json\n"
 FENCE_CLOSE = "```"
 MARKERS = (OPEN, CLOSE, CALL_OPEN, CALL_CLOSE, SEPARATOR)
-TRIGGER = OPEN
-OPENS_ANSWER = False
+TRIGGERS = (OPEN,)
+OPENERS = ()
 
 
 class Parser(SectionedCalls):

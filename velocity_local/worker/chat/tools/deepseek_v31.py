@@ -10,8 +10,8 @@ from velocity_local.worker.chat.tools.parser import Mark, Offer
 
 NAME = "deepseek_v31"
 MARKERS = deepseek.MARKERS
-TRIGGER = deepseek.TRIGGER
-OPENS_ANSWER = False
+TRIGGERS = deepseek.TRIGGERS
+OPENERS = ()
 Parser = deepseek.Parser
 
 

@@ -24,8 +24,8 @@ TAGS = parameters.Tags(
     is_shared=True,
 )
 MARKERS = (_DSML,)
-TRIGGER = TAGS.block
-OPENS_ANSWER = False
+TRIGGERS = (TAGS.block,)
+OPENERS = ()
 
 
 class Parser(parameters.ParameterParser):

@@ -11,8 +11,8 @@ from velocity_local.worker.chat.tools.parser import Mark, Offer
 NAME = "deepseek_v4"
 TAGS = deepseek_v32.TAGS._replace(block="<｜DSML｜tool_calls>", block_end="</｜DSML｜tool_calls>")
 MARKERS = deepseek_v32.MARKERS
-TRIGGER = TAGS.block
-OPENS_ANSWER = False
+TRIGGERS = (TAGS.block,)
+OPENERS = ()
 
 
 class Parser(deepseek_v32.Parser):

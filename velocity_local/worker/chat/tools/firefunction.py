@@ -10,8 +10,8 @@ from velocity_local.worker.chat.tools.parser import Mark, Offer
 
 NAME = "firefunction"
 MARKERS = ()
-TRIGGER = f"{phi4.OTHER_OPEN}["
-OPENS_ANSWER = False
+TRIGGERS = (f"{phi4.OTHER_OPEN}[",)
+OPENERS = ()
 Parser = phi4.Parser
 
 

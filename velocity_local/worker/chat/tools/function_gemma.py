@@ -12,8 +12,8 @@ from velocity_local.worker.chat.tools.parser import Mark, Offer
 NAME = "function_gemma"
 FORM = gemma_calls.GemmaForm("<start_function_call>", "<end_function_call>", "<escape>")
 MARKERS = tuple(FORM)
-TRIGGER = FORM.open
-OPENS_ANSWER = False
+TRIGGERS = (FORM.open,)
+OPENERS = ()
 
 
 class Parser(gemma_calls.GemmaParser):

@@ -13,8 +13,8 @@ NAME = "functionary_v31"
 OPEN = "<function="
 CLOSE = "</function>"
 MARKERS = ()
-TRIGGER = OPEN
-OPENS_ANSWER = False
+TRIGGERS = (OPEN,)
+OPENERS = ()
 
 
 class Parser(CallParser):

@@ -14,8 +14,8 @@ NAME = "functionary_v32"
 OPEN = ">>>"
 _EVERYBODY = "all\n"
 MARKERS = ()
-TRIGGER = OPEN
-OPENS_ANSWER = False
+TRIGGERS = (OPEN,)
+OPENERS = ()
 
 
 class Parser(CallParser):

@@ -12,8 +12,8 @@ from velocity_local.worker.chat.tools.parser import Mark, Offer
 NAME = "gemma"
 FORM = gemma_calls.GemmaForm("<|tool_call>", "<tool_call|>", '<|"|>')
 MARKERS = tuple(FORM)
-TRIGGER = FORM.open
-OPENS_ANSWER = False
+TRIGGERS = (FORM.open,)
+OPENERS = ()
 
 
 class Parser(gemma_calls.GemmaParser):

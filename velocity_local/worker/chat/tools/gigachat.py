@@ -16,8 +16,8 @@ _END_OF_ROLE = "<|role_sep|>"
 _ROLE = f"function call{_END_OF_ROLE}"
 OPEN = f"{_END_OF_MESSAGE}\n\n{_ROLE}"
 MARKERS = (_END_OF_MESSAGE, _END_OF_ROLE)
-TRIGGER = OPEN
-OPENS_ANSWER = False
+TRIGGERS = (OPEN,)
+OPENERS = ()
 
 
 class Parser(TaggedCalls):

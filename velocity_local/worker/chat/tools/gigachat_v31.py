@@ -12,8 +12,8 @@ from velocity_local.worker.chat.tools.parser import Mark, Offer
 NAME = "gigachat_v31"
 OPEN = "<|function_call|>"
 MARKERS = (OPEN,)
-TRIGGER = OPEN
-OPENS_ANSWER = False
+TRIGGERS = (OPEN,)
+OPENERS = ()
 
 
 class Parser(TaggedCalls):

@@ -26,8 +26,8 @@ TAGS = Tags(
     value_end="</arg_value>",
 )
 MARKERS = (TAGS.call, TAGS.call_end, TAGS.key, TAGS.key_end, TAGS.value, TAGS.value_end)
-TRIGGER = TAGS.call
-OPENS_ANSWER = False
+TRIGGERS = (TAGS.call,)
+OPENERS = ()
 
 
 class Parser(ParameterParser):

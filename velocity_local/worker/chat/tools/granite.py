@@ -13,8 +13,8 @@ NAME = "granite"
 OPEN = "<|tool_call|>"
 OLDER_OPEN = "<tool_call>"
 MARKERS = (OPEN,)
-TRIGGER = OPEN
-OPENS_ANSWER = False
+TRIGGERS = (OPEN,)
+OPENERS = ()
 
 
 class Parser(TaggedCalls):

@@ -1,32 +1,35 @@
 """gpt-oss: a call is a message of its own, for a recipient, in the commentary channel.
 
-`<|channel|>commentary to=functions.name <|constrain|>json<|message|>{...}<|call|>`; channels that
-are no calls are told apart before (`chat/channels.py`).
+`<|channel|>commentary to=functions.name <|constrain|>json<|message|>{...}<|call|>`, or with the
+recipient before the channel; channels that are no calls are told apart before
+(`chat/channel_forms.py`).
 https://cookbook.openai.com/articles/openai-harmony
 """
 
 from collections.abc import Sequence
 
-from velocity_local.worker.chat import channels
-from velocity_local.worker.chat.channels import CHANNEL, CONSTRAIN, END_OF_CALL, MESSAGE, START
+from velocity_local.worker.chat.channel_forms import RECIPIENT, Harmony
 from velocity_local.worker.chat.tools import lark
 from velocity_local.worker.chat.tools.call_parser import CallParser, Steps
 from velocity_local.worker.chat.tools.parser import Mark, Offer
 
 NAME = "harmony"
-OPEN = f"{CHANNEL}commentary to=functions."
-MARKERS = channels.MARKERS
-TRIGGER = OPEN
-OPENS_ANSWER = False
+_HEADER = f"{Harmony.START}assistant"
+_COMMENTARY = f"{Harmony.CHANNEL}commentary"
+_FUNCTION = f"{RECIPIENT}functions."
+OPEN = f"{_COMMENTARY}{_FUNCTION}"
+MARKERS = Harmony.MARKERS
+TRIGGERS = (OPEN, f"{Harmony.CHANNEL}analysis{_FUNCTION}", f"{_HEADER}{_FUNCTION}")
+OPENERS = (_FUNCTION,)
 
 
 class Parser(CallParser):
     def read(self) -> Steps[None]:
         while (yield from self.until(OPEN)):
-            recipient = yield from self.before(MESSAGE)
-            name = (recipient or "").replace(CONSTRAIN, " ").split()
+            recipient = yield from self.before(Harmony.MESSAGE)
+            name = (recipient or "").replace(Harmony.CONSTRAIN, " ").split()
             if name and (yield from self.stream_named(name[0])):
-                yield from self.accept_next(END_OF_CALL)
+                yield from self.accept_next(Harmony.END_OF_CALL)
                 self.drop()
             else:
                 self.give_back()
@@ -39,10 +42,11 @@ def grammar(tools: Sequence[Offer], *, parallel: bool, mark: Mark) -> str:
     """
     del parallel
     markup = lark.Markup(MARKERS, mark)
+    before = f"({markup.write(_COMMENTARY)} | {markup.write(f'{Harmony.CHANNEL}analysis')})?"
+    after = f"{before} ({lark.quoted(' ')}? {markup.write(f'{Harmony.CONSTRAIN}json')})?"
 
     def form(tool: Offer) -> str:
-        head = markup.write(f"{OPEN}{tool.name} {CONSTRAIN}json{MESSAGE}")
-        return f"{head} {lark.arguments_of(tool)}"
+        head = f"{before} {lark.quoted(_FUNCTION + tool.name)} {after}"
+        return f"{head} {markup.write(Harmony.MESSAGE)} {lark.arguments_of(tool)}"
 
-    header = f"({markup.write(f'{START}assistant')})?"
-    return lark.calls(tools, form, parallel=False, before=header)
+    return lark.calls(tools, form, parallel=False, before=f"({markup.write(_HEADER)})?")

@@ -14,8 +14,8 @@ NAME = "hermes"
 OPEN = "<tool_call>"
 CLOSE = "</tool_call>"
 MARKERS = (OPEN, CLOSE)
-TRIGGER = OPEN
-OPENS_ANSWER = False
+TRIGGERS = (OPEN,)
+OPENERS = ()
 
 
 class Parser(TaggedCalls):

@@ -34,8 +34,8 @@ MARKERS = (
     TAGS.value,
     TAGS.value_end,
 )
-TRIGGER = TAGS.block
-OPENS_ANSWER = False
+TRIGGERS = (TAGS.block,)
+OPENERS = ()
 
 
 class Parser(parameters.ParameterParser):

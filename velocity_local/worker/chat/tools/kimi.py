@@ -19,8 +19,8 @@ CALL_OPEN = "<|tool_call_begin|>"
 CALL_CLOSE = "<|tool_call_end|>"
 ARGUMENTS = "<|tool_call_argument_begin|>"
 MARKERS = (OPEN, CLOSE, CALL_OPEN, CALL_CLOSE, ARGUMENTS)
-TRIGGER = OPEN
-OPENS_ANSWER = False
+TRIGGERS = (OPEN,)
+OPENERS = ()
 
 
 class Parser(SectionedCalls):

@@ -115,17 +115,26 @@ def calls(
     between: str = "",
     after: str = "",
     rules: Rules | None = None,
+    again: Form | None = None,
 ) -> str:
     """One call, or several with `between` between them; the strings are Lark source.
 
-    `before` and `after` stand once around all of them; `rules` are what `form` refers to.
+    `before` and `after` stand once around all of them; `rules` are what `form` refers to. Calls
+    after the first have the form `again`, if that is another.
     """
     assert tools
-    more = f"({between} call)*" if parallel else ""
-    names = [f"call_{index}" for index in range(len(tools))]
+    more = f"({between} {'again' if again else 'call'})*" if parallel else ""
+    lines = [f"start: {before} call {more} {after}", *_one_of("call", tools, form)]
+    if again and parallel:
+        lines += _one_of("again", tools, again)
+    return "\n".join([*lines, *(rules.lines if rules else ())]) + "\n"
+
+
+def _one_of(rule: str, tools: Sequence[Offer], form: Form) -> list[str]:
+    """The rule for a call of one of the tools, and a rule for each of them."""
+    names = [f"{rule}_{index}" for index in range(len(tools))]
     forms = [f"{name}: {form(tool)}" for name, tool in zip(names, tools, strict=True)]
-    head = [f"start: {before} call {more} {after}", f"call: {' | '.join(names)}"]
-    return "\n".join([*head, *forms, *(rules.lines if rules else ())]) + "\n"
+    return [f"{rule}: {' | '.join(names)}", *forms]
 
 
 def json_call(

@@ -13,8 +13,8 @@ NAME = "lfm2"
 OPEN = "<|tool_call_start|>"
 CLOSE = "<|tool_call_end|>"
 MARKERS = (OPEN, CLOSE)
-TRIGGER = OPEN
-OPENS_ANSWER = False
+TRIGGERS = (OPEN,)
+OPENERS = ()
 
 
 class Parser(python_calls.PythonCallParser):

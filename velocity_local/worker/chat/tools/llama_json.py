@@ -15,8 +15,8 @@ from velocity_local.worker.chat.tools.parser import Mark, Offer
 NAME = "llama_json"
 TAG = "<|python_tag|>"
 MARKERS = (TAG,)
-TRIGGER = '{"name": '
-OPENS_ANSWER = True
+TRIGGERS = ()
+OPENERS = ('{"name": ',)
 
 
 class Parser(JsonCallParser):

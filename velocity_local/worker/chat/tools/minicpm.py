@@ -26,8 +26,8 @@ TAGS = parameters.Tags(
 _RAW = "<![CDATA["
 _RAW_END = "]]>"
 MARKERS = ()
-TRIGGER = TAGS.call
-OPENS_ANSWER = False
+TRIGGERS = (TAGS.call,)
+OPENERS = ()
 
 
 class Parser(parameters.ParameterParser):

@@ -23,8 +23,8 @@ TAGS = parameters.Tags(
     is_shared=True,
 )
 MARKERS = (TAGS.block, TAGS.block_end)
-TRIGGER = TAGS.block
-OPENS_ANSWER = False
+TRIGGERS = (TAGS.block,)
+OPENERS = ()
 
 
 class Parser(parameters.ParameterParser):

@@ -14,8 +14,8 @@ NAME = "minimax_m1"
 OPEN = "<tool_calls>"
 CLOSE = "</tool_calls>"
 MARKERS = (OPEN, CLOSE)
-TRIGGER = OPEN
-OPENS_ANSWER = False
+TRIGGERS = (OPEN,)
+OPENERS = ()
 
 
 class Parser(TaggedCalls):

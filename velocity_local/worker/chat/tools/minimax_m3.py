@@ -37,8 +37,8 @@ TAGS = parameters.Tags(
     is_shared=True,
 )
 MARKERS = (TAG,)
-TRIGGER = TAGS.block
-OPENS_ANSWER = False
+TRIGGERS = (TAGS.block,)
+OPENERS = ()
 
 
 class Parser(parameters.ParameterParser):

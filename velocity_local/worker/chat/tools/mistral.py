@@ -17,8 +17,8 @@ OPEN = "[TOOL_CALLS]"
 CALL_ID = "[CALL_ID]"
 ARGS = "[ARGS]"
 MARKERS = (OPEN, CALL_ID, ARGS)
-TRIGGER = OPEN
-OPENS_ANSWER = False
+TRIGGERS = (OPEN,)
+OPENERS = ()
 
 
 class Parser(JsonCallParser):

@@ -7,8 +7,8 @@ from velocity_local.worker.chat.tools.parser import Mark, Offer
 
 NAME = "mistral_named"
 MARKERS = mistral.MARKERS
-TRIGGER = mistral.TRIGGER
-OPENS_ANSWER = False
+TRIGGERS = mistral.TRIGGERS
+OPENERS = ()
 Parser = mistral.Parser
 
 

@@ -10,8 +10,8 @@ NAME = "nemotron"
 OPEN = "<TOOLCALL>"
 CLOSE = "</TOOLCALL>"
 MARKERS = (OPEN, CLOSE)
-TRIGGER = OPEN
-OPENS_ANSWER = False
+TRIGGERS = (OPEN,)
+OPENERS = ()
 
 
 class Parser(TaggedCalls):

@@ -44,9 +44,10 @@ class Tags(NamedTuple):
 
 
 class ParameterParser(CallParser):
-    """Calls in one dialect's tags; the block's own may be missing."""
+    """Calls in one dialect's tags; the block's own may be missing, if not `IN_BLOCK_ONLY`."""
 
     TAGS: Tags
+    IN_BLOCK_ONLY = False
 
     def __init__(self, call_id: CallIds, offers: Sequence[Offer] = ()) -> None:
         super().__init__(call_id, offers)
@@ -56,7 +57,8 @@ class ParameterParser(CallParser):
 
     def read(self) -> Steps[None]:
         tags = self.TAGS
-        markers = tuple(filter(None, (tags.block, tags.call, tags.block_end)))
+        bare = "" if self.IN_BLOCK_ONLY else tags.call
+        markers = tuple(filter(None, (tags.block, bare, tags.block_end)))
         while marker := (yield from self.until(*markers)):
             if marker == tags.block_end:
                 self._end_of_block()

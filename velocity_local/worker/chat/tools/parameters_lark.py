@@ -18,16 +18,24 @@ class ParameterRules:
     """The rules of all calls. `key` gives the Lark before a value, for its parameter's name and
     whether it is bare text; `end` is the text that closes a value, and `between` the Lark of what
     stands between parameters. `text` writes a text and its end, where those are not any text and
-    `end`.
+    `end`. No parameter's name may have one of the characters `marks`.
     """
 
     def __init__(
-        self, markup: lark.Markup, *, key: Key, end: str, between: str, text: Text | None = None
+        self,
+        markup: lark.Markup,
+        *,
+        key: Key,
+        end: str,
+        between: str,
+        text: Text | None = None,
+        marks: str = '<>"',
     ) -> None:
         self._markup = markup
         self._key = key
         self._end = end
         self._between = between
+        self._marks = marks
         self.rules = lark.Rules()
         self._text = text or (lambda schema: markup.text(schema, end, self.rules))
 
@@ -39,7 +47,7 @@ class ParameterRules:
         """
         parts = []
         for name, member, is_required in members(tool.parameters_schema):
-            check_name(name, '<>"')
+            check_name(name, self._marks)
             key = self._key(name, allows_text(member))
             source = f"{key} {self._value(member)} {self._between}"
             parts.append(source if is_required else f"({source})?")

@@ -57,9 +57,9 @@ class Dialect(Protocol):
     """A module of this package.
 
     `MARKERS` are the texts that frame calls and may be control tokens of the model: they must be
-    written out in the text a parser is fed. `TRIGGER` is the text with which every call begins,
-    and so everything `grammar` accepts. If `OPENS_ANSWER`, the trigger is ordinary text, and it
-    begins a call only as the first text of an answer.
+    written out in the text a parser is fed. With one of `TRIGGERS` every call begins, or with one
+    of `OPENERS`: those are ordinary text, and begin a call only as the first text of an answer.
+    Everything `grammar` accepts begins with one of them, or goes on to one.
     """
 
     @property
@@ -69,10 +69,10 @@ class Dialect(Protocol):
     def MARKERS(self) -> tuple[str, ...]: ...  # noqa: N802 - as above
 
     @property
-    def TRIGGER(self) -> str: ...  # noqa: N802 - as above
+    def TRIGGERS(self) -> tuple[str, ...]: ...  # noqa: N802 - as above
 
     @property
-    def OPENS_ANSWER(self) -> bool: ...  # noqa: N802 - as above
+    def OPENERS(self) -> tuple[str, ...]: ...  # noqa: N802 - as above
 
     def Parser(  # noqa: N802 - the module's class
         self, call_id: CallIds, offers: Sequence[Offer] = ()
@@ -83,7 +83,7 @@ class Dialect(Protocol):
     def grammar(self, tools: Sequence[Offer], *, parallel: bool, mark: Mark) -> str:
         """Lark for llguidance: one call of one of `tools`, or several if `parallel`.
 
-        It begins with `TRIGGER` and ends where the model should end its answer.
+        It ends where the model should end its answer.
         https://github.com/guidance-ai/llguidance/blob/main/docs/syntax.md
 
         Raises:

@@ -16,8 +16,8 @@ OPEN = "<|tool_call|>"
 CLOSE = "<|/tool_call|>"
 OTHER_OPEN = "functools"
 MARKERS = (OPEN, CLOSE)
-TRIGGER = OPEN
-OPENS_ANSWER = False
+TRIGGERS = (OPEN,)
+OPENERS = ()
 
 
 class Parser(TaggedCalls):

@@ -15,8 +15,8 @@ NAME = "pythonic"
 OPEN = "<|python_start|>"
 CLOSE = "<|python_end|>"
 MARKERS = (OPEN, CLOSE)
-TRIGGER = "["
-OPENS_ANSWER = True
+TRIGGERS = ()
+OPENERS = ("[",)
 
 
 class Parser(python_calls.PythonCallParser):

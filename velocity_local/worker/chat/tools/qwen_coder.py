@@ -22,8 +22,8 @@ TAGS = parameters.Tags(
     is_padded=True,
 )
 MARKERS = (TAGS.block, TAGS.block_end)
-TRIGGER = TAGS.block
-OPENS_ANSWER = False
+TRIGGERS = (TAGS.block,)
+OPENERS = ()
 
 
 class Parser(parameters.ParameterParser):

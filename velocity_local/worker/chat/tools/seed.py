@@ -13,8 +13,8 @@ TAGS = qwen_coder.TAGS._replace(
     block="<seed:tool_call>", block_end="</seed:tool_call>", is_padded=False
 )
 MARKERS = (TAGS.block, TAGS.block_end)
-TRIGGER = TAGS.block
-OPENS_ANSWER = False
+TRIGGERS = (TAGS.block,)
+OPENERS = ()
 
 
 class Parser(parameters.ParameterParser):

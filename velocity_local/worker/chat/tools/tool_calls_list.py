@@ -13,8 +13,8 @@ NAME = "tool_calls_list"
 OPEN = "<tool_calls>"
 CLOSE = "</tool_calls>"
 MARKERS = (OPEN, CLOSE)
-TRIGGER = OPEN
-OPENS_ANSWER = False
+TRIGGERS = (OPEN,)
+OPENERS = ()
 
 
 class Parser(TaggedCalls):

@@ -12,8 +12,8 @@ from velocity_local.worker.chat.tools.parser import Mark, Offer
 NAME = "yandexgpt"
 OPEN = "[TOOL_CALL_START]"
 MARKERS = (OPEN,)
-TRIGGER = OPEN
-OPENS_ANSWER = False
+TRIGGERS = (OPEN,)
+OPENERS = ()
 
 
 class Parser(CallParser):
