@@ -152,7 +152,7 @@ def test_a_disk_that_fills_up_is_told_and_what_has_come_is_continued(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(descriptor: int, data: memoryview) -> int:
-        if os.lseek(descriptor, 0, os.SEEK_CUR) in range(300_000, len(DATA)):
+        if os.lseek(descriptor, 0, os.SEEK_CUR) in range(250_000, len(DATA)):
             raise OSError(errno.ENOSPC, "No space left on device")
         return write(descriptor, data)
 
