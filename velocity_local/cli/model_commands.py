@@ -1,6 +1,7 @@
 """The commands about models and their adapters, for the table in `commands`."""
 
 from velocity_local.cli.command import HOST, JSON, MODEL, VERBS, Argument, Command, option
+from velocity_local.core.tuning import DEFAULT_BUDGET_S
 
 _GROUP = "Models"
 
@@ -35,7 +36,41 @@ MODEL_COMMANDS: tuple[Command, ...] = (
         (option("--ids", help="print only the ids, one a line"), HOST, JSON),
         aliases=("ls",),
     ),
-    Command("show", _GROUP, "what is known of a model", VERBS + "models:show", (MODEL, HOST, JSON)),
+    Command(
+        "show",
+        _GROUP,
+        "what is known of a model",
+        VERBS + "models:show",
+        (
+            MODEL,
+            option("--effective", help="how it is loaded, and where each value comes from"),
+            HOST,
+            JSON,
+        ),
+    ),
+    Command(
+        "tune",
+        _GROUP,
+        "measure how a model runs best on this machine",
+        VERBS + "tune:tune",
+        (
+            MODEL,
+            option(
+                "--budget",
+                help="seconds it may take",
+                metavar="S",
+                parse=float,
+                default=DEFAULT_BUDGET_S,
+            ),
+            option("--allow-quality", help="also try KV types that change answers a little"),
+            option("--forget", help="forget what was measured instead"),
+            HOST,
+            JSON,
+        ),
+        details="Threads, tokens of a pass and fused attention are tried in turns; what is clearly"
+        " faster is used whenever the model is loaded. What you have set yourself is left alone."
+        " Do nothing else with the machine meanwhile.",
+    ),
     Command(
         "fit",
         _GROUP,

@@ -2,6 +2,7 @@
 
 from velocity_local.cli.call import Call
 from velocity_local.cli.exits import Exit
+from velocity_local.cli.options import effective
 from velocity_local.client import api
 from velocity_local.client.http import HttpClient
 from velocity_local.core.units import count, milliseconds, moment, size
@@ -39,7 +40,9 @@ def list_(call: Call) -> int:
 
 
 def show(call: Call) -> int:
-    """Everything known of one model."""
+    """Everything known of one model, or how it is loaded."""
+    if call.args.effective:
+        return effective(call)
     model = api.model(call.connect(), call.args.model)
     if call.args.json:
         call.out.json("show/1", model=model)

@@ -49,6 +49,10 @@ class Paths:
         return self.state_dir / "kv-key"
 
     @property
+    def tuned_file(self) -> Path:
+        return self.data_dir / "tuned.json"
+
+    @property
     def adapters_file(self) -> Path:
         return self.data_dir / "adapters.json"
 

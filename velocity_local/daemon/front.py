@@ -11,6 +11,7 @@ from velocity_local.daemon.catalog.adapters.shelf import AdapterShelf
 from velocity_local.daemon.catalog.downloads.jobs import Downloads
 from velocity_local.daemon.fleet.client import Fleet
 from velocity_local.daemon.fleet.fitting import Fitting
+from velocity_local.daemon.fleet.tuning.jobs import Tunings
 from velocity_local.daemon.gateway.pipeline import Gateway
 from velocity_local.daemon.server.access import Credentials
 from velocity_local.daemon.server.admin.management import Listening, Management
@@ -39,6 +40,7 @@ class Front:
         downloads: Downloads,
         fleet: Fleet,
         fitting: Fitting,
+        tunings: Tunings,
         sampler: Sampler,
         clock: Clock,
         lost_log_records: Callable[[], int],
@@ -58,7 +60,15 @@ class Front:
             shutdown=shut_down,
         )
         services = Services(
-            self._management, history, sampler, loaded, downloads, catalog, fleet, fitting
+            self._management,
+            history,
+            sampler,
+            loaded,
+            downloads,
+            catalog,
+            fleet,
+            fitting,
+            tunings,
         )
         app = create_app(
             gateway,

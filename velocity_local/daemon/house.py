@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from velocity_local.config.load import Loaded
@@ -29,12 +28,13 @@ from velocity_local.daemon.catalog.downloads.jobs import Downloads
 from velocity_local.daemon.catalog.hub import Hub
 from velocity_local.daemon.catalog.local import LocalCatalog
 from velocity_local.daemon.exits import Exit, StartError
-from velocity_local.daemon.fleet.client import Fleet, load_options
+from velocity_local.daemon.fleet.client import Fleet
 from velocity_local.daemon.fleet.environment import worker_environment
 from velocity_local.daemon.fleet.fitting import Fitting
 from velocity_local.daemon.fleet.hands import available_bytes
 from velocity_local.daemon.fleet.machine import machine_of
 from velocity_local.daemon.fleet.tiers import Tiers
+from velocity_local.daemon.fleet.tuning.setup import tunings_of
 from velocity_local.daemon.fleet.weighing import DryRuns
 from velocity_local.daemon.gateway.admission import Bounds
 from velocity_local.daemon.gateway.pipeline import Gateway
@@ -80,13 +80,7 @@ class House:
         self._catalog = LocalCatalog(
             loaded.paths.models_dir, demo=data_root() / DEMO_FILE, clock=clock
         )
-        self._shelf = AdapterShelf(
-            self._catalog,
-            Registry(loaded.paths.adapters_file),
-            models=loaded.paths.models_dir,
-            available_bytes=available_bytes,
-            forget=self._forget_adapter,
-        )
+        self._shelf = self._new_shelf()
         self._downloads = Downloads(
             loaded.paths.models_dir,
             hub=Hub(loaded.hub),
@@ -100,11 +94,14 @@ class House:
         self._history = History(
             loaded.paths.database, clock=clock, observe_commit=self._metrics.observe_commit
         )
+        self._tunings = tunings_of(
+            loaded, models=self._shelf, fleet=lambda: self._fleet, clock=clock
+        )
         self._sampler = Sampler(loaded.paths.data_dir)
         self._fitting = Fitting(
             models=self._shelf,
             machine=self._machine,
-            default_options=partial(load_options, settings.engine),
+            default_options=self._tunings.policy.options,
             dry_runs=DryRuns(environment=worker_environment()),
             loads=self._history,
             clock=clock,
@@ -112,7 +109,7 @@ class House:
         self._fleet = Fleet(
             settings.fleet,
             catalog=self._shelf,
-            load_options=partial(load_options, settings.engine),
+            load_options=self._tunings.policy.options,
             log_folder=loaded.paths.worker_log_dir,
             clock=clock,
             note_load=self._fitting.note_load,
@@ -143,6 +140,7 @@ class House:
             await self._fleet.start()
             await self._serve()
         finally:
+            await self._tunings.close()
             await self._downloads.close()
             await self._fleet.stop(drain_s=0.0)
             await self._gateway.close()
@@ -161,6 +159,7 @@ class House:
             downloads=self._downloads,
             fleet=self._fleet,
             fitting=self._fitting,
+            tunings=self._tunings,
             sampler=self._sampler,
             clock=self._clock,
             lost_log_records=lambda: self._log.lost_records,
@@ -180,6 +179,16 @@ class House:
         finally:
             self._loaded.paths.daemon_file.unlink(missing_ok=True)
             await front.close(drain_s=DRAIN_S)
+
+    def _new_shelf(self) -> AdapterShelf:
+        paths = self._loaded.paths
+        return AdapterShelf(
+            self._catalog,
+            Registry(paths.adapters_file),
+            models=paths.models_dir,
+            available_bytes=available_bytes,
+            forget=self._forget_adapter,
+        )
 
     def _forget_adapter(self, model: str, key: str) -> None:
         self._fleet.forget_adapter(model, key)

@@ -1,8 +1,10 @@
 """A real server with a real history behind the management API; only the models are scripted."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
@@ -22,10 +24,12 @@ from velocity_local.daemon.catalog.adapters.registry import Registry
 from velocity_local.daemon.catalog.adapters.shelf import AdapterShelf
 from velocity_local.daemon.catalog.downloads.jobs import Downloads
 from velocity_local.daemon.catalog.hub import Hub
+from velocity_local.daemon.catalog.tuned import TunedStore
 from velocity_local.daemon.fleet.diary import Diary
 from velocity_local.daemon.fleet.environment import worker_environment
 from velocity_local.daemon.fleet.fitting import Fitting
 from velocity_local.daemon.fleet.status import ModelStatus
+from velocity_local.daemon.fleet.tuning.setup import tunings_of
 from velocity_local.daemon.fleet.weighing import DryRuns
 from velocity_local.daemon.server.admin.management import Listening, Management
 from velocity_local.daemon.server.admin.ports import STATE_KEY, Services
@@ -68,6 +72,7 @@ class ScriptedFleet:
 
     def __init__(self) -> None:
         self.statuses: dict[str, ModelStatus] = {}
+        self.busy = 0
         self.broken: set[str] = set()
         self.kept: dict[str, float | None] = {}
         self.diary = Diary(ManualClock())
@@ -118,7 +123,16 @@ class Daemon:
     catalogue: Catalogue
     forgotten: list[tuple[str, str]]
     fitting: Fitting
+    tuned: TunedStore
     stops: list[str] = field(default_factory=list)
+
+    async def tuning_ended(self, identifier: str) -> dict[str, Any]:
+        """The measurement once it is over."""
+        path = f"/tunings/{identifier}"
+        async with asyncio.timeout(60):
+            while (now := (await self.get(path)).json())["state"] == "running":  # noqa: ASYNC110 - it is over the wire
+                await asyncio.sleep(0.02)
+        return dict(now)
 
     async def get(self, path: str, **query: object) -> httpx.Response:
         return await self.http.get(f"/api/v1{path}", params=query or None)  # type: ignore[arg-type]  # httpx checks
@@ -181,7 +195,10 @@ async def daemon(tmp_path: Path, hub: LocalHub) -> AsyncIterator[Daemon]:
         loads=history,
         clock=clock,
     )
-    services = Services(management, history, sampler, config, downloads, shelf, fleet, fitting)
+    tunings = tunings_of(config, models=catalogue, fleet=lambda: fleet, clock=clock)
+    services = Services(
+        management, history, sampler, config, downloads, shelf, fleet, fitting, tunings
+    )
     app = stage.app(extra_routes=ROUTES, extra_state={STATE_KEY: services})
     async with (
         listening(app) as port,
@@ -190,7 +207,18 @@ async def daemon(tmp_path: Path, hub: LocalHub) -> AsyncIterator[Daemon]:
         ) as http,
     ):
         yield Daemon(
-            http, history, fleet, clock, tmp_path, downloads, catalogue, forgotten, fitting, stops
+            http,
+            history,
+            fleet,
+            clock,
+            tmp_path,
+            downloads,
+            catalogue,
+            forgotten,
+            fitting,
+            tunings.store,
+            stops,
         )
+    await tunings.close()
     await downloads.close()
     await history.close()

@@ -174,6 +174,12 @@ class Fleet:
         """What idle models hold that may go."""
         return self._supervisor.evictable_bytes()
 
+    @property
+    def busy(self) -> int:
+        """Requests that run or wait now, on any model."""
+        statuses = self._supervisor.status()
+        return sum(one.running + one.waiting + one.pending for one in statuses)
+
     def forget_adapter(self, model: str, key: str) -> None:
         """Have a worker free an adapter once no request computes with it; any may be unknown."""
         self._supervisor.forget_adapter(model, key)

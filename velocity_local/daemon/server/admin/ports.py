@@ -11,6 +11,7 @@ from velocity_local.core.notices import Notice
 from velocity_local.daemon.catalog.adapters.shelf import AdapterShelf
 from velocity_local.daemon.catalog.downloads.jobs import Downloads
 from velocity_local.daemon.fleet.status import ModelStatus
+from velocity_local.daemon.fleet.tuning.jobs import Tunings
 from velocity_local.daemon.server.context import AnyRequest
 from velocity_local.daemon.store.history import History
 from velocity_local.daemon.telemetry.sampler import Sampler
@@ -108,6 +109,7 @@ class Services:
     adapters: AdapterShelf
     fleet: Fleet
     fitting: Fitting
+    tunings: Tunings
 
 
 def services_of(request: AnyRequest) -> Services:

@@ -1,6 +1,14 @@
 """All handlers below /api/v1, for the application to mount with `ports.Services` as its state."""
 
-from velocity_local.daemon.server.admin import adapters, daemon, downloads, fit, models, requests
+from velocity_local.daemon.server.admin import (
+    adapters,
+    daemon,
+    downloads,
+    fit,
+    models,
+    requests,
+    tuning,
+)
 
 ROUTES = [
     *requests.ROUTES,
@@ -8,5 +16,6 @@ ROUTES = [
     *downloads.ROUTES,
     *adapters.ROUTES,
     *fit.ROUTES,
+    *tuning.ROUTES,
     *daemon.ROUTES,
 ]

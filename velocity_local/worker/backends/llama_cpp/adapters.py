@@ -1,7 +1,7 @@
 """LoRA adapters of one model: loaded, freed, and set on its context before a pass."""
 
 from velocity_local.core.adapters import Adapter
-from velocity_local.worker.backends.llama_cpp import native
+from velocity_local.worker.backends.llama_cpp import native_adapters as native
 from velocity_local.worker.engine.backend import BackendError
 
 
