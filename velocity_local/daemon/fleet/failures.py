@@ -12,6 +12,7 @@ from velocity_local.core.errors import (
     ModelFailed,
     ModelUnloaded,
     PoisonRequest,
+    QueueTimeout,
 )
 
 # The cause of a failed load (a file, memory) may go away; asking again each time would not help.
@@ -62,6 +63,11 @@ def replaced(model: str) -> ErrorInfo:
 def waited_too_long(model: str, waited_s: float) -> ErrorInfo:
     text = f"waited {waited_s:.1f} s for model {model!r}; allow more time"
     return DeadlineExceeded(text).info()
+
+
+def not_begun(model: str, waited_s: float) -> ErrorInfo:
+    text = f"model {model!r} did not begin with it within {waited_s:.1f} s; allow a longer wait"
+    return QueueTimeout(text).info()
 
 
 def poisonous(reason: str) -> ErrorInfo:

@@ -27,10 +27,10 @@ class Feeder:
             ticket.mark_sent(now_s)
 
     def wait(self, ticket: Ticket, now_s: float) -> None:
-        """It cannot be sent yet; its deadline counts."""
+        """It cannot be sent yet; its time counts."""
         ticket.has_waited = True
-        if ticket.deadline_s is not None:
-            self._effects.arm(self._expiry(ticket.handle), ticket.deadline_s - now_s)
+        if ticket.waits_until_s is not None:
+            self._effects.arm(self._expiry(ticket.handle), ticket.waits_until_s - now_s)
 
     def withdraw(self, handle: int, worker: Minder | None) -> bool:
         """Forget a request at once. False if there is none."""
@@ -49,7 +49,9 @@ class Feeder:
         if ticket is None or ticket.is_sent:
             return False
         waited_s = self._clock.monotonic_s() - ticket.submitted_s
-        self._roster.fail(ticket, failures.waited_too_long(self._model, waited_s))
+        has_more_time = ticket.waits_until_s != ticket.deadline_s
+        failure = failures.not_begun if has_more_time else failures.waited_too_long
+        self._roster.fail(ticket, failure(self._model, waited_s))
         return True
 
     def _expiry(self, handle: int) -> Timer:

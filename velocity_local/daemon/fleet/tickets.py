@@ -109,6 +109,20 @@ class Ticket:
             return self.submitted_s + self.request.deadline_s
         return None
 
+    @property
+    def queue_due_s(self) -> float | None:
+        """When it must have begun at the latest; None once it has, or if it may wait."""
+        request = self.request
+        if not isinstance(request, GenerationRequest) or self.has_events:
+            return None
+        timeout_s = request.queue.timeout_s
+        return None if timeout_s is None else self.submitted_s + timeout_s
+
+    @property
+    def waits_until_s(self) -> float | None:
+        """When it gives up if it was not sent by then."""
+        return min((s for s in (self.deadline_s, self.queue_due_s) if s is not None), default=None)
+
     def command(self, now_s: float) -> Command:
         """What a worker is told: all of it, or how to go on."""
         request = self.request
@@ -183,8 +197,11 @@ def new_ticket(
 
 
 def _remaining(request: GenerationRequest, ticket: Ticket, now_s: float) -> GenerationRequest:
-    """The request with the time that is left of its deadline."""
-    deadline_s = ticket.deadline_s
-    if deadline_s is None:
-        return request
-    return msgspec.structs.replace(request, deadline_s=max(deadline_s - now_s, 0.001))
+    """The request with the time that is left to it, in all and in the queue."""
+    queue = msgspec.structs.replace(request.queue, timeout_s=_left_s(ticket.queue_due_s, now_s))
+    deadline_s = _left_s(ticket.deadline_s, now_s)
+    return msgspec.structs.replace(request, deadline_s=deadline_s, queue=queue)
+
+
+def _left_s(due_s: float | None, now_s: float) -> float | None:
+    return None if due_s is None else max(due_s - now_s, 0.001)

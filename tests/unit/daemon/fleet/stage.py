@@ -22,6 +22,7 @@ from velocity_local.core.events import (
 from velocity_local.core.fit import Shape
 from velocity_local.core.kv import KvTiers
 from velocity_local.core.models import LoadedModel, LoadOptions, ModelEntry
+from velocity_local.core.queueing import QueueTerms
 from velocity_local.core.requests import GenerationRequest, TextPrompt
 from velocity_local.daemon.fleet.effects import Answer, Timer, TimerKind
 from velocity_local.daemon.fleet.exits import Exit
@@ -153,11 +154,22 @@ class Stage:
         self.options = LoadOptions()
 
     def ask(
-        self, name: str, model: str = "m", *, n: int = 1, deadline_s: float | None = None
+        self,
+        name: str,
+        model: str = "m",
+        *,
+        n: int = 1,
+        deadline_s: float | None = None,
+        patience_s: float | None = None,
     ) -> Caller:
         """A generation whose prompt is the caller's name."""
         request = GenerationRequest(
-            id=name, model=model, prompt=TextPrompt(name), n=n, deadline_s=deadline_s
+            id=name,
+            model=model,
+            prompt=TextPrompt(name),
+            n=n,
+            deadline_s=deadline_s,
+            queue=QueueTerms(timeout_s=patience_s),
         )
         return self.submit(name, request, model)
 

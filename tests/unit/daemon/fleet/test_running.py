@@ -2,7 +2,7 @@
 
 from tests.unit.daemon.fleet.stage import LOADED, Stage, serving
 from velocity_local.core.errors import ErrorInfo
-from velocity_local.core.events import Delta
+from velocity_local.core.events import Delta, Started
 from velocity_local.core.requests import EmbeddingRequest, TextPrompt
 from velocity_local.daemon.fleet.effects import TimerKind
 from velocity_local.wire.ipc.messages import (
@@ -68,11 +68,29 @@ def test_a_request_whose_time_is_up_while_the_model_loads_is_told() -> None:
     assert a.failure == "deadline_exceeded"
 
 
+def test_a_request_that_may_wait_no_longer_while_the_model_loads_is_told() -> None:
+    stage = Stage()
+    a = stage.ask("a", deadline_s=7.0, patience_s=2.0)
+    assert stage.fire(TimerKind.EXPIRY) == 2.0
+    assert a.failure == "queue_timeout"
+
+
+def test_a_request_that_has_begun_waits_no_more_also_in_another_worker() -> None:
+    stage = serving("a")
+    stage.ask("b", patience_s=2.0)
+    stage.step(("b", Started(0, 1, 0)))
+    stage.die("SIGKILL")
+    stage.fire(TimerKind.RESTART)
+    stage.up()
+    told = [c.request.queue.timeout_s for _, c in stage.effects.sent if isinstance(c, Generate)]
+    assert told[-2:] == [None, None]
+
+
 def test_the_worker_is_told_the_time_that_is_left() -> None:
     stage = Stage()
-    stage.ask("a", deadline_s=7.0)
+    stage.ask("a", deadline_s=7.0, patience_s=5.0)
     stage.clock.advance(3.0)
     stage.up()
     command = next(c for _, c in stage.effects.sent if isinstance(c, Generate))
-    assert command.request.deadline_s == 4.0
+    assert (command.request.deadline_s, command.request.queue.timeout_s) == (4.0, 2.0)
     assert not stage.armed(TimerKind.EXPIRY)
