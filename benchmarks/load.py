@@ -125,15 +125,23 @@ def _select_until_closed(selector: selectors.BaseSelector, timeout_s: float) -> 
 
 
 def chat_request(target: Target, prompt: str, load: Load) -> bytes:
+    """One question, as `conversation_request` sends it."""
+    turns = [{"role": "user", "content": prompt}]
+    return conversation_request(target, turns, load.max_tokens, load.sampling)
+
+
+def conversation_request(
+    target: Target, turns: Sequence[dict[str, str]], max_tokens: int, sampling: Sampling
+) -> bytes:
     """A streaming chat completion as bytes; it asks the server to close when it has answered."""
     body = msgspec.json.encode(
         {
             "model": target.model,
-            "messages": [{"role": "user", "content": prompt}],
-            "max_tokens": load.max_tokens,
+            "messages": turns,
+            "max_tokens": max_tokens,
             "stream": True,
             "stream_options": {"include_usage": True},
-            **load.sampling.fields(),
+            **sampling.fields(),
         }
     )
     host, port = target.address

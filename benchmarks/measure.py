@@ -44,6 +44,7 @@ class Stream(NamedTuple):
     text_s: list[float]
     prompt_tokens: int
     completion_tokens: int
+    text: str = ""
 
     @property
     def ttft_s(self) -> float:
@@ -64,19 +65,21 @@ def read_stream(sent_s: float, recorded: list[Timed]) -> Stream:
         body = b"".join(data for _, data in events)
         raise FailedStream(f"status {status}: {body[:500].decode(errors='replace')}")
     text_s: list[float] = []
+    texts: list[str] = []
     usage: _Usage | None = None
     for time, data in events:
         if data == DONE:
             break
         chunk = _chunks.decode(data)
         usage = chunk.usage or usage
+        texts += [choice.delta.content or "" for choice in chunk.choices]
         if any(choice.delta.content or choice.delta.reasoning_content for choice in chunk.choices):
             text_s.append(time)
     else:
         raise FailedStream(f"the stream ended without [DONE] after {len(events)} events")
     if usage is None or not text_s:
         raise FailedStream(f"{len(text_s)} events with text, usage is {usage}")
-    return Stream(sent_s, text_s, usage.prompt_tokens, usage.completion_tokens)
+    return Stream(sent_s, text_s, usage.prompt_tokens, usage.completion_tokens, "".join(texts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,18 +49,27 @@ class _Model(msgspec.Struct, frozen=True):
 @contextmanager
 def velocity(model: Path | None, settings: Sequence[str] = ()) -> Iterator[Server]:
     """A daemon with a home of its own; it serves `model` as `reference`, or nothing at all."""
-    port = free_port()
     with new_home() as home:
         if model is not None:
             place_model(model, home)
-        preload = f"fleet.preload={MODEL_NAME}" if model else "fleet.preload=[]"
-        command = [sys.executable, "-P", "-m", "velocity_local.daemon", "--port", str(port)]
-        for setting in (preload, *settings):
-            command += ["--set", setting]
-        url = f"http://127.0.0.1:{port}"
-        ready = f"{url}/ready" if model else f"{url}/health"
-        with _running(command, ready, velocity_environment(home)) as pid:
-            yield Server(url, MODEL_NAME, pid, home)
+        with velocity_at(home, settings, has_model=model is not None) as server:
+            yield server
+
+
+@contextmanager
+def velocity_at(
+    home: Path, settings: Sequence[str] = (), *, has_model: bool = True
+) -> Iterator[Server]:
+    """A daemon with this home, in which `place_model` has put the model, if there is one."""
+    port = free_port()
+    preload = f"fleet.preload={MODEL_NAME}" if has_model else "fleet.preload=[]"
+    command = [sys.executable, "-P", "-m", "velocity_local.daemon", "--port", str(port)]
+    for setting in (preload, *settings):
+        command += ["--set", setting]
+    url = f"http://127.0.0.1:{port}"
+    ready = f"{url}/ready" if has_model else f"{url}/health"
+    with _running(command, ready, velocity_environment(home)) as pid:
+        yield Server(url, MODEL_NAME, pid, home)
 
 
 @contextmanager
