@@ -6,6 +6,7 @@ Knows no verb's code; each names the function that runs it, imported when it is 
 from pathlib import Path
 
 from velocity_local.cli.command import HOST, JSON, MODEL, VERBS, Argument, Command, option
+from velocity_local.cli.lens_study_commands import STUDY_COMMANDS
 from velocity_local.cli.model_commands import MODEL_COMMANDS
 from velocity_local.core.queueing import DEFAULT_PRIORITY, PRIORITIES
 
@@ -47,7 +48,7 @@ _HISTORY_FILTER = (
 _ID = Argument(("id",), "request id, as `history list` shows it")
 _KEY = Argument(("key",), "section.key, for example server.port", completes="settings")
 
-GROUPS = ("Daemon", "Use", "Models", "History", "This program")
+GROUPS = ("Daemon", "Use", "Models", "History", "Lens", "This program")
 
 COMMANDS: tuple[Command, ...] = (
     Command(
@@ -207,6 +208,7 @@ COMMANDS: tuple[Command, ...] = (
         VERBS + "history:delete",
         (_ID, option("--yes", help="do not ask"), HOST),
     ),
+    *STUDY_COMMANDS,
     Command(
         "doctor",
         "This program",

@@ -10,6 +10,7 @@ class Exit(IntEnum):
     UNREACHABLE = 3
     NOT_FOUND = 4
     DOES_NOT_FIT = 5
+    GATE_FAILED = 6
     INTERRUPTED = 130
 
 

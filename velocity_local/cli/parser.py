@@ -78,7 +78,7 @@ def overview() -> str:
         ]
         lines.append("")
     lines.append(f"{PROGRAM} COMMAND --help tells more. Exit status: 0 done, 1 failed, 2 usage,")
-    lines.append("3 no daemon, 4 not found, 5 does not fit, 130 interrupted.")
+    lines.append("3 no daemon, 4 not found, 5 does not fit, 6 gate failed, 130 interrupted.")
     return "\n".join(lines) + "\n"
 
 

@@ -22,6 +22,7 @@ not when `NO_COLOR` is set. `--host URL` or `VELOCITY_HOST` speaks to a daemon e
 | 3 | no daemon answers |
 | 4 | not found; for `start`, the port belongs to another program |
 | 5 | does not fit this machine |
+| 6 | a gate of the lens failed |
 | 130 | interrupted |
 """
 

@@ -1,0 +1,100 @@
+"""The commands about runs of the lens that were made already, for the table in `commands`."""
+
+from velocity_local.cli.command import JSON, VERBS, Argument, Command, option
+
+_GROUP = "Lens"
+_SOURCE = "results file, run id or baseline; several with commas between them"
+_MARKDOWN = option("--markdown", help="also write it to this file as Markdown", metavar="FILE")
+
+STUDY_COMMANDS: tuple[Command, ...] = (
+    Command(
+        "lens compare",
+        _GROUP,
+        "two sides, figure by figure: what changed, and what is only chance",
+        VERBS + "lens_gate:compare",
+        (
+            Argument(("before",), _SOURCE),
+            Argument(("after",), _SOURCE),
+            option(
+                "--metric",
+                help="only this figure, as in ttft_ms:p99; may be given again",
+                metavar="FIGURE",
+                takes_rest=True,
+            ),
+            _MARKDOWN,
+            JSON,
+        ),
+        details="Runs of different cache states or loads are never set side by side.",
+    ),
+    Command(
+        "lens gate",
+        _GROUP,
+        "hold runs to rules and a baseline; exit status 6 if they fail",
+        VERBS + "lens_gate:gate",
+        (
+            Argument(("after",), _SOURCE),
+            option("--baseline", help=_SOURCE, metavar="SOURCE"),
+            option(
+                "--rule",
+                help="as in 'ttft_ms:p99 <= 500'; may be given again",
+                metavar="RULE",
+                takes_rest=True,
+            ),
+            option("--rules", help="file of rules, one a line", metavar="FILE"),
+            option("--strict", help="also fail what is undecided, or of another machine"),
+            option("--junit", help="also write it to this file as JUnit XML", metavar="FILE"),
+            _MARKDOWN,
+            option("--webhook", help="address to POST to if the gate fails", metavar="URL"),
+            JSON,
+        ),
+        details="A rule bounds a figure ('ttft_ms:p99 <= 500') or its change from the baseline"
+        " ('ttft_ms:p50 <= +5%', 'requests_per_s >= -5%'). Without rules medians may be 4 % worse."
+        " Only what is shown to be more than chance fails.",
+    ),
+    Command(
+        "lens baseline",
+        _GROUP,
+        "name runs to hold others against",
+        VERBS + "lens_shelf:baseline",
+        (
+            Argument(("action",), "what to do", choices=("list", "set", "delete")),
+            Argument(("name",), "the baseline's name", is_optional=True),
+            Argument(("source",), f"for set: {_SOURCE}", is_optional=True),
+            JSON,
+        ),
+        details="Deleting a baseline takes the name away; its runs stay.",
+    ),
+    Command(
+        "lens report",
+        _GROUP,
+        "runs as one HTML file with plots, or as JSON, MessagePack or CSV",
+        VERBS + "lens_report:report",
+        (
+            Argument(("source",), _SOURCE),
+            option(
+                "--out",
+                help="the file; its suffix says the format",
+                metavar="FILE",
+                default="lens-report.html",
+            ),
+            JSON,
+        ),
+        details="The HTML file needs nothing else: it can be mailed, or opened years later.",
+    ),
+    Command(
+        "lens trend",
+        _GROUP,
+        "one figure of the kept runs over time",
+        VERBS + "lens_shelf:trend",
+        (
+            Argument(("metric",), "the figure, as in ttft_ms:p99"),
+            option("--model", help="only this model's", metavar="ID", completes="models"),
+            option("--provider", help="only this provider's", metavar="NAME"),
+            option("--scenario", help="only this scenario's", metavar="NAME"),
+            option("--name", help="only runs of this name", metavar="NAME"),
+            option("--days", help="only the last days", metavar="N", parse=float),
+            option("--limit", help="at most so many", metavar="N", parse=int, default=50),
+            JSON,
+        ),
+    ),
+)
