@@ -100,8 +100,8 @@ def _tell(out: Output, ended: TuningItem) -> None:
         out.line(f"{key} = {shown(value)}")
     if given and ended.cost is not None:
         out.note(f"With this it needs {ended.cost:.2f} of the time. Used from its next load on.")
-    else:
-        out.note("Nothing is clearly faster than the defaults, which stay.")
+    elif ended.steps:
+        out.note("Nothing tried is clearly faster than the defaults, which stay.")
     if ended.fixed:
         out.note(f"Left alone, because they are set: {', '.join(ended.fixed)}.")
     if ended.unmeasured:

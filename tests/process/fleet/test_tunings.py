@@ -13,7 +13,7 @@ from tests.support import tiny_models
 from velocity_local.config.load import load
 from velocity_local.core.clock import SystemClock
 from velocity_local.core.errors import Conflict, InvalidRequest, NotFound
-from velocity_local.core.tuning import SPEED_KEYS
+from velocity_local.core.tuning import SPEED_KEYS, TunedValues
 from velocity_local.daemon.catalog.tuned import TunedStore
 from velocity_local.daemon.fleet.environment import worker_environment
 from velocity_local.daemon.fleet.process import worker_command
@@ -92,6 +92,21 @@ async def test_what_is_found_is_kept_for_the_next_load(yard: Yard) -> None:
     assert tuned == set(kept.values.given())
     assert options.tuned_s == kept.tuned_s
     assert (await yard.tunings.forget("tiny")).tuned_s is None
+
+
+@pytest.mark.parametrize("budget_s", [1.0, 6.0])
+async def test_what_there_was_no_time_for_stays_known(budget_s: float, yard: Yard) -> None:
+    before = TunedValues(n_threads=9, n_batch=7, flash_attention=True, kv_type="q8_0")
+    yard.store.put("print of tiny", "tiny", before, cost=0.5, now_s=1.0)
+    ended = await yard.ended((await yard.tunings.start(TuneAsk("tiny", budget_s=budget_s))).id)
+    kept = yard.store.find("print of tiny")
+    assert kept is not None
+    assert ended.values is not None
+    assert kept.values.kv_type == "q8_0"
+    assert "n_batch" in ended.unmeasured or budget_s > 1
+    for key in SPEED_KEYS:
+        source = before if key in ended.unmeasured else ended.values
+        assert getattr(kept.values, key) == getattr(source, key)
 
 
 async def test_one_that_is_cancelled_leaves_nothing(yard: Yard) -> None:

@@ -54,9 +54,16 @@ def test_every_value_tried_is_told_as_it_ends(server: ScriptServer) -> None:
 
 
 def test_nothing_found_is_said(server: ScriptServer) -> None:
-    ran = ask(server, tuning(values=TunedValues(), cost=1.0, steps=()), "tune", "m")
+    ran = ask(server, tuning(values=TunedValues(), cost=1.0, steps=STEPS[1:]), "tune", "m")
     assert ran.out == ""
-    assert "Nothing is clearly faster" in ran.err
+    assert "Nothing tried is clearly faster" in ran.err
+
+
+def test_no_time_at_all_is_said_and_no_more(server: ScriptServer) -> None:
+    nothing = tuning(values=TunedValues(), cost=1.0, steps=(), unmeasured=("n_threads",))
+    ran = ask(server, nothing, "tune", "m")
+    assert "Nothing" not in ran.err
+    assert "No time was left for: n_threads" in ran.err
 
 
 def test_what_was_not_measured_is_told(server: ScriptServer) -> None:

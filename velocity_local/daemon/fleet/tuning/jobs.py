@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 from velocity_local.config.logfile import worker_log
 from velocity_local.core.clock import Clock
 from velocity_local.core.errors import Conflict, InvalidRequest, NotFound, VelocityError
@@ -180,7 +182,7 @@ class Tunings:
         try:
             await self._fleet().unload(job.entry.id)
             job.result = await self._measured(job, plan)
-            self._keep(job.entry, job.result)
+            self._keep(job.entry, plan, job.result)
         except VelocityError as error:
             self._end(job, "failed", error.message)
         except asyncio.CancelledError:
@@ -201,14 +203,18 @@ class Tunings:
         timeout_s = plan.budget_s + GRACE_S
         return await run.result(self._command, self._environment, timeout_s=timeout_s)
 
-    def _keep(self, entry: ModelEntry, result: TuneResult) -> None:
-        self.store.put(
-            entry.fingerprint,
-            entry.id,
-            result.values,
-            cost=result.cost,
-            now_s=self._clock.wall_s(),
-        )
+    def _keep(self, entry: ModelEntry, plan: TunePlan, result: TuneResult) -> None:
+        """What was measured replaces what was known of it; the rest stays known."""
+        measured = set(plan.keys) - set(result.unmeasured)
+        if not measured:
+            return
+        known = self.store.find(entry.fingerprint)
+        before = {} if known is None else known.values.given()
+        kept = {key: value for key, value in before.items() if key not in measured}
+        values = msgspec.structs.replace(result.values, **kept)
+        cost = known.cost if known is not None and kept else result.cost
+        now_s = self._clock.wall_s()
+        self.store.put(entry.fingerprint, entry.id, values, cost=cost, now_s=now_s)
 
     def _end(self, job: _Job, state: TuneState, error: str | None = None) -> None:
         job.state, job.error = state, error
