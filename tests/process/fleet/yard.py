@@ -54,14 +54,19 @@ def entry(name: str, path: Path) -> ModelEntry:
 
 @asynccontextmanager
 async def scripted_fleet(
-    folder: Path, scripts: Mapping[str, Script], *, settings: FleetSettings = SETTINGS
+    folder: Path,
+    scripts: Mapping[str, Script],
+    *,
+    settings: FleetSettings = SETTINGS,
+    n_seq_max: int = 64,
 ) -> AsyncIterator[Fleet]:
     """Models that follow scripts, by name."""
     for name, script in scripts.items():
         (folder / f"{name}.json").write_bytes(msgspec.json.encode(script))
 
     def options(entry: ModelEntry) -> LoadOptions:
-        return LoadOptions(backend="fake", backend_script=str(folder / f"{entry.id}.json"))
+        script = str(folder / f"{entry.id}.json")
+        return LoadOptions(backend="fake", backend_script=script, n_seq_max=n_seq_max)
 
     entries = {name: entry(name, folder / name) for name in scripts}
     fleet = Fleet(
