@@ -103,7 +103,6 @@ async def test_what_there_was_no_time_for_stays_known(budget_s: float, yard: Yar
     assert kept is not None
     assert ended.values is not None
     assert kept.values.kv_type == "q8_0"
-    assert "n_batch" in ended.unmeasured or budget_s > 1
     for key in SPEED_KEYS:
         source = before if key in ended.unmeasured else ended.values
         assert getattr(kept.values, key) == getattr(source, key)

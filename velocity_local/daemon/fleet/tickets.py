@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from velocity_local.core.adapters import Adapter
 from velocity_local.core.events import Delta, tool_chars
 from velocity_local.core.requests import (
     DetokenizeRequest,
@@ -154,8 +155,11 @@ class Ticket:
         self.info.resumes += 1
 
     def content_key(self) -> bytes:
-        """The same for requests that put the same content before the model."""
+        """The same for requests that put the same content before the same weights."""
+        content: object
         match self.request:
+            case GenerationRequest(prompt=prompt, adapter=Adapter(key=key)):
+                content = (prompt, key)
             case GenerationRequest(prompt=content) | RenderRequest(prompt=content):
                 pass
             case EmbeddingRequest(inputs=content):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from velocity_local.config.settings import FleetSettings
+from velocity_local.core.adapters import Adapter
 from velocity_local.core.clock import ManualClock
 from velocity_local.core.errors import ErrorInfo
 from velocity_local.core.events import (
@@ -152,6 +153,7 @@ class Stage:
         self.sizes: dict[str, int] = {}
         self.shapes: dict[str, Shape] = {}
         self.options = LoadOptions()
+        self.adapters: tuple[Adapter, ...] = ()
 
     def ask(
         self,
@@ -193,6 +195,7 @@ class Stage:
             fingerprint=f"print of {model}",
             created_s=0,
             shape=self.shapes.get(model),
+            adapters=self.adapters if model == "m" else (),
         )
 
     def cancel(self, name: str) -> None:
