@@ -21,6 +21,7 @@ from velocity_local.daemon.server.listener import Listener
 from velocity_local.daemon.server.litestar import create_app
 from velocity_local.daemon.store.history import History
 from velocity_local.daemon.telemetry.metrics import Metrics
+from velocity_local.daemon.telemetry.monitor import Monitor
 from velocity_local.daemon.telemetry.sampler import Sampler
 from velocity_local.wire.http.admin import StatusAnswer
 
@@ -42,6 +43,7 @@ class Front:
         fitting: Fitting,
         tunings: Tunings,
         sampler: Sampler,
+        monitor: Monitor,
         clock: Clock,
         lost_log_records: Callable[[], int],
         shut_down: Callable[[], None],
@@ -69,6 +71,7 @@ class Front:
             fleet,
             fitting,
             tunings,
+            monitor=monitor,
         )
         app = create_app(
             gateway,

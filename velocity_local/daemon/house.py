@@ -41,6 +41,7 @@ from velocity_local.daemon.gateway.pipeline import Gateway
 from velocity_local.daemon.store.database import DatabaseTooNew
 from velocity_local.daemon.store.history import History
 from velocity_local.daemon.telemetry.metrics import Metrics
+from velocity_local.daemon.telemetry.monitor import Monitor, Worker
 from velocity_local.daemon.telemetry.sampler import Sampler
 from velocity_local.wire.http.admin import StatusAnswer
 
@@ -89,7 +90,10 @@ class House:
             settings=settings.downloads,
         )
         self._metrics = Metrics(
-            release=RELEASE, is_known_model=self._shelf.knows, status=self._status
+            release=RELEASE,
+            is_known_model=self._shelf.knows,
+            status=self._status,
+            machine=lambda: self._monitor.last,
         )
         self._history = History(
             loaded.paths.database, clock=clock, observe_commit=self._metrics.observe_commit
@@ -115,6 +119,9 @@ class House:
             note_load=self._fitting.note_load,
             tiers=Tiers(settings.engine, loaded.paths.kv_dir, secrets.kv).of,
         )
+        self._monitor = Monitor(
+            self._sampler, loaded.paths.data_dir, workers=self._workers, clock=clock
+        )
         self._gateway = Gateway(
             models=self._shelf,
             runner=self._fleet,
@@ -138,8 +145,10 @@ class House:
             raise StartError(Exit.DATABASE_TOO_NEW, str(error)) from error
         try:
             await self._fleet.start()
+            self._monitor.start()
             await self._serve()
         finally:
+            await self._monitor.close()
             await self._tunings.close()
             await self._downloads.close()
             await self._fleet.stop(drain_s=0.0)
@@ -161,6 +170,7 @@ class House:
             fitting=self._fitting,
             tunings=self._tunings,
             sampler=self._sampler,
+            monitor=self._monitor,
             clock=self._clock,
             lost_log_records=lambda: self._log.lost_records,
             shut_down=self._stop.set,
@@ -192,6 +202,9 @@ class House:
 
     def _forget_adapter(self, model: str, key: str) -> None:
         self._fleet.forget_adapter(model, key)
+
+    def _workers(self) -> list[Worker]:
+        return [Worker(each.id, each.pid, each.running) for each in self._fleet.status()]
 
     async def _machine(self) -> Machine:
         return machine_of(

@@ -35,7 +35,8 @@ from velocity_local.daemon.server.admin.management import Listening, Management
 from velocity_local.daemon.server.admin.ports import STATE_KEY, Services
 from velocity_local.daemon.server.admin.routes import ROUTES
 from velocity_local.daemon.store.history import History
-from velocity_local.daemon.telemetry.nvidia import Found
+from velocity_local.daemon.telemetry.found import Found
+from velocity_local.daemon.telemetry.monitor import Monitor
 from velocity_local.daemon.telemetry.sampler import Sampler
 
 LOADED = LoadedModel(
@@ -196,8 +197,18 @@ async def daemon(tmp_path: Path, hub: LocalHub) -> AsyncIterator[Daemon]:
         clock=clock,
     )
     tunings = tunings_of(config, models=catalogue, fleet=lambda: fleet, clock=clock)
+    monitor = Monitor(sampler, tmp_path, workers=list, clock=clock, powercap=tmp_path / "none")
     services = Services(
-        management, history, sampler, config, downloads, shelf, fleet, fitting, tunings
+        management,
+        history,
+        sampler,
+        config,
+        downloads,
+        shelf,
+        fleet,
+        fitting,
+        tunings,
+        monitor=monitor,
     )
     app = stage.app(extra_routes=ROUTES, extra_state={STATE_KEY: services})
     async with (

@@ -20,6 +20,7 @@ from velocity_local.daemon.telemetry.buckets import (
     Buckets,
 )
 from velocity_local.wire.http.admin import StatusAnswer
+from velocity_local.wire.http.telemetry import TelemetryAnswer
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -56,7 +57,9 @@ _COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 
 class Metrics:
-    """Fed by the gateway and the history; `status` is asked for the present when rendering."""
+    """Fed by the gateway and the history; `status` and `machine` are asked for the present when
+    rendering.
+    """
 
     def __init__(
         self,
@@ -64,10 +67,12 @@ class Metrics:
         release: str,
         is_known_model: Callable[[str], bool],
         status: Callable[[], StatusAnswer],
+        machine: Callable[[], TelemetryAnswer | None] = lambda: None,
     ) -> None:
         self._release = release
         self._is_known_model = is_known_model
         self._status = status
+        self._machine = machine
         self._counters: defaultdict[tuple[str, tuple[str, ...]], float] = defaultdict(float)
         self._histograms: dict[tuple[str, str], Buckets] = {}
         self._endpoints: set[str] = set()
@@ -133,6 +138,7 @@ class Metrics:
             InfoMetricFamily,
         )
 
+        from velocity_local.daemon.telemetry import machine_gauges  # noqa: PLC0415 - as above
         from velocity_local.daemon.telemetry.present import families  # noqa: PLC0415 - as above
 
         build = {"release": self._release, "python": platform.python_version()}
@@ -161,6 +167,9 @@ class Metrics:
             "velocity_history_committed_rows", "Rows made durable", value=self._committed_rows
         )
         yield from families(self._status())
+        snapshot = self._machine()
+        if snapshot is not None:
+            yield from machine_gauges.families(snapshot)
 
 
 class _Page:

@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from velocity_local.wire.http.admin import GpuItem
+from velocity_local.daemon.telemetry.found import Found
+from velocity_local.wire.http.admin import GpuItem, GpuProcess
 
 PROBE_TIMEOUT_S = 3.0
 _MARKS = {
@@ -24,14 +25,14 @@ _MARKS = {
     "win32": (r"C:\Windows\System32\nvml.dll",),
 }
 _W_PER_MW = 0.001
-
-
-class Found(msgspec.Struct, frozen=True):
-    """What NVML says. `reason` tells why `gpus` is empty."""
-
-    gpus: tuple[GpuItem, ...] = ()
-    driver: str | None = None
-    reason: str | None = None
+# Bits of nvmlClocksEventReasons in nvml.h; an idle or user-set clock is no throttling.
+_THROTTLING = {
+    0x04: "power cap",
+    0x08: "hardware slowdown",
+    0x20: "temperature (software)",
+    0x40: "temperature (hardware)",
+    0x80: "power brake",
+}
 
 
 def probe(command: tuple[str, ...] = (sys.executable, "-m", __spec__.name)) -> Found:
@@ -70,7 +71,7 @@ def look() -> Found:
         return Found(reason=f"NVML: {error}")
     try:
         driver = str(pynvml.nvmlSystemGetDriverVersion())
-        gpus = tuple(_gpu(pynvml, index) for index in range(pynvml.nvmlDeviceGetCount()))
+        gpus = tuple(read_gpu(pynvml, index) for index in range(pynvml.nvmlDeviceGetCount()))
         return Found(gpus, driver, None if gpus else "the NVIDIA driver knows no processor")
     except pynvml.NVMLError as error:
         return Found(reason=f"NVML: {error}")
@@ -78,7 +79,8 @@ def look() -> Found:
         pynvml.nvmlShutdown()
 
 
-def _gpu(nvml: Any, index: int) -> GpuItem:
+def read_gpu(nvml: Any, index: int) -> GpuItem:
+    """One processor through the module `nvml`, or something like it."""
     handle = nvml.nvmlDeviceGetHandleByIndex(index)
 
     def told(name: str, *arguments: object) -> Any:
@@ -98,9 +100,30 @@ def _gpu(nvml: Any, index: int) -> GpuItem:
         memory_total_bytes=None if memory is None else int(memory.total),
         memory_used_bytes=None if memory is None else int(memory.used),
         use=_share(None if use is None else use.gpu),
-        power_w=None if power_mw is None else power_mw * _W_PER_MW,
+        power_w=_watts(power_mw),
         temperature_c=told("nvmlDeviceGetTemperature", nvml.NVML_TEMPERATURE_GPU),
+        power_limit_w=_watts(told("nvmlDeviceGetEnforcedPowerLimit")),
+        clock_mhz=told("nvmlDeviceGetClockInfo", nvml.NVML_CLOCK_GRAPHICS),
+        memory_clock_mhz=told("nvmlDeviceGetClockInfo", nvml.NVML_CLOCK_MEM),
+        throttling=_throttling(told("nvmlDeviceGetCurrentClocksEventReasons")),
+        processes=_processes(told("nvmlDeviceGetComputeRunningProcesses")),
     )
+
+
+def _watts(milliwatts: float | None) -> float | None:
+    return None if milliwatts is None else milliwatts * _W_PER_MW
+
+
+def _throttling(bits: int | None) -> tuple[str, ...] | None:
+    if bits is None:
+        return None
+    return tuple(name for bit, name in _THROTTLING.items() if bits & bit)
+
+
+def _processes(found: Any) -> tuple[GpuProcess, ...] | None:
+    if found is None:
+        return None
+    return tuple(GpuProcess(int(each.pid), each.usedGpuMemory) for each in found)
 
 
 def _share(percent: float | None) -> float | None:

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from velocity_local.daemon.telemetry import cpu, nvidia
-from velocity_local.daemon.telemetry.nvidia import Found
+from velocity_local.daemon.telemetry import cpu, gpus
+from velocity_local.daemon.telemetry.found import Found
 from velocity_local.wire.http.admin import SystemAnswer
 
 LOOK_TIMEOUT_S = 3.0
@@ -25,8 +25,8 @@ class Sampler:
         self,
         data_dir: Path,
         *,
-        probe: Callable[[], Found] = nvidia.probe,
-        look: Callable[[], Found] = nvidia.look,
+        probe: Callable[[], Found] = gpus.probe,
+        look: Callable[[], Found] = gpus.look,
         look_timeout_s: float = LOOK_TIMEOUT_S,
     ) -> None:
         self._data_dir = data_dir

@@ -174,8 +174,15 @@ class MemoryItem(msgspec.Struct, frozen=True):
     swap_used_bytes: int
 
 
+class GpuProcess(msgspec.Struct, frozen=True):
+    """Somebody's memory on a graphics processor."""
+
+    pid: int
+    memory_bytes: int | None
+
+
 class GpuItem(msgspec.Struct, frozen=True):
-    """A graphics processor; None where it does not tell."""
+    """A graphics processor; None where it does not tell. `throttling` names what slows it now."""
 
     index: int
     name: str
@@ -185,6 +192,11 @@ class GpuItem(msgspec.Struct, frozen=True):
     use: float | None
     power_w: float | None
     temperature_c: float | None
+    power_limit_w: float | None = None
+    clock_mhz: float | None = None
+    memory_clock_mhz: float | None = None
+    throttling: tuple[str, ...] | None = None
+    processes: tuple[GpuProcess, ...] | None = None
 
 
 class SystemAnswer(msgspec.Struct, frozen=True):

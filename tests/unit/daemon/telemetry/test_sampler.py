@@ -10,7 +10,7 @@ import pynvml
 import pytest
 
 from velocity_local.daemon.telemetry import cpu, nvidia
-from velocity_local.daemon.telemetry.nvidia import Found
+from velocity_local.daemon.telemetry.found import Found
 from velocity_local.daemon.telemetry.sampler import Sampler
 from velocity_local.wire.http.admin import GpuItem
 

@@ -14,6 +14,7 @@ from velocity_local.daemon.fleet.status import ModelStatus
 from velocity_local.daemon.fleet.tuning.jobs import Tunings
 from velocity_local.daemon.server.context import AnyRequest
 from velocity_local.daemon.store.history import History
+from velocity_local.daemon.telemetry.monitor import Monitor
 from velocity_local.daemon.telemetry.sampler import Sampler
 from velocity_local.wire.http.admin import ModelItem, StatusAnswer
 
@@ -110,6 +111,7 @@ class Services:
     fleet: Fleet
     fitting: Fitting
     tunings: Tunings
+    monitor: Monitor
 
 
 def services_of(request: AnyRequest) -> Services:

@@ -7,6 +7,7 @@ from velocity_local.daemon.server.admin import (
     fit,
     models,
     requests,
+    telemetry,
     tuning,
 )
 
@@ -16,6 +17,7 @@ ROUTES = [
     *downloads.ROUTES,
     *adapters.ROUTES,
     *fit.ROUTES,
+    *telemetry.ROUTES,
     *tuning.ROUTES,
     *daemon.ROUTES,
 ]
