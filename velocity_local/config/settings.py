@@ -94,6 +94,8 @@ class EngineSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Fused attention; null decides by device."""
     stall_target_ms: Annotated[float, Meta(ge=1, le=60_000)] = 250.0
     """Time between two tokens of running answers that prompts beside them aim at."""
+    speculation: Literal["off", "auto", "on"] = "auto"
+    """Check guesses at the next tokens at once: never, where it pays, or always."""
     kv_ram_bytes: OptionalBytes | None = None
     """Memory for computed prompts that left the KV cache; null takes a sixteenth, 0 turns all \
 tiers off."""

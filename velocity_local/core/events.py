@@ -44,11 +44,16 @@ class Usage(msgspec.Struct, frozen=True, array_like=True):
 
 
 class EngineTimings(msgspec.Struct, frozen=True, array_like=True):
-    """Where the worker's time went for one choice, in milliseconds."""
+    """Where the worker's time went for one choice, in milliseconds.
+
+    Of `drafted_tokens` guesses that were checked, `accepted_tokens` came true.
+    """
 
     queue_ms: float
     prefill_ms: float
     decode_ms: float
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
 
 
 class Started(msgspec.Struct, frozen=True, array_like=True, tag=0):

@@ -8,6 +8,8 @@ from velocity_local.core.adapters import Adapter
 from velocity_local.core.fit import Shape
 
 ModelState = Literal["unloaded", "loading", "ready", "unloading", "failed"]
+# off: never; auto: where it is expected to pay; on: always, whatever it costs
+Speculation = Literal["off", "auto", "on"]
 Pooling = Literal["none", "mean", "cls", "last", "rank"]
 
 
@@ -61,6 +63,7 @@ class LoadOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     kv_type: Literal["f16", "q8_0", "f32"] = "f16"
     flash_attention: bool | None = None
     stall_target_ms: float = 250.0
+    speculation: Speculation = "auto"
     backend: Literal["llama_cpp", "mlx", "fake"] = "llama_cpp"
     backend_script: str | None = None
 

@@ -106,6 +106,7 @@ class _Process:
                 self._clock,
                 stall_target_ms=first.options.stall_target_ms,
                 kv=first.kv,
+                speculation=first.options.speculation,
             )
             service.warm_up()
         except Exception as error:  # noqa: BLE001 - supervisor

@@ -15,6 +15,7 @@ from velocity_local.core.adapters import Adapter
 from velocity_local.core.clock import Clock
 from velocity_local.core.errors import ModelError, VelocityError
 from velocity_local.core.kv import NO_TIERS, KvTiers
+from velocity_local.core.models import Speculation
 from velocity_local.wire.ipc.codec import FrameError
 from velocity_local.wire.ipc.messages import (
     Cancel,
@@ -73,6 +74,7 @@ class WorkerService:
         *,
         stall_target_ms: float = STALL_TARGET_MS,
         kv: KvTiers = NO_TIERS,
+        speculation: Speculation = "off",
     ) -> None:
         tokenizer = backend.tokenizer
         self._inbox = inbox
@@ -85,6 +87,7 @@ class WorkerService:
             stall_target_ms=stall_target_ms,
             state_bytes=self._tiers.ram_bytes,
             on_drop=self._tiers.on_drop,
+            speculation=speculation,
         )
         self._adapters = Adapters(backend, self._engine.adapters_in_use)
         self._embeddings = Embeddings(backend)
@@ -196,7 +199,7 @@ class WorkerService:
         if prepared.adapter is not None and not self._has(prepared.adapter, prepared.handle):
             return
         for spec, choice in zip(prepared.specs, prepared.choices, strict=True):
-            self._streams.open(spec.key, choice)
+            self._streams.open(spec.key, choice, n_emitted=len(spec.emitted))
         self._engine.submit(prepared.specs)
 
     def _has(self, adapter: Adapter, handle: int) -> bool:

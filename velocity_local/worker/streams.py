@@ -50,20 +50,24 @@ class Streams:
         self._engine = engine
         self._is_end = functools.cache(is_end)
         self._choices: dict[SequenceKey, Choice] = {}
+        self._n_tokens: dict[SequenceKey, int] = {}
 
-    def open(self, key: SequenceKey, choice: Choice) -> None:
+    def open(self, key: SequenceKey, choice: Choice, *, n_emitted: int = 0) -> None:
+        """Show what is said from now on; `n_emitted` tokens were said by an earlier worker."""
         self._choices[key] = choice
+        self._n_tokens[key] = n_emitted
 
     def drop(self, handle: int) -> None:
         """Forget a request; no event of it follows."""
         for key in [key for key in self._choices if key.handle == handle]:
-            del self._choices[key]
+            del self._choices[key], self._n_tokens[key]
 
     def handles(self) -> set[int]:
         return {key.handle for key in self._choices}
 
     def fail(self, key: SequenceKey, error: ErrorInfo, outbox: Outbox) -> None:
         if self._choices.pop(key, None) is not None:
+            del self._n_tokens[key]
             outbox.append((key.handle, Failed(key.choice, error)))
 
     def fail_all(self, error: ErrorInfo, outbox: Outbox) -> None:
@@ -92,6 +96,9 @@ class Streams:
 
     def _on_token(self, event: Token, pipeline: ChoicePipeline, outbox: Outbox) -> None:
         key, sampled = event
+        if pipeline.stop_text is not None:
+            return  # guessed along with what ended the answer
+        self._n_tokens[key] += 1
         if self._is_end(sampled.token):
             return
         delta = pipeline.feed(sampled.token, sampled.logprob, sampled.top)
@@ -110,11 +117,13 @@ class Streams:
         timings: EngineTimings,
         outbox: Outbox,
     ) -> None:
-        pipeline = self._choices.pop(key).pipeline
+        pipeline, n_tokens = self._choices.pop(key).pipeline, self._n_tokens.pop(key)
         rest = pipeline.finish()
         if rest is not None:
             outbox.append((key.handle, rest))
         stop_text = pipeline.stop_text
+        if stop_text is not None:
+            usage = msgspec.structs.replace(usage, completion_tokens=n_tokens)
         reason = pipeline.reason("stop" if stop_text is not None else reason)
         if pipeline.reasoning_tokens:
             usage = msgspec.structs.replace(usage, reasoning_tokens=pipeline.reasoning_tokens)

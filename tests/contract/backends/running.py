@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from velocity_local.core.clock import SystemClock
+from velocity_local.core.models import Speculation
 from velocity_local.core.sampling import SamplingParams
 from velocity_local.worker.engine.backend import Backend, Sampled
 from velocity_local.worker.engine.loop import Engine
@@ -19,8 +20,8 @@ from velocity_local.worker.engine.sequence import (
 class Run:
     """An engine and what came out of it."""
 
-    def __init__(self, backend: Backend) -> None:
-        self.engine = Engine(backend, clock=SystemClock())
+    def __init__(self, backend: Backend, *, speculation: Speculation = "off") -> None:
+        self.engine = Engine(backend, clock=SystemClock(), speculation=speculation)
         self.sampled: dict[SequenceKey, list[Sampled]] = {}
         self.begins: dict[SequenceKey, Prefilling] = {}
         self.ends: dict[SequenceKey, Ended | Broken] = {}

@@ -239,5 +239,6 @@ def load_options(engine: EngineSettings, entry: ModelEntry) -> LoadOptions:
         kv_type=engine.kv_type,
         flash_attention=engine.flash_attention,
         stall_target_ms=engine.stall_target_ms,
+        speculation=engine.speculation,
         backend="mlx" if entry.format == "mlx" else "llama_cpp",
     )

@@ -34,8 +34,9 @@ class Capabilities(msgspec.Struct, frozen=True):
     """What the loaded model allows; the scheduler asks these and never an architecture's name.
 
     `n_ctx` is the longest one sequence may become, `n_cells` the KV cells all of them share.
-    `n_batch` is the most tokens of one forward pass and at least `n_seq_max`. Saved states are
-    for backends of the same model and `state_format` only.
+    `n_batch` is the most tokens of one forward pass and at least `n_seq_max`, `n_logits` the most
+    rows of logits it may ask for, and no fewer. Saved states are for backends of the same model
+    and `state_format` only.
     """
 
     n_vocab: int
@@ -43,6 +44,7 @@ class Capabilities(msgspec.Struct, frozen=True):
     n_cells: int
     n_seq_max: int
     n_batch: int
+    n_logits: int
     prefill_tile: int
     can_copy_part: bool
     truncation: Truncation
@@ -55,7 +57,8 @@ class Capabilities(msgspec.Struct, frozen=True):
 class Span(NamedTuple):
     """Tokens of one sequence to be computed at consecutive positions from `start`.
 
-    `wants_logits` asks for the logits of the last token only: a span produces at most one row.
+    `wants_logits` asks for the logits of the last token. The last `n_drafted` tokens are guesses:
+    with them, there are logits for the token before them and for each of them.
     `adapter` is the key of a loaded adapter, empty for the model alone; all spans of a pass have
     the same, and so have all cells of a sequence.
     """
@@ -65,6 +68,7 @@ class Span(NamedTuple):
     tokens: Sequence[int]
     wants_logits: bool
     adapter: str = ""
+    n_drafted: int = 0
 
 
 class Forward(Enum):
@@ -101,6 +105,11 @@ class Sampler(Protocol):
 
         The constraint does not: it was made to stand after these tokens.
         """
+        ...
+
+    @property
+    def is_complete(self) -> bool:
+        """True if the constraint lets nothing follow but an end."""
         ...
 
     def close(self) -> None: ...
@@ -189,7 +198,18 @@ class Backend(Protocol):
         ...
 
     def sample(self, rows: Sequence[SampleRow]) -> list[Sampled | Unsampled]:
-        """One token for each row, from the last `forward`; each chain accepts its own."""
+        """One token for each row, from the last `forward`; each chain accepts its own.
+
+        For a span with guesses it is the token after the last that is none.
+        """
+        ...
+
+    def verify(self, rows: Sequence[SampleRow]) -> list[list[Sampled | Unsampled]]:
+        """As `sample`, with more tokens for each row as long as they are those guessed.
+
+        The last one of a row is no guess, or takes a guess's place, or completes the answer: the
+        chain has accepted these tokens and no others.
+        """
         ...
 
     def copy(self, source: int, target: int, length: int) -> None:

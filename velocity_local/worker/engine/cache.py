@@ -134,6 +134,11 @@ class KvCache:
         for slot in self._slots.residents:
             self._save(slot, self._finished[slot])
 
+    def cut(self, slot: int, length: int) -> None:
+        """Let go of a running sequence's cells from `length` on, where the model can."""
+        kept = self._shorten(slot, length)
+        assert kept == length, f"slot {slot} lost its cells"
+
     def drop(self, slot: int) -> None:
         """Free a slot and its cells."""
         self._backend.clear(slot)

@@ -3,6 +3,7 @@
 from velocity_local.core.events import EngineTimings, Usage
 from velocity_local.worker.engine.backend import Sampler
 from velocity_local.worker.engine.sequence import SequenceSpec
+from velocity_local.worker.engine.speculation.guesses import Guesses
 
 NO_SLOT = -1
 
@@ -16,14 +17,17 @@ class LiveSequence:
         "deadline_s",
         "end_length",
         "first_token_s",
+        "guesses",
         "is_protected",
         "join_length",
         "key",
         "leader",
+        "n_accepted",
         "n_cached",
         "n_charged",
         "n_computed",
         "n_displaced",
+        "n_drafted",
         "n_prompt",
         "queue_due_s",
         "rank",
@@ -45,6 +49,9 @@ class LiveSequence:
         self.n_cached = 0
         self.rank = spec.queue.rank
         self.n_charged = 0
+        self.n_drafted = 0
+        self.n_accepted = 0
+        self.guesses: Guesses | None = None
         self.n_displaced = 0
         self.is_protected = False
         self.slot = NO_SLOT
@@ -104,4 +111,6 @@ class LiveSequence:
             queue_ms=(admitted_s - self.submitted_s) * 1000,
             prefill_ms=(first_token_s - admitted_s) * 1000,
             decode_ms=(now_s - first_token_s) * 1000,
+            drafted_tokens=self.n_drafted,
+            accepted_tokens=self.n_accepted,
         )

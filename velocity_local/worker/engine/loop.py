@@ -1,10 +1,12 @@
 """The engine: sequences in, tokens out, one step at a time. No threads and no text in here."""
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
 
 from velocity_local.core.clock import Clock
 from velocity_local.core.errors import ModelError, OutOfMemory, VelocityError
 from velocity_local.core.events import EngineTimings, Usage
+from velocity_local.core.models import Speculation
 from velocity_local.wire.ipc.messages import EngineLoad
 from velocity_local.worker.engine.backend import (
     Backend,
@@ -12,25 +14,26 @@ from velocity_local.worker.engine.backend import (
     Forward,
     Sampled,
     SampleRow,
-    Span,
     Unsampled,
 )
 from velocity_local.worker.engine.cache import KvCache
 from velocity_local.worker.engine.checks import check
+from velocity_local.worker.engine.endings import Endings
 from velocity_local.worker.engine.live import NO_SLOT, LiveSequence
 from velocity_local.worker.engine.passes import STALL_TARGET_MS, Passes
 from velocity_local.worker.engine.planner import Batch, Planner
 from velocity_local.worker.engine.roster import Roster
+from velocity_local.worker.engine.rows import row_of, span_of
 from velocity_local.worker.engine.sequence import (
     Broken,
     Ended,
-    EndReason,
     Prefilling,
     SequenceEvent,
     SequenceKey,
     SequenceSpec,
     Token,
 )
+from velocity_local.worker.engine.speculation.speculator import Cells, Drafts, Speculator
 from velocity_local.worker.engine.statecache import Kept
 
 # Cells kept free for the answer of an admitted sequence. A longer answer goes on as long as
@@ -48,6 +51,7 @@ class Engine:
         clock: Clock,
         reserve_tokens: int = RESERVE_TOKENS,
         stall_target_ms: float = STALL_TARGET_MS,
+        speculation: Speculation = "off",
         state_bytes: int = 0,
         on_drop: Callable[[Kept], None] | None = None,
     ) -> None:
@@ -58,11 +62,12 @@ class Engine:
         self._backend = backend
         self._clock = clock
         self._reserve_tokens = reserve_tokens
-        self._is_end = backend.tokenizer.is_end
+        self._endings = Endings(backend.tokenizer.is_end)
         self._cache = KvCache(backend, state_bytes, on_drop)
         self._roster = Roster()
         self._passes = Passes(backend, clock, stall_target_ms=stall_target_ms)
         self._planner = Planner(self._passes, clock)
+        self._speculator = Speculator(backend, speculation, stall_target_ms=stall_target_ms)
         self._events: list[SequenceEvent] = []
         self._is_blocked = False
         self._step_ms = 0.0
@@ -174,7 +179,7 @@ class Engine:
         """Give slots to waiting sequences, in the order of their turns, until one does not fit."""
         while self._roster.waiting:
             sequence = self._roster.next_waiting(now_s)
-            if self._end_of(sequence) is not None:
+            if self._endings.reason(sequence) is not None:
                 self._begin(sequence, now_s)
                 self._end_if_done(sequence)
             elif self._has_sampler(sequence) and not self._fit(sequence, now_s):
@@ -260,15 +265,23 @@ class Engine:
         return True
 
     def _compute(self, batch: Batch) -> None:
-        spans = [_span(sequence, n_tokens) for sequence, n_tokens in batch]
+        cells = Cells(self._cache.used_cells, self._cache.free_cells)
+        drafts = self._speculator.drafts(batch, self._roster.running, cells)
+        pairs = zip(batch, drafts or repeat(()), strict=False)
+        spans = [span_of(sequence, n_tokens, draft) for (sequence, n_tokens), draft in pairs]
+        started_s = self._clock.monotonic_s()
         try:
             outcome = self._passes.run(spans, lambda: [s.key.handle for s, _ in batch])
             if outcome is Forward.DONE:
-                self._sample(batch)
-            elif outcome is Forward.FULL:
-                self._on_full(batch)
-            else:
+                n_tokens = self._verify(batch, drafts) if drafts else self._sample(batch)
+                ms = (self._clock.monotonic_s() - started_s) * 1000
+                self._speculator.computed(len(batch), n_tokens, ms)
+                return
+            self._speculator.failed()
+            if outcome is Forward.ABORTED:
                 self._on_aborted(batch)
+            elif not drafts:
+                self._on_full(batch)
         except BackendError as error:
             self._break_batch(batch, ModelError(f"the model's library failed: {error}; try again"))
 
@@ -278,7 +291,22 @@ class Engine:
         for sequence in {id(s): s for s in (*(s for s, _ in batch), *sharers)}.values():
             self._break(sequence, error)
 
-    def _sample(self, batch: Batch) -> None:
+    def _verify(self, batch: Batch, drafts: Drafts) -> int:
+        """Sample along the guesses, and let go of what was guessed wrong; the number of tokens."""
+        for (sequence, _), draft in zip(batch, drafts, strict=True):
+            self._cache.grow(sequence.slot, 1 + len(draft))
+            sequence.n_computed += 1
+            sequence.n_drafted += len(draft)
+        runs = self._backend.verify([row_of(s, index) for index, (s, _) in enumerate(batch)])
+        for (sequence, _), run in zip(batch, runs, strict=True):
+            sequence.n_computed += len(run) - 1
+            sequence.n_accepted += len(run) - 1
+            self._cache.cut(sequence.slot, sequence.n_computed)
+            for outcome in run:
+                self._take(sequence, outcome, is_last=outcome is run[-1])
+        return sum(map(len, runs))
+
+    def _sample(self, batch: Batch) -> int:
         owners: list[LiveSequence] = []
         rows: list[SampleRow] = []
         for index, (sequence, n_tokens) in enumerate(batch):
@@ -288,14 +316,12 @@ class Engine:
                 self._cache.checkpoint(sequence.slot, sequence.tokens)
             if sequence.n_computed == len(sequence.tokens):
                 owners.append(sequence)
-                rows.append(_row(sequence, index))
+                rows.append(row_of(sequence, index))
         if len(self._roster.running) > len(batch):
             self._join_followers(owners, rows)
         for sequence, outcome in zip(owners, self._backend.sample(rows), strict=True):
-            if isinstance(outcome, Unsampled):
-                self._break(sequence, outcome.error)
-            else:
-                self._append(sequence, outcome)
+            self._take(sequence, outcome)
+        return len(owners)
 
     def _join_followers(self, owners: list[LiveSequence], rows: list[SampleRow]) -> None:
         """Copy prefixes to those who waited for them; a whole prompt shares its logits too."""
@@ -308,7 +334,7 @@ class Engine:
             follower.leader = None
             self._begin(follower, self._clock.monotonic_s())
             if follower.n_pending == 0:
-                rows.append(_row(follower, rows[owners.index(leader)].span))
+                rows.append(row_of(follower, rows[owners.index(leader)].span))
                 owners.append(follower)
 
     def _on_full(self, batch: Batch) -> None:
@@ -323,26 +349,22 @@ class Engine:
             sequence.n_computed = self._cache.resync(sequence.slot, limit)
         self._join_followers([], [])
 
-    def _append(self, sequence: LiveSequence, sampled: Sampled) -> None:
+    def _take(
+        self, sequence: LiveSequence, outcome: Sampled | Unsampled, *, is_last: bool = True
+    ) -> None:
+        """One more token; only the last of several can be an end."""
+        if isinstance(outcome, Unsampled):
+            self._break(sequence, outcome.error)
+            return
         if sequence.first_token_s is None:
             sequence.first_token_s = self._clock.monotonic_s()
-        sequence.tokens.append(sampled.token)
-        self._events.append(Token(sequence.key, sampled))
-        self._end_if_done(sequence)
-
-    def _end_of(self, sequence: LiveSequence) -> EndReason | None:
-        n_tokens = len(sequence.tokens)
-        if n_tokens > sequence.n_prompt and self._is_over(sequence):
-            return "stop"
-        return "length" if n_tokens >= sequence.end_length else None
-
-    def _is_over(self, sequence: LiveSequence) -> bool:
-        constraint = sequence.spec.constraint
-        is_complete = constraint is not None and constraint.is_complete
-        return is_complete or self._is_end(sequence.tokens[-1])
+        sequence.tokens.append(outcome.token)
+        self._events.append(Token(sequence.key, outcome))
+        if is_last:
+            self._end_if_done(sequence)
 
     def _end_if_done(self, sequence: LiveSequence) -> None:
-        reason = self._end_of(sequence)
+        reason = self._endings.reason(sequence)
         if reason is not None:
             self._leave(sequence)
             timings = sequence.timings(self._clock.monotonic_s())
@@ -374,15 +396,3 @@ class Engine:
         self._roster.requeue(sequence, self._clock.monotonic_s())
         sequence.step_back()
         self._is_blocked = True
-
-
-def _span(sequence: LiveSequence, n_tokens: int) -> Span:
-    start = sequence.n_computed
-    end = start + n_tokens
-    tokens, wants_logits = sequence.tokens[start:end], end == len(sequence.tokens)
-    return Span(sequence.slot, start, tokens, wants_logits, sequence.spec.adapter)
-
-
-def _row(sequence: LiveSequence, span: int) -> SampleRow:
-    assert sequence.sampler is not None
-    return SampleRow(span, sequence.sampler, sequence.spec.top_logprobs)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from velocity_local.core.clock import ManualClock
 from velocity_local.core.errors import ErrorInfo
-from velocity_local.core.models import LoadOptions
+from velocity_local.core.models import LoadOptions, Speculation
 from velocity_local.core.sampling import SamplingParams
 from velocity_local.worker.backends.fake.model import FakeBackend
 from velocity_local.worker.backends.fake.script import Babble, Script
@@ -59,6 +59,7 @@ class Driver:
         n_batch: int = 128,
         reserve_tokens: int = 16,
         state_bytes: int = 0,
+        speculation: Speculation = "off",
     ) -> None:
         options = LoadOptions(backend="fake", n_ctx=n_ctx, n_seq_max=n_seq_max, n_batch=n_batch)
         self.backend = RecordingBackend(script or Script(reply=Babble()), options)
@@ -68,6 +69,7 @@ class Driver:
             clock=self.clock,
             reserve_tokens=reserve_tokens,
             state_bytes=state_bytes,
+            speculation=speculation,
         )
         self.events: dict[SequenceKey, list[SequenceEvent]] = {}
 

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.worker.engine.driving import Driver, alone, spec
+from velocity_local.core.models import Speculation
 from velocity_local.worker.backends.fake.script import Babble, Script
 from velocity_local.worker.engine.sequence import Broken, Ended, SequenceKey, SequenceSpec
 
@@ -25,14 +26,16 @@ KINDS = st.sampled_from(
             reply=Babble(mean_tokens=40), prefill_tile=16, truncation="within_window", window=24
         ),
         Script(reply=Babble(mean_tokens=40), prefill_tile=16, truncation="never"),
+        Script(reply=Babble(mean_tokens=40, repeats=7), prefill_tile=16),
     ]
 )
+SPECULATION: list[Speculation] = ["off", "on", "auto"]
 
 
 class World:
     """An engine under random use, and who was submitted, dropped and finished."""
 
-    def __init__(self, script: Script, state_bytes: int) -> None:
+    def __init__(self, script: Script, state_bytes: int, speculation: Speculation) -> None:
         self.driver = Driver(
             script,
             n_ctx=256,
@@ -40,6 +43,7 @@ class World:
             n_batch=32,
             reserve_tokens=8,
             state_bytes=state_bytes,
+            speculation=speculation,
         )
         self.specs: dict[SequenceKey, SequenceSpec] = {}
         self.gone: set[SequenceKey] = set()
@@ -83,13 +87,19 @@ class World:
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(KINDS, STATE_BYTES, st.lists(SUBMIT | OTHERS, min_size=5, max_size=40))
+@given(
+    KINDS,
+    STATE_BYTES,
+    st.sampled_from(SPECULATION),
+    st.lists(SUBMIT | OTHERS, min_size=5, max_size=40),
+)
 def test_random_use_keeps_every_promise(
     script: Script,
     state_bytes: int,
+    speculation: Speculation,
     actions: list[tuple],  # type: ignore[type-arg]  # a mixed union
 ) -> None:
-    world = World(script, state_bytes)
+    world = World(script, state_bytes, speculation)
     for name, *arguments in actions:
         getattr(world, name)(*arguments)
         world.driver.engine.check_integrity()

@@ -4,6 +4,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -28,6 +29,7 @@ from velocity_local.worker.engine.backend import (
     Unsampled,
 )
 from velocity_local.worker.engine.constraint import Constraint, Unanswerable
+from velocity_local.worker.engine.speculation.walk import Run, drafted, walk
 
 Wait = Callable[[float], bool]
 
@@ -118,19 +120,13 @@ class FakeBackend:
         return Forward.DONE
 
     def sample(self, rows: Sequence[SampleRow]) -> list[Sampled | Unsampled]:
-        sampled: list[Sampled | Unsampled] = []
-        for row in rows:
-            span = self._last[row.span]
-            if not span.wants_logits:
-                raise BackendError(f"span {row.span} has no logits")
-            assert isinstance(row.sampler, FakeSampler)
-            self._faults.on_token()
-            cells = self._cells.tokens(span.sequence)
-            try:
-                sampled.append(row.sampler.sample(cells, row.top_logprobs, span.adapter))
-            except Unanswerable as error:
-                sampled.append(Unsampled(error))
-        return sampled
+        return [self._sample(row, 0) for row in rows]
+
+    def verify(self, rows: Sequence[SampleRow]) -> list[Run]:
+        return [
+            walk(row.sampler, drafted(self._last[row.span]), partial(self._sample, row))
+            for row in rows
+        ]
 
     def copy(self, source: int, target: int, length: int) -> None:
         self._cells.copy(source, target, length)
@@ -172,6 +168,21 @@ class FakeBackend:
     def close(self) -> None:
         self._last = ()
 
+    def _sample(self, row: SampleRow, at: int) -> Sampled | Unsampled:
+        """The token after the first `at` guesses of a span."""
+        span = self._last[row.span]
+        if not span.wants_logits:
+            raise BackendError(f"span {row.span} has no logits")
+        assert isinstance(row.sampler, FakeSampler)
+        self._faults.on_token()
+        cells = self._cells.tokens(span.sequence)
+        if span.n_drafted > at:
+            cells = cells[: at - span.n_drafted]
+        try:
+            return row.sampler.sample(cells, row.top_logprobs, span.adapter)
+        except Unanswerable as error:
+            return Unsampled(error)
+
     def _check(self, spans: Sequence[Span], n_tokens: int) -> None:
         if not 0 < n_tokens <= self._capabilities.n_batch:
             raise BackendError(f"a batch of {n_tokens}; from 1 to {self._capabilities.n_batch}")
@@ -194,6 +205,7 @@ def _capabilities(script: Script, options: LoadOptions, tokenizer: ByteTokenizer
         n_cells=n_ctx,
         n_seq_max=options.n_seq_max,
         n_batch=max(options.n_batch, options.n_seq_max),
+        n_logits=max(options.n_batch, options.n_seq_max),
         prefill_tile=script.prefill_tile,
         can_copy_part=script.can_copy_part and script.truncation == "anywhere",
         truncation=Truncation(script.truncation),

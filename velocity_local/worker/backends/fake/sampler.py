@@ -50,6 +50,10 @@ class FakeSampler:
     def accept(self, token: int) -> None:
         self._history.append(token)
 
+    @property
+    def is_complete(self) -> bool:
+        return self._constraint is not None and self._constraint.is_complete
+
     def close(self) -> None:
         self.is_closed = True
 
@@ -94,6 +98,8 @@ class FakeSampler:
         draw = zlib.crc32(f"{reply.seed}/{self._seed}/{history}{adapter}".encode())
         if not self._ignores_end and draw % reply.mean_tokens == 0:
             return END_OF_TURN
+        if (draw >> 8) % 8 < reply.repeats:
+            draw = zlib.crc32(f"{reply.seed}/{self._history[-2:]}".encode())
         return _LETTERS[(draw >> 16) % len(_LETTERS)]
 
 

@@ -19,10 +19,15 @@ class Fixed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="fixed"
 
 
 class Babble(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="babble"):
-    """Letters drawn from a hash of everything before them; about `mean_tokens` of them."""
+    """Letters drawn from a hash of everything before them; about `mean_tokens` of them.
+
+    Of eight letters `repeats` are drawn from the two before them alone, so that the text repeats
+    itself.
+    """
 
     seed: int = 0
     mean_tokens: int = 32
+    repeats: int = 0
 
 
 Reply = Echo | Fixed | Babble

@@ -27,7 +27,7 @@ def fill(batch: Batch, spans: Sequence[Span]) -> list[int]:
             pos[at:end] = np.arange(span.start, span.start + end - at)
             sequence[at:end] = span.sequence
             wants_output[at:end] = 0
-        wants_output[end - 1] = span.wants_logits
+        wants_output[end - 1 - span.n_drafted : end] = span.wants_logits
         last_rows.append(end - 1)
         at = end
     return last_rows

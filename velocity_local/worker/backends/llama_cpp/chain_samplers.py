@@ -25,6 +25,7 @@ class NativeSampler:
     is_heavy = True
     remembers = False
     is_greedy = False
+    is_complete = False
 
     def __init__(
         self, head: Sequence[SamplerHandle], tail: Sequence[SamplerHandle], *, draws: bool

@@ -29,6 +29,10 @@ class ConstrainedSampler:
     def is_heavy(self) -> bool:
         return self._free.is_heavy
 
+    @property
+    def is_complete(self) -> bool:
+        return self._constraint.is_complete
+
     def sample(self, context: int, row: int) -> int:
         """Sample from a row that has logits, and accept.
 

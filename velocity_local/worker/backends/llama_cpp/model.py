@@ -1,7 +1,9 @@
 """A GGUF model in llama.cpp, as the engine's backend."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
 from velocity_local.core.adapters import Adapter
 from velocity_local.core.models import LoadedModel, LoadOptions, Pooling
@@ -29,6 +31,9 @@ from velocity_local.worker.engine.backend import (
     Unsampled,
 )
 from velocity_local.worker.engine.constraint import Constraint, Unanswerable
+from velocity_local.worker.engine.speculation.walk import Run, drafted, walk
+
+Result = TypeVar("Result")
 
 # Where a second thread pays: heavy chains take a millisecond or more each, others 0.2 ms
 MIN_HEAVY_ROWS = 2
@@ -138,12 +143,10 @@ class LlamaCppBackend:
         return Forward.DONE
 
     def sample(self, rows: Sequence[SampleRow]) -> list[Sampled | Unsampled]:
-        n_heavy = sum(_is_heavy(row) for row in rows)
-        if n_heavy < MIN_HEAVY_ROWS and len(rows) < MIN_ROWS:
-            return [self._sample(row) for row in rows]
-        # The first look at the logits puts them in order; only after it may threads share them.
-        native.logits(self._context, self._last_rows[rows[0].span], self._facts.n_vocab)
-        return self._pool.map(self._sample, rows)
+        return self._for_each(rows, self._sample)
+
+    def verify(self, rows: Sequence[SampleRow]) -> list[Run]:
+        return self._for_each(rows, self._verify)
 
     def copy(self, source: int, target: int, length: int) -> None:
         held = self.length(source)
@@ -204,11 +207,28 @@ class LlamaCppBackend:
         if self._owns_model:
             native.close_model(self._model)
 
-    def _sample(self, row: SampleRow) -> Sampled | Unsampled:
+    def _for_each(
+        self, rows: Sequence[SampleRow], function: Callable[[SampleRow], Result]
+    ) -> list[Result]:
+        n_heavy = sum(_is_heavy(row) for row in rows)
+        if n_heavy < MIN_HEAVY_ROWS and len(rows) < MIN_ROWS:
+            return [function(row) for row in rows]
+        # The first look at the logits puts them in order; only after it may threads share them.
+        native.logits(self._context, self._last_rows[rows[0].span], self._facts.n_vocab)
+        return self._pool.map(function, rows)
+
+    def _verify(self, row: SampleRow) -> Run:
+        draft = drafted(self._last_spans[row.span])
+        return walk(row.sampler, draft, partial(self._sample, row))
+
+    def _sample(self, row: SampleRow, n_guesses: int = 0) -> Sampled | Unsampled:
+        """The token after the first guesses of a span."""
+        span = self._last_spans[row.span]
         # A row without logits would end the process inside the library.
-        assert self._last_spans[row.span].wants_logits, "sampling a row without logits"
+        assert span.wants_logits, "sampling a row without logits"
+        assert 0 <= n_guesses <= span.n_drafted, "sampling a row without logits"
         assert isinstance(row.sampler, AnySampler)
-        at = self._last_rows[row.span]
+        at = self._last_rows[row.span] - span.n_drafted + n_guesses
         try:
             token = row.sampler.sample(self._context, at)
         except Unanswerable as error:
@@ -242,6 +262,7 @@ class LlamaCppBackend:
             n_cells=n_cells,
             n_seq_max=options.n_seq_max,
             n_batch=options.n_batch,
+            n_logits=options.n_outputs,
             prefill_tile=PREFILL_TILE,
             can_copy_part=truncation is Truncation.ANYWHERE,
             truncation=truncation,

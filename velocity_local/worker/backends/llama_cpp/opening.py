@@ -19,6 +19,8 @@ TINY_PARAMETERS = 32_000_000
 MAX_SEQUENCES = 255
 # Recurrent models hold a whole state for each sequence, used or not: up to some 100 MB
 MAX_RECURRENT_SEQUENCES = 8
+# Rows of logits of a pass that checks guesses, where there are fewer sequences than that
+DRAFT_ROWS = 32
 
 
 class Opened(NamedTuple):
@@ -56,12 +58,13 @@ def _context_options(facts: native.ModelFacts, options: LoadOptions) -> native.C
     # costs nothing more and can be cut and copied freely.
     swa_full = facts.n_swa * n_seq_max + n_batch >= n_cells
     has_parts = not has_states and (swa_full or not facts.n_swa)
+    n_draft_rows = 0 if has_states or options.speculation == "off" else min(DRAFT_ROWS, n_batch)
     return native.ContextOptions(
         n_cells=n_cells,
         n_batch=n_batch,
         n_seq_max=n_seq_max,
         n_scratch=int(has_parts),
-        n_outputs=n_seq_max + int(has_parts),
+        n_outputs=max(n_seq_max + int(has_parts), n_draft_rows),
         n_threads=options.n_threads or _threads_for(facts),
         kv_type=options.kv_type,
         flash_attention=options.flash_attention,

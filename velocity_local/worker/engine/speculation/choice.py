@@ -1,0 +1,79 @@
+"""How much to guess: as many tokens per millisecond as can be expected, none being a choice. Pure.
+
+A step of S sequences with R rows, R - S of them guesses, yields S tokens and one for each guess
+that comes true; it costs what R rows cost. The likeliest guesses come first, whoever's they are.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+# What must be expected before guessing begins, and while it goes on, in tokens per time.
+MIN_GAIN = 1.15
+KEPT_GAIN = 1.05
+# Sizes that are measured when there is an occasion; between them costs are interpolated.
+PROBED_ROWS = (2, 4, 8, 16, 32, 64)
+# A size is tried only with guesses of which so many are expected to come true.
+PROBE_SHARE = 0.5
+
+# Of so many rows, in passes without guesses; None if it was never measured.
+Relative = Callable[[int], float | None]
+
+
+class Plan(NamedTuple):
+    """Guesses for each sequence, what they are expected to yield and to cost beyond nothing.
+
+    The unit of both is a pass without guesses, which costs 1 and yields 1. With `is_probe` the
+    cost is a bound, and the pass is made to learn it.
+    """
+
+    counts: list[int]
+    gain: float
+    cost: float
+    is_probe: bool = False
+
+
+def best(
+    chances: Sequence[Sequence[float]],
+    relative: Relative,
+    *,
+    n_rows_max: int,
+    longest: float,
+    threshold: float,
+    probe_cost: float,
+) -> Plan | None:
+    """The number of guesses for each sequence; None if going without is better.
+
+    `chances` has for each sequence those of its draft's tokens, each no likelier than the one
+    before it. What is not measured is taken to cost no more than what is, if at the worst, as
+    so many passes of their own, the guesses cost `probe_cost`. No pass costs more than `longest`.
+    """
+    n_sequences = len(chances)
+    ranked = sorted(
+        ((chance, i) for i, row in enumerate(chances) for chance in row), key=lambda each: -each[0]
+    )[: max(0, n_rows_max - n_sequences)]
+    found: Plan | None = None
+    bound, n_true, highest = threshold, 0.0, 1.0
+    counts = [0] * n_sequences
+    for n_guesses, (chance, i) in enumerate(ranked, 1):
+        n_true += chance
+        counts[i] += 1
+        n_rows = n_sequences + n_guesses
+        cost = relative(n_rows)
+        if cost is not None and cost > longest:
+            continue
+        is_probe = cost is None
+        is_dear = n_guesses > probe_cost * n_sequences
+        if is_probe and (is_dear or not _is_occasion(n_rows, n_true / n_guesses)):
+            continue
+        highest = max(highest, cost or 0.0)
+        gain = 1 + n_true / n_sequences
+        value = gain / (highest if cost is None else cost)
+        if value > bound:
+            bound = value
+            known = n_rows / n_sequences if cost is None else cost
+            found = Plan(list(counts), gain - 1, known - 1, is_probe)
+    return found
+
+
+def _is_occasion(n_rows: int, share: float) -> bool:
+    return n_rows in PROBED_ROWS and share >= PROBE_SHARE
