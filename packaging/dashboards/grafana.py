@@ -39,6 +39,11 @@ def _rate(metric: str, by: str) -> str:
     return f"sum by ({by}) (rate({metric}{_MODEL}[$__rate_interval]))"
 
 
+_REQUESTS = _rate("velocity_requests_total", "model, status_class")
+_CACHED = _rate("velocity_cached_prompt_tokens_total", "model")
+_CACHED_SHARE = f"{_CACHED} / {_rate('velocity_prompt_tokens_total', 'model')}"
+_COMMITS = "rate(velocity_history_commit_seconds_bucket[$__rate_interval])"
+
 ROWS: dict[str, tuple[Panel, ...]] = {
     "Latency": (
         Panel("Time to first token", "s", _quantiles("velocity_time_to_first_token_seconds")),
@@ -52,12 +57,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         Panel(
             "Requests",
             "reqps",
-            (
-                (
-                    "{{model}} {{status_class}}",
-                    _rate("velocity_requests_total", "model, status_class"),
-                ),
-            ),
+            (("{{model}} {{status_class}}", _REQUESTS),),
         ),
         Panel(
             "Tokens",
@@ -70,13 +70,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         Panel(
             "Prompt tokens found in the cache",
             "percentunit",
-            (
-                (
-                    "{{model}}",
-                    f"{_rate('velocity_cached_prompt_tokens_total', 'model')}"
-                    f" / {_rate('velocity_prompt_tokens_total', 'model')}",
-                ),
-            ),
+            (("{{model}}", _CACHED_SHARE),),
         ),
         Panel(
             "Errors",
@@ -130,13 +124,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         Panel(
             "History commits",
             "s",
-            (
-                (
-                    "p99",
-                    "histogram_quantile(0.99, sum by (le)"
-                    " (rate(velocity_history_commit_seconds_bucket[$__rate_interval])))",
-                ),
-            ),
+            (("p99", f"histogram_quantile(0.99, sum by (le) ({_COMMITS}))"),),
             "A finish marker is sent after its row is on disk.",
         ),
         Panel(

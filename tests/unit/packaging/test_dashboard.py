@@ -6,12 +6,14 @@ import subprocess
 import sys
 from typing import Any
 
+import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.shape.tree import ROOT
 from tests.unit.daemon.store.rows import row
-from tests.unit.daemon.telemetry.test_metrics import metrics
+from tests.unit.daemon.telemetry.test_metrics import STATUS, WORKER
+from velocity_local.daemon.telemetry.metrics import Metrics
 
 FOLDER = ROOT / "packaging" / "dashboards"
 DASHBOARD: dict[str, Any] = json.loads((FOLDER / "velocity-local.json").read_text("utf-8"))
@@ -24,7 +26,9 @@ GROUPED = re.compile(r"sum by \(([\w, ]+)\) \(rate\((velocity_\w+)")
 
 def exported() -> dict[str, set[str]]:
     """Each sample's name with its labels, once a request of every kind has ended."""
-    counted = metrics()
+    worker = msgspec.structs.replace(WORKER, rss_bytes=1000)
+    status = msgspec.structs.replace(STATUS, workers=(worker,))
+    counted = Metrics(release="1", is_known_model=lambda _: True, status=lambda: status)
     times = {"ttft_ms": 30.0, "queue_ms": 2.0, "prefill_ms": 2.0, "load_ms": 2.0, "total_ms": 9.0}
     tokens = {"prompt_tokens": 10, "cached_tokens": 4, "completion_tokens": 3, "resumes": 1}
     counted.observe(row("a", **times, **tokens), [10.0])
