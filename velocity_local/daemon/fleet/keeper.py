@@ -247,6 +247,7 @@ class Keeper:
             restarts=self._mishaps.restart_count,
             resumes=self._mishaps.resume_count,
             pending=len(self._roster) - self._roster.sent_count,
+            completion_tokens=self._roster.token_count,
             last_error=self._mishaps.last_error,
             is_pinned=self.lease.is_pinned,
             options=self.options,

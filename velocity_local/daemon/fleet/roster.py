@@ -40,6 +40,8 @@ class Roster:
         self._quarantine = quarantine
         self._tickets: dict[int, Ticket] = {}
         self._was_useful = False
+        self.token_count = 0
+        """Tokens of answers since the model was first asked for, as they come."""
 
     def __len__(self) -> int:
         return len(self._tickets)
@@ -94,6 +96,7 @@ class Roster:
         if isinstance(event, Delta):
             choice.observe(event)
             ticket.fresh_tokens += len(event.tokens)
+            self.token_count += len(event.tokens)
             ticket.has_events = True
             ticket.sink.event(event)
             return ticket.fresh_tokens >= MOVED_ON_TOKENS and self._on_moved_on(ticket)

@@ -100,7 +100,8 @@ class RepositoryAnswer(msgspec.Struct, frozen=True):
 
 class WorkerItem(msgspec.Struct, frozen=True):
     """A model's process. `running` and `waiting` requests are in the engine, `pending` ones wait
-    for the process itself. `cells` is the size of its KV cache in tokens.
+    for the process itself. `cells` is the size of its KV cache in tokens. `completion_tokens` are
+    those of all its answers since the daemon's start, the running ones included.
     """
 
     model: str
@@ -118,6 +119,7 @@ class WorkerItem(msgspec.Struct, frozen=True):
     rss_bytes: int | None
     load_ms: float | None
     last_error: str | None
+    completion_tokens: int = 0
 
 
 class HistoryState(msgspec.Struct, frozen=True):
@@ -134,6 +136,7 @@ class StatusAnswer(msgspec.Struct, frozen=True):
     `waiting` counts requests that no engine has begun. `preloading` names the models that the
     settings want loaded at the start and that are neither ready nor failed yet. `degraded` lists
     in words what does not work as it should; empty when all is well. `queue` tells who waits.
+    `completion_tokens` grows with every token of every answer: two looks make an exact rate.
     """
 
     pid: int
@@ -152,6 +155,7 @@ class StatusAnswer(msgspec.Struct, frozen=True):
     rss_bytes: int
     degraded: tuple[str, ...]
     preloading: tuple[str, ...] = ()
+    completion_tokens: int = 0
     queue: QueueState | None = None
     version: int = VERSION
 

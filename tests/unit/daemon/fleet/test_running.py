@@ -94,3 +94,13 @@ def test_the_worker_is_told_the_time_that_is_left() -> None:
     command = next(c for _, c in stage.effects.sent if isinstance(c, Generate))
     assert (command.request.deadline_s, command.request.queue.timeout_s) == (4.0, 2.0)
     assert not stage.armed(TimerKind.EXPIRY)
+
+
+def test_tokens_are_counted_as_they_come_and_over_all_workers() -> None:
+    stage = serving("a")
+    stage.say("a", "one")
+    assert stage.status().completion_tokens == 3
+    stage.die()
+    stage.restart()
+    stage.say("a", "more")
+    assert stage.status().completion_tokens == 7

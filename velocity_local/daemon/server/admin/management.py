@@ -118,6 +118,7 @@ class Management:
             rss_bytes=rss_bytes(),
             degraded=tuple(_complaints(history, statuses, lost)),
             preloading=self._fleet.preloading,
+            completion_tokens=sum(status.completion_tokens for status in statuses),
             queue=self._gateway.queue(),
         )
 
@@ -161,6 +162,7 @@ def _worker_item(status: ModelStatus) -> WorkerItem:
         rss_bytes=status.rss_bytes,
         load_ms=status.load_ms,
         last_error=status.last_error,
+        completion_tokens=status.completion_tokens,
     )
 
 
