@@ -9,7 +9,7 @@ from typing import NamedTuple
 from velocity_local.worker.chat.markers import first_marker, pending_suffix
 from velocity_local.worker.chat.segments import Segments
 
-_MAX_HEADER_CHARS = 1024
+_MAX_HEADER_CHARS = 512
 
 
 class Channel(NamedTuple):

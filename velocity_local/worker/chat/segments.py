@@ -46,6 +46,8 @@ class ReasoningSplitter:
         self._block = block
         self._step = self._inside if starts_inside else self._before
         self._held = ""
+        self._space: list[str] = []  # held as well, before what `_held` has
+        self._n_space = 0
         self._fed = 0
         self._is_begun = False
         self.reasoning_start: int | None = 0 if starts_inside else None
@@ -53,7 +55,7 @@ class ReasoningSplitter:
 
     @property
     def held(self) -> int:
-        return len(self._held)
+        return self._n_space + len(self._held)
 
     def is_reasoning(self, at: int) -> bool:
         if self.reasoning_start is None or at < self.reasoning_start:
@@ -68,18 +70,37 @@ class ReasoningSplitter:
         return self._step()
 
     def flush(self) -> Segments:
-        text, self._held = self._held, ""
+        text = self._released(self._held)
+        self._held = ""
         return Segments(text, "") if self._step == self._inside else Segments("", text)
 
+    def _set_aside(self, size: int) -> None:
+        """Hold the first `size` characters, which are space, apart from what is looked at."""
+        if size:
+            self._space.append(self._held[:size])
+            self._n_space += size
+            self._held = self._held[size:]
+
+    def _released(self, text: str) -> str:
+        """The space set aside, and `text` behind it."""
+        text = "".join((*self._space, text))
+        self._drop_space()
+        return text
+
+    def _drop_space(self) -> None:
+        self._space.clear()
+        self._n_space = 0
+
     def _before(self) -> Segments:
-        text = self._held.lstrip()
-        opened = next((mark for mark in self._block.open if text.startswith(mark)), None)
+        self._set_aside(_n_leading(self._held))
+        opened = next((mark for mark in self._block.open if self._held.startswith(mark)), None)
         if opened is not None:
-            self.reasoning_start = self._fed - len(text)
-            self._held = text[len(opened) :]
+            self.reasoning_start = self._fed - len(self._held)
+            self._drop_space()
+            self._held = self._held[len(opened) :]
             self._step = self._inside
             return self._inside()
-        if any(mark.startswith(text) for mark in self._block.open):
+        if any(mark.startswith(self._held) for mark in self._block.open):
             return Segments("", "")
         self._step = self._unframed
         return self._unframed()
@@ -88,19 +109,23 @@ class ReasoningSplitter:
         if not self._is_begun:
             self._held = self._held.lstrip()
         found = first_marker(self._held, self._block.close)
-        if not found:
-            return Segments(self._release_inside(), "")
-        reasoning, self._held = self._held[: found.start].rstrip(), self._held[found.end :]
+        pending = 0 if found else pending_suffix(self._held, *self._block.close)
+        end = found.start if found else len(self._held) - pending
+        size = len(self._held[:end].rstrip())
+        reasoning = ""
+        if size:
+            reasoning = self._released(self._held[:size])
+            self._held = self._held[size:]
+            self._is_begun = True
+        self._set_aside(end - size)
+        return self._closed(reasoning, found.marker) if found else Segments(reasoning, "")
+
+    def _closed(self, reasoning: str, marker: str) -> Segments:
+        self._drop_space()
+        self._held = self._held[len(marker) :]
         self.reasoning_end = self._fed - len(self._held)
         self._step = self._gap
         return Segments(reasoning, self._gap().content)
-
-    def _release_inside(self) -> str:
-        pending = pending_suffix(self._held, *self._block.close)
-        sure = self._held[: len(self._held) - pending].rstrip()
-        self._held = self._held[len(sure) :]
-        self._is_begun = self._is_begun or bool(sure)
-        return sure
 
     def _gap(self) -> Segments:
         self._held = self._held.lstrip()
@@ -115,11 +140,12 @@ class ReasoningSplitter:
             self._step = self._after
             return self.flush()
         opening = self._block.answer[0]
-        text = self._held.lstrip()
-        if opening.startswith(text) and text != opening:
+        self._set_aside(_n_leading(self._held))
+        if opening.startswith(self._held) and self._held != opening:
             return Segments("", "")
-        if text.startswith(opening):
-            self._held = text[len(opening) :]
+        if self._held.startswith(opening):
+            self._drop_space()
+            self._held = self._held[len(opening) :]
             self._step = self._answer_gap
             return self._answer_gap()
         self._step = self._after
@@ -147,3 +173,8 @@ class ReasoningSplitter:
 
     def _after(self) -> Segments:
         return self.flush()
+
+
+def _n_leading(text: str) -> int:
+    """Characters of space at the beginning."""
+    return len(text) - len(text.lstrip())

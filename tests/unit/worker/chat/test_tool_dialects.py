@@ -3,7 +3,6 @@ that is no call, and a bound on what it holds.
 """
 
 import json
-from collections.abc import Callable
 from inspect import signature
 
 import pytest
@@ -15,7 +14,7 @@ from tests.unit.worker.chat.test_tool_corpus import FAMILIES, FILES, TOOLS
 from velocity_local.worker.chat.tools import hermes
 from velocity_local.worker.chat.tools.call_parser import MAX_HELD_CHARS, CallParser
 from velocity_local.worker.chat.tools.dialects import DIALECTS
-from velocity_local.worker.chat.tools.parser import Dialect
+from velocity_local.worker.chat.tools.parser import Dialect, Parsed
 
 DIALECT = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda one: one.NAME)
 _SIGNATURE = signature(hermes.grammar)
@@ -58,7 +57,7 @@ _SOUP = (
 
 def parts_of(dialect: Dialect) -> tuple[str, ...]:
     """Its markers, and whole pieces of what its families write."""
-    texts = [entry[kind] for entry in _entries(dialect) for kind in ("single", "nested", "cut")]
+    texts = [entry[kind] for entry in entries(dialect) for kind in ("single", "nested", "cut")]
     halves = [half for text in texts for half in (text[: len(text) // 2], text[len(text) // 2 :])]
     return (*dialect.MARKERS, opening(dialect), *texts, *halves)
 
@@ -68,12 +67,16 @@ def opening(dialect: Dialect) -> str:
     return (dialect.TRIGGERS or dialect.OPENERS)[0]
 
 
-def _entries(dialect: Dialect) -> list[dict[str, str]]:
+def entries(dialect: Dialect) -> list[dict[str, str]]:
     """What the families write that have this dialect."""
     return [one for one in FILES.values() if FAMILIES[one["family"]].tools == dialect.NAME]
 
 
-def read(dialect: Dialect, pieces: list[str]) -> tuple[str, list[list[str]]]:
+Read = tuple[str, list[list[str]]]
+
+
+def read(dialect: Dialect, pieces: list[str]) -> Read:
+    """The text and the calls of an answer that comes in pieces."""
     parser = dialect.Parser(lambda index: f"call_{index}", TOOLS)
     parts = []
     for piece in pieces:
@@ -81,6 +84,16 @@ def read(dialect: Dialect, pieces: list[str]) -> tuple[str, list[list[str]]]:
         assert parser.held <= MAX_HELD_CHARS
     parts.append(parser.finish())
     assert parser.held == 0
+    return assembled(parts)
+
+
+def read_open(dialect: Dialect, text: str) -> Read:
+    """The same of a beginning, while more may come."""
+    parser = dialect.Parser(lambda index: f"call_{index}", TOOLS)
+    return assembled([parser.feed(text)])
+
+
+def assembled(parts: list[Parsed]) -> Read:
     calls: list[list[str]] = []
     for delta in (call for part in parts for call in part.calls):
         if delta.index == len(calls):
@@ -111,38 +124,34 @@ def test_what_is_no_call_is_text(dialect: Dialect, text: str) -> None:
     assert read(dialect, [text]) == (text, [])
 
 
-HOSTILE: dict[str, Callable[[Dialect], str]] = {
-    "openings": lambda dialect: opening(dialect) * 4000,
-    "an opening and space": lambda dialect: opening(dialect) + " " * 100_000,
-    "an opening and a name without end": lambda dialect: opening(dialect) + "a" * 100_000,
-    "an opening and nesting": lambda dialect: opening(dialect) + '{"a":[' * 20_000,
-    "wrapped calls": lambda dialect: opening(dialect) + '{"function":' * 10_000,
-    "keys without end": lambda dialect: opening(dialect) + '{"a": 1, ' * 10_000,
-    "markers": lambda dialect: "".join((*dialect.MARKERS, opening(dialect))) * 1000,
-    "markers backwards": lambda dialect: "".join(reversed((*dialect.MARKERS, "{"))) * 1000,
-    "a call and nesting": lambda dialect: _begun(dialect) + "[" * 50_000 + "{" * 50_000,
-    "a call and a long text": lambda dialect: _begun(dialect) + "x\n< " * 50_000,
-}
-
-
-def _begun(dialect: Dialect) -> str:
-    entry = _entries(dialect)[0]
+def begun(dialect: Dialect) -> str:
+    """A call up to the middle of a text in its arguments."""
+    entry = entries(dialect)[0]
     return entry["cut"][: entry["cut"].index("Paris")]
 
 
 @DIALECT
-@pytest.mark.parametrize("kind", HOSTILE)
-def test_hostile_text_is_held_within_bounds(dialect: Dialect, kind: str) -> None:
-    text = HOSTILE[kind](dialect)
-    pieces = [text[at : at + 37] for at in range(0, len(text), 37)]
-    assert read(dialect, pieces) == read(dialect, [text])
+def test_what_is_known_of_a_beginning_stays(dialect: Dialect) -> None:
+    """Text and arguments so far are the beginning of what the whole answer has."""
+
+    @few
+    @given(made_of(*parts_of(dialect), *_SOUP), st.integers(0, 400))
+    def stays(text: str, at: int) -> None:
+        known, final = read_open(dialect, text[:at]), read(dialect, [text])
+        assert final[0].startswith(known[0])
+        assert len(known[1]) <= len(final[1])
+        for so_far, whole in zip(known[1], final[1], strict=False):
+            assert so_far[0] == whole[0]
+            assert whole[1].startswith(so_far[1])
+
+    stays()
 
 
 @DIALECT
 def test_a_call_streams(dialect: Dialect) -> None:
-    begun = _begun(dialect)
+    text = begun(dialect)
     parser = dialect.Parser(lambda index: f"call_{index}", TOOLS)
-    shown = "".join(call.arguments for call in parser.feed(begun + "Par").calls)
+    shown = "".join(call.arguments for call in parser.feed(text + "Par").calls)
     assert shown.endswith("Par")
     assert parser.held == 0
 
@@ -163,7 +172,7 @@ TAGGED = [one for one in DIALECTS.values() if hasattr(one, "TAGS") and one.NAME 
 @pytest.mark.parametrize("dialect", TAGGED, ids=lambda one: one.NAME)
 def test_a_tag_in_a_json_string_closes_nothing(dialect: Dialect) -> None:
     close = dialect.TAGS.value_end  # type: ignore[attr-defined]  # of these dialects
-    for entry in _entries(dialect):
+    for entry in entries(dialect):
         text = entry["nested"].replace("'", '"').replace('"x"', f'"x{close}"')
         text = text.replace("None", "null")
         _, [[_, arguments]] = read(dialect, [text])
