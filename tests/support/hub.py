@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 PIECE_BYTES = 16 * 1024
@@ -74,6 +74,7 @@ class LocalHub:
     held: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
     sent_bytes: int = 0
+    search_answer: bytes | None = None
     counting: threading.Lock = field(default_factory=threading.Lock)
 
     def put(self, repository: str, **files: bytes) -> None:
@@ -85,6 +86,24 @@ class LocalHub:
     def storage(self) -> list[Asked]:
         """The requests for a file's bytes."""
         return [asked for asked in self.requests if asked.path.startswith("/storage/")]
+
+    def found(self, query: dict[str, list[str]]) -> bytes:
+        """The answer to a search: repositories with the text in their name, or `search_answer`."""
+        if self.search_answer is not None:
+            return self.search_answer
+        names = [name for name in self.repositories if query["search"][0] in name]
+        items = [
+            {
+                "id": name,
+                "downloads": 1000 - number,
+                "gated": False,
+                "lastModified": "2026-10-01T00:00:00.000Z",
+                "tags": ["gguf", "license:mit"],
+                "gguf": {"total": 4_000_000, "architecture": "llama", "context_length": 2048},
+            }
+            for number, name in enumerate(names)
+        ]
+        return json.dumps(items[: int(query["limit"][0])]).encode()
 
     def listing(self, repository: str) -> bytes:
         files = self.repositories[repository]
@@ -105,8 +124,11 @@ class _Handler(BaseHTTPRequestHandler):
         hub = self.hub
         hub.requests.append(Asked(self.path, dict(self.headers.items())))
         self.close_connection = True
-        path = unquote(self.path.partition("?")[0])
-        if path.startswith("/api/models/"):
+        path, _, query = self.path.partition("?")
+        path = unquote(path)
+        if path == "/api/models":
+            self._answer(hub.faults.api_status, hub.found(parse_qs(query)))
+        elif path.startswith("/api/models/"):
             self._list(path.removeprefix("/api/models/").removesuffix("/revision/main"))
         elif path.startswith("/storage/"):
             owner, name, file = path.removeprefix("/storage/").split("/", 2)

@@ -27,6 +27,28 @@ MODEL_COMMANDS: tuple[Command, ...] = (
         details="Broken off at any byte, it goes on from there when it is pulled again. HF_ENDPOINT"
         " and HF_TOKEN are read by the daemon when it starts.",
     ),
+    Command(
+        "search",
+        _GROUP,
+        "models that could be fetched, and whether they fit this machine",
+        VERBS + "search:search",
+        (
+            Argument(("text",), "words to look for", is_optional=True, default=""),
+            option(
+                "--use",
+                help="only models for this",
+                metavar="USE",
+                choices=("chat", "code", "reasoning", "vision", "embeddings", "rerank"),
+            ),
+            option("--mlx", help="models in MLX's format instead of GGUF"),
+            option("--limit", help="most repositories", metavar="N", parse=int, default=10),
+            option("--all", help="every quantization, also those that do not fit"),
+            option("--offline", help="only the list that is shipped"),
+            HOST,
+            JSON,
+        ),
+        details="Names of the shipped list can be pulled as they are: velocity-local pull qwen3-4b",
+    ),
     Command("ps", _GROUP, "models in memory", VERBS + "models:ps", (HOST, JSON)),
     Command(
         "list",

@@ -20,6 +20,7 @@ from velocity_local.wire.http.admin import (
     StatusAnswer,
     SystemAnswer,
 )
+from velocity_local.wire.http.search import SearchAnswer
 
 _PAGE = 200
 _SYSTEM_TIMEOUT_S = 10.0
@@ -67,6 +68,21 @@ def unload(client: HttpClient, model_id: str) -> ModelItem:
 def repository(client: HttpClient, name: str) -> RepositoryAnswer:
     """The models that the hub's repository OWNER/NAME offers."""
     return client.get(f"/api/v1/hub/{segment(name)}", RepositoryAnswer, timeout_s=_HUB_TIMEOUT_S)
+
+
+def search(
+    client: HttpClient, *, text: str, use: str | None, format_: str, limit: int, is_offline: bool
+) -> SearchAnswer:
+    """Models that could be fetched, with what they would take of the daemon's machine."""
+    path = with_query(
+        "/api/v1/search",
+        text=text or None,
+        use=use,
+        format=format_,
+        limit=limit,
+        offline="true" if is_offline else None,
+    )
+    return client.get(path, SearchAnswer, timeout_s=_HUB_TIMEOUT_S)
 
 
 def start_download(client: HttpClient, model: str) -> Download:

@@ -24,6 +24,7 @@ from velocity_local.core.fit import Machine
 from velocity_local.core.release import RELEASE
 from velocity_local.daemon.catalog.adapters.registry import Registry
 from velocity_local.daemon.catalog.adapters.shelf import AdapterShelf
+from velocity_local.daemon.catalog.curated import Curated
 from velocity_local.daemon.catalog.downloads.jobs import Downloads
 from velocity_local.daemon.catalog.hub import Hub
 from velocity_local.daemon.catalog.local import LocalCatalog
@@ -88,6 +89,7 @@ class House:
             clock=clock,
             refresh=self._catalog.refreshed,
             settings=settings.downloads,
+            curated=Curated(data_root() / "catalog.toml"),
         )
         self._metrics = Metrics(
             release=RELEASE,

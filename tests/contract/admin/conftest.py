@@ -15,6 +15,7 @@ from tests.support.scripted import DEMO, NESTED, TOKEN, Stage
 from tests.support.sockets import listening
 from velocity_local.config.hub import HubAccess
 from velocity_local.config.load import load
+from velocity_local.config.paths import data_root
 from velocity_local.core.clock import ManualClock
 from velocity_local.core.errors import ModelFailed, ModelNotFound
 from velocity_local.core.fit import Device, Machine
@@ -22,6 +23,7 @@ from velocity_local.core.models import LoadedModel, LoadOptions, ModelEntry
 from velocity_local.core.notices import Notice
 from velocity_local.daemon.catalog.adapters.registry import Registry
 from velocity_local.daemon.catalog.adapters.shelf import AdapterShelf
+from velocity_local.daemon.catalog.curated import Curated
 from velocity_local.daemon.catalog.downloads.jobs import Downloads
 from velocity_local.daemon.catalog.hub import Hub
 from velocity_local.daemon.catalog.tuned import TunedStore
@@ -187,6 +189,7 @@ async def daemon(tmp_path: Path, hub: LocalHub) -> AsyncIterator[Daemon]:
         clock=clock,
         refresh=_no_refresh,
         settings=config.settings.downloads,
+        curated=Curated(data_root() / "catalog.toml"),
     )
     fitting = Fitting(
         models=shelf,

@@ -114,9 +114,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--size-mib", type=int, default=256)
+    parser.add_argument("--seed", type=int, default=5)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        tally = drive(asked.kills, size_mib=asked.size_mib, folder=Path(folder) / "home")
+        home = Path(folder) / "home"
+        tally = drive(asked.kills, size_mib=asked.size_mib, folder=home, seed=asked.seed)
     report = asdict(tally) | {
         "allowed_bytes": tally.allowed_bytes,
         "wasted_bytes_per_kill": tally.wasted_bytes_per_kill,

@@ -113,8 +113,7 @@ class Hub:
             Interrupted: if the hub does not answer.
         """
         path = f"/api/models/{quote(name)}/revision/main?blobs=true"
-        with self._get(path, name, {}) as (response, _):
-            data = _bounded(response)
+        data = self.ask(path, name)
         try:
             model = msgspec.json.decode(data, type=_Model)
         except msgspec.DecodeError as error:
@@ -123,6 +122,15 @@ class Hub:
             raise HubError(f"the hub names no commit of {name}")
         files = (_file(sibling) for sibling in model.siblings)
         return Repository(name, model.sha, tuple(file for file in files if file is not None))
+
+    def ask(self, path: str, what: str) -> bytes:
+        """The bounded answer of the hub's API at `path`; errors call it `what`.
+
+        Raises:
+            ModelNotFound, Interrupted: as `repository`.
+        """
+        with self._get(path, what, {}) as (response, _):
+            return _bounded(response)
 
     @contextmanager
     def open(

@@ -14,6 +14,7 @@ from velocity_local.core.clock import Clock
 from velocity_local.core.downloads import Download, Variant
 from velocity_local.core.errors import Conflict, HubError, NotFound, QueueFull
 from velocity_local.core.ids import IdSource
+from velocity_local.daemon.catalog.curated import Curated
 from velocity_local.daemon.catalog.downloads.connection import Terms
 from velocity_local.daemon.catalog.downloads.delivery import Delivery
 from velocity_local.daemon.catalog.downloads.job import Job, Outcome, carried_out
@@ -21,6 +22,7 @@ from velocity_local.daemon.catalog.downloads.pace import Pace
 from velocity_local.daemon.catalog.downloads.reference import Reference, parse
 from velocity_local.daemon.catalog.downloads.variants import choose, variants
 from velocity_local.daemon.catalog.hub import Hub, Interrupted, Repository
+from velocity_local.daemon.catalog.search import Search
 
 MAX_RUNNING = 2
 MAX_UNFINISHED = 64
@@ -40,12 +42,15 @@ class Downloads:
         clock: Clock,
         refresh: Callable[[], Awaitable[object]],
         settings: DownloadSettings,
+        curated: Curated,
     ) -> None:
         self._models = models
         self._hub = hub
         self._clock = clock
         self._refresh = refresh
         self._ids = IdSource(clock)
+        self._curated = curated
+        self.search = Search(hub, curated)
         self._terms = Terms(settings.connections, Pace(settings.bytes_per_s, clock=clock), clock)
         self._jobs: dict[str, Job] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -58,7 +63,7 @@ class Downloads:
             ModelNotFound: if there is no such repository.
             HubError: if the hub cannot be asked.
         """
-        reference = parse(name)
+        reference = parse(self._curated.reference(name))
         repository = await self._look_up(reference)
         return repository, variants(repository)
 
@@ -71,7 +76,7 @@ class Downloads:
             QueueFull: if too many wait.
             Conflict: if it is being cancelled.
         """
-        reference = parse(text)
+        reference = parse(self._curated.reference(text))
         repository = await self._look_up(reference)
         variant = choose(repository, reference)
         delivery = Delivery(self._hub, repository, variant, self._models, terms=self._terms)

@@ -1,4 +1,6 @@
-"""What somebody asks to be pulled: OWNER/REPO, OWNER/REPO:QUANT, or OWNER/REPO/FILE.gguf."""
+"""What somebody asks to be pulled: OWNER/REPO, OWNER/REPO:QUANT, OWNER/REPO/FILE.gguf, or the
+address of a page of the hub that shows one of them.
+"""
 
 import re
 from typing import NamedTuple
@@ -13,6 +15,10 @@ _REFERENCE = re.compile(
     rf"(?P<repository>{_OWNER}/{_OWNER})"
     r"(?:[:@](?P<quantization>[A-Za-z0-9][A-Za-z0-9_.-]{0,31})|/(?P<file>.+))?"
 )
+_PAGE = re.compile(
+    r"(?P<repository>[^/]+/[^/]+)(?:/(?:blob|resolve|tree)/main(?:/(?P<file>.+))?)?/?"
+)
+_HUBS = ("https://huggingface.co/", "https://hf.co/", "huggingface.co/", "hf.co/")
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9 _.,+=@()\[\]-]{0,199}")
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 
@@ -31,6 +37,7 @@ def parse(text: str) -> Reference:
     Raises:
         InvalidRequest: showing how one is written.
     """
+    text = _without_hub(text)
     match = _REFERENCE.fullmatch(text[: MAX_CHARS + 1])
     if match is None or len(text) > MAX_CHARS or not _is_name(match["repository"]):
         raise InvalidRequest(
@@ -55,6 +62,33 @@ def is_safe_path(path: str) -> bool:
     """
     segments = path.split("/")
     return len(segments) <= _MAX_FOLDERS and all(map(_is_safe_segment, segments))
+
+
+def is_repository(text: str) -> bool:
+    """Whether it is OWNER/NAME, safe as two folders."""
+    return re.fullmatch(rf"{_OWNER}/{_OWNER}", text[:MAX_CHARS]) is not None and _is_name(text)
+
+
+def _without_hub(text: str) -> str:
+    """The reference in the address of a hub's page; other texts as they are.
+
+    Raises:
+        InvalidRequest: for an address elsewhere, whose bytes nobody vouches for.
+    """
+    for hub in _HUBS:
+        if text.startswith(hub):
+            page = text[: MAX_CHARS + 1].removeprefix(hub).partition("?")[0]
+            match = _PAGE.fullmatch(page)
+            if match is None:
+                return page
+            return match["repository"] + (f"/{match['file']}" if match["file"] else "")
+    if "://" in text[:MAX_CHARS]:
+        raise InvalidRequest(
+            f"{text[:120]!r} is no page of the hub, so nothing tells what its bytes must be; fetch"
+            " the file yourself and import it",
+            param="model",
+        )
+    return text
 
 
 def _is_name(repository: str) -> bool:

@@ -29,6 +29,13 @@ def variants(repository: Repository) -> tuple[Variant, ...]:
     return tuple(sorted(found, key=lambda variant: (variant.size_bytes, variant.files)))
 
 
+def mlx_bytes(repository: Repository) -> int:
+    """The weights of a repository in MLX's format; 0 if it has none."""
+    names = {file.path for file in repository.files}
+    weights = (file for file in repository.files if file.path.endswith(".safetensors"))
+    return sum(file.size_bytes for file in weights) if "config.json" in names else 0
+
+
 def choose(repository: Repository, reference: Reference) -> Variant:
     """The model that is meant; without quantization or file the only one there is.
 

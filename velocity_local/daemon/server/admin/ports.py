@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from velocity_local.config.load import Loaded
-from velocity_local.core.fit import Fit
+from velocity_local.core.fit import Fit, FitAsk
 from velocity_local.core.models import LoadOptions, ModelEntry
 from velocity_local.core.notices import Notice
 from velocity_local.daemon.catalog.adapters.shelf import AdapterShelf
@@ -68,6 +68,10 @@ class Fitting(Protocol):
             ModelNotFound: telling near names.
             InvalidModel: its file is damaged.
         """
+        ...
+
+    async def fit_size(self, size_bytes: int, parameters: int, ask: FitAsk) -> Fit:
+        """The verdict for a model that is not here yet."""
         ...
 
 

@@ -7,6 +7,7 @@ from velocity_local.daemon.server.admin import (
     fit,
     models,
     requests,
+    search,
     telemetry,
     tuning,
 )
@@ -15,6 +16,7 @@ ROUTES = [
     *requests.ROUTES,
     *models.ROUTES,
     *downloads.ROUTES,
+    *search.ROUTES,
     *adapters.ROUTES,
     *fit.ROUTES,
     *telemetry.ROUTES,
