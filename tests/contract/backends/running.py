@@ -20,8 +20,12 @@ from velocity_local.worker.engine.sequence import (
 class Run:
     """An engine and what came out of it."""
 
-    def __init__(self, backend: Backend, *, speculation: Speculation = "off") -> None:
-        self.engine = Engine(backend, clock=SystemClock(), speculation=speculation)
+    def __init__(
+        self, backend: Backend, *, speculation: Speculation = "off", state_bytes: int = 0
+    ) -> None:
+        self.engine = Engine(
+            backend, clock=SystemClock(), speculation=speculation, state_bytes=state_bytes
+        )
         self.sampled: dict[SequenceKey, list[Sampled]] = {}
         self.begins: dict[SequenceKey, Prefilling] = {}
         self.ends: dict[SequenceKey, Ended | Broken] = {}

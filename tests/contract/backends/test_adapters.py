@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.contract.backends.conftest import Open
@@ -103,6 +104,43 @@ def test_a_prefix_is_reused_by_its_own_adapter_only(
     assert cached[1] == cached[2] == 0
     assert cached[3] == len(tokens) - 1
     assert run.sampled[speak(adapter, 2, tokens).key] == run.sampled[speak(None, 3, tokens).key]
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_saved_cells_come_back_to_their_own_adapter_only(
+    name: str, open_backend: Open, make: Make
+) -> None:
+    backend = open_backend(name, msgspec.structs.replace(OPTIONS, n_ctx=256))
+    first, second = make(1), make(2)
+    backend.load_adapter(first)
+    backend.load_adapter(second)
+    tokens = prompt(backend, 60)
+    run = Run(backend, state_bytes=2**26)
+    (before,) = run.finish(speak(first, 1, tokens))
+    for handle in (2, 3):
+        run.finish(speak(None, handle, prompt(backend, 150, start=100 * (handle - 1))))
+    (other,) = run.finish(speak(second, 4, tokens))
+    (plain,) = run.finish(speak(None, 5, tokens))
+    (again,) = run.finish(speak(first, 6, tokens))
+    cached = {key.handle: begun.cached_tokens for key, begun in run.begins.items()}
+    assert cached[4] == cached[5] == 0
+    assert cached[6] > 0
+    assert again == before
+    assert len({tuple(said) for said in (before, other, plain)}) == 3
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_guessing_ahead_changes_no_adapters_text(name: str, open_backend: Open, make: Make) -> None:
+    backend = open_backend(name)
+    first, second = make(1), make(2)
+    backend.load_adapter(first)
+    backend.load_adapter(second)
+    tokens = prompt(backend, 12) * 4
+    asked = [speak(adapter, i, tokens) for i, adapter in enumerate((None, first, second))]
+    expected = [answer(backend, spec) for spec in asked]
+    guessed = Run(backend, speculation="on").finish(*asked)
+    assert guessed[1:] == expected[1:]
+    assert_same(backend, tokens, guessed[0], expected[0])
 
 
 @pytest.mark.parametrize("name", BOTH)

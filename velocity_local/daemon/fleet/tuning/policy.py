@@ -20,6 +20,7 @@ OPTIONS = (
     "n_gpu_layers",
     "kv_type",
     "flash_attention",
+    "speculation",
 )
 _DEFAULT: Origin = "default"
 
