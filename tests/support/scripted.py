@@ -21,11 +21,13 @@ from velocity_local.core.events import (
 )
 from velocity_local.core.history import RequestRow
 from velocity_local.core.ids import IdSource
+from velocity_local.core.kv import KvMatch, KvState
 from velocity_local.core.models import ModelEntry
 from velocity_local.core.requests import (
     DetokenizeRequest,
     EmbeddingRequest,
     GenerationRequest,
+    KvRequest,
     RenderRequest,
     TokenizeRequest,
 )
@@ -147,6 +149,9 @@ class ScriptedRunner:
 
     async def detokenize(self, request: DetokenizeRequest) -> str:
         return bytes(token % 256 for token in request.tokens).decode(errors="replace")
+
+    async def kv(self, request: KvRequest) -> KvState:
+        return KvState((), 0, 0, KvMatch(9, 8, 4, 4, "memory", "and", "then", "so"))
 
     async def render(self, request: RenderRequest) -> str:
         self.rendered.append(request)

@@ -157,6 +157,14 @@ MODEL_COMMANDS: tuple[Command, ...] = (
         (HOST, JSON),
     ),
     Command(
+        "cache kv",
+        _GROUP,
+        "what is kept of earlier prompts",
+        VERBS + "cache:kv",
+        (HOST, JSON),
+        details="A prompt that begins like one of these does not compute that part again.",
+    ),
+    Command(
         "adapters list",
         _GROUP,
         "LoRA adapters and the models they belong to",

@@ -20,7 +20,11 @@ from velocity_local.wire.http.admin import (
     StatusAnswer,
     SystemAnswer,
 )
+<<<<<<< ours
 from velocity_local.wire.http.search import SearchAnswer
+=======
+from velocity_local.wire.http.kv import KvList
+>>>>>>> theirs
 
 _PAGE = 200
 _SYSTEM_TIMEOUT_S = 10.0
@@ -63,6 +67,11 @@ def unload(client: HttpClient, model_id: str) -> ModelItem:
     """Return once the model's process has ended."""
     path = f"/api/v1/models/{segment(model_id)}/unload"
     return client.call("POST", path, ModelItem, timeout_s=_LOAD_TIMEOUT_S)
+
+
+def kept(client: HttpClient) -> KvList:
+    """What loaded models keep of earlier prompts."""
+    return client.get("/api/v1/cache/kv", KvList)
 
 
 def repository(client: HttpClient, name: str) -> RepositoryAnswer:

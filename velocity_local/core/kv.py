@@ -1,5 +1,7 @@
 """How much of what a model has computed is kept once it leaves the device."""
 
+from typing import Literal
+
 import msgspec
 
 
@@ -26,3 +28,46 @@ class KvTiers(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 NO_TIERS = KvTiers()
+
+Tier = Literal["device", "memory", "disk"]
+
+
+class KvEntry(msgspec.Struct, frozen=True):
+    """Cells of `n_tokens` tokens that are kept, those before `start` elsewhere.
+
+    `begins` is how the whole sequence's text begins.
+    """
+
+    tier: Tier
+    n_tokens: int
+    start: int
+    n_bytes: int
+    adapter: str
+    is_running: bool
+    begins: str
+
+
+class KvMatch(msgspec.Struct, frozen=True):
+    """A prompt beside the kept one that is nearest to it, or beside another prompt.
+
+    They share `n_shared` tokens; `n_reusable` would not be computed now. `before` is the text
+    up to where they part, `yours` and `theirs` are how it goes on.
+    """
+
+    n_prompt: int
+    n_other: int
+    n_shared: int
+    n_reusable: int
+    tier: Tier | None
+    before: str
+    yours: str
+    theirs: str
+
+
+class KvState(msgspec.Struct, frozen=True):
+    """What one model keeps. Without memory for it, `ram_limit_bytes` is 0."""
+
+    entries: tuple[KvEntry, ...]
+    ram_used_bytes: int
+    ram_limit_bytes: int
+    match: KvMatch | None = None

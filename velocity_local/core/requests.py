@@ -75,6 +75,18 @@ class EmbeddingRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     dimensions: int | None = None
 
 
+class KvRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a model keeps of earlier prompts; with a `prompt`, where that parts from it, or from
+    the `other` one.
+    """
+
+    id: str
+    model: str
+    prompt: Prompt | None = None
+    other: Prompt | None = None
+    adapter: Adapter | None = None
+
+
 class TokenizeRequest(msgspec.Struct, frozen=True):
     id: str
     model: str

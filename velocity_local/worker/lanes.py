@@ -15,16 +15,18 @@ from velocity_local.wire.ipc.messages import (
     Detokenize,
     Embed,
     Generate,
+    KvAsk,
     Refused,
     Render,
     Tokenize,
 )
 from velocity_local.worker.embeddings import EmbeddingJob
+from velocity_local.worker.kv_answers import KvQuestion
 from velocity_local.worker.preparation import Preparation, Prepared
 from velocity_local.worker.render_host import RenderHost
 
-TextCommand = Generate | Embed | Tokenize | Detokenize | Render
-ForTheLoop = Prepared | EmbeddingJob | Refused
+TextCommand = Generate | Embed | Tokenize | Detokenize | Render | KvAsk
+ForTheLoop = Prepared | EmbeddingJob | KvQuestion | Refused
 
 _log = logging.getLogger(__name__)
 
@@ -68,7 +70,7 @@ class Lanes:
             case Generate():
                 is_chat = isinstance(command.request.prompt, ChatPrompt)
                 return self._chats if is_chat else self._texts
-            case Render():
+            case Render() | KvAsk():
                 return self._chats
             case Embed() | Tokenize() | Detokenize():
                 return self._others
@@ -87,7 +89,7 @@ class Lanes:
             if isinstance(result, Prepared) and result.situation is not None:
                 assert isinstance(command, Generate)
                 self._grammars.put(partial(self._constrain, command, result))
-            elif isinstance(result, Prepared | EmbeddingJob):
+            elif isinstance(result, Prepared | EmbeddingJob | KvQuestion):
                 self._deliver(result)
             else:
                 self._answer(result)
@@ -106,7 +108,7 @@ class Lanes:
             _log.exception("preparing request %d failed", command.handle)
             self._refuse(command.handle, internal("preparing the request"))
 
-    def _work(self, command: TextCommand) -> Prepared | EmbeddingJob | AnyReport:
+    def _work(self, command: TextCommand) -> Prepared | EmbeddingJob | KvQuestion | AnyReport:
         preparation = self._preparation
         match command:
             case Generate():
@@ -119,6 +121,8 @@ class Lanes:
                 return preparation.detokenize(command)
             case Render():
                 return preparation.render(command)
+            case KvAsk():
+                return preparation.kv_question(command)
             case _:
                 assert_never(command)
 

@@ -15,6 +15,7 @@ from velocity_local.wire.ipc.messages import (
     Detokenized,
     Embed,
     Generate,
+    KvAsk,
     Render,
     Rendered,
     Resumed,
@@ -32,6 +33,7 @@ from velocity_local.worker.engine.backend import Capabilities, Tokenizer
 from velocity_local.worker.engine.checks import check
 from velocity_local.worker.engine.sequence import SequenceKey, SequenceSpec
 from velocity_local.worker.engine.statecache import Kept
+from velocity_local.worker.kv_answers import KvQuestion
 from velocity_local.worker.prompts import Prompts, ReadyPrompt
 from velocity_local.worker.states.tiers import StateTiers
 from velocity_local.worker.streams import Choice
@@ -157,6 +159,15 @@ class Preparation:
 
     def render(self, command: Render) -> Rendered:
         return Rendered(command.handle, self._prompts.render(command.request.prompt))
+
+    def kv_question(self, command: KvAsk) -> KvQuestion:
+        request = command.request
+        prompt, other = (
+            None if asked is None else list(self._prompts.ready(asked).tokens)
+            for asked in (request.prompt, request.other)
+        )
+        space = "" if request.adapter is None else request.adapter.key
+        return KvQuestion(command.handle, prompt, other, space)
 
     def _check_sampling(self, request: GenerationRequest) -> None:
         n_vocab = self._capabilities.n_vocab

@@ -20,6 +20,7 @@ from velocity_local.wire.ipc.messages import (
     Detokenize,
     Embed,
     Generate,
+    KvAsk,
     Load,
     Loaded,
     LoadFailed,
@@ -80,7 +81,7 @@ class _Process:
         self._inbox.put(item)
         if self._service is not None:
             self._service.notice(item)
-        elif isinstance(item, Generate | Embed | Tokenize | Detokenize | Render):
+        elif isinstance(item, Generate | Embed | Tokenize | Detokenize | Render | KvAsk):
             error = ModelError("the model is still loading; wait until it is loaded")
             self.writer.send(Refused(item.handle, error.info()))
         if isinstance(item, Closed):

@@ -23,6 +23,8 @@ from velocity_local.wire.ipc.messages import (
     Embed,
     ForgetAdapter,
     Generate,
+    KvAsk,
+    KvTold,
     Load,
     Ping,
     Pong,
@@ -43,6 +45,7 @@ from velocity_local.worker.engine.loop import Engine
 from velocity_local.worker.engine.passes import STALL_TARGET_MS
 from velocity_local.worker.engine.sequence import SequenceEvent
 from velocity_local.worker.family_files import shipped_families
+from velocity_local.worker.kv_answers import KvAnswers, KvQuestion
 from velocity_local.worker.lanes import Lanes, internal
 from velocity_local.worker.preparation import Preparation, Prepared
 from velocity_local.worker.prompts import Prompts
@@ -57,7 +60,7 @@ EXIT_BROKEN = 4
 
 _log = logging.getLogger(__name__)
 
-InboxItem = Incoming | Prepared | EmbeddingJob | Refused
+InboxItem = Incoming | Prepared | EmbeddingJob | KvQuestion | Refused
 Inbox = queue.SimpleQueue[InboxItem]
 
 
@@ -95,6 +98,12 @@ class WorkerService:
         prompts = Prompts(tokenizer, host, shipped_families())
         shown = with_markers(tokenizer.piece, tokenizer.piece_special, prompts.markers)
         self._constraining = Constraining(tokenizer, shown)
+        self._kv_answers = KvAnswers(
+            self._engine,
+            self._tiers,
+            text_of=prompts.text_of,
+            cell_bytes=backend.loaded.kv_bytes_per_token,
+        )
         preparation = Preparation(
             prompts,
             tokenizer,
@@ -128,7 +137,7 @@ class WorkerService:
     def notice(self, item: Incoming) -> None:
         """On the reader's thread, after `item` went to the inbox: begin what need not wait."""
         match item:
-            case Generate() | Embed() | Tokenize() | Detokenize() | Render():
+            case Generate() | Embed() | Tokenize() | Detokenize() | Render() | KvAsk():
                 self._lanes.take(item)
             case Cancel(handle):
                 self._engine.interrupt(handle)
@@ -161,6 +170,8 @@ class WorkerService:
             case EmbeddingJob():
                 if self._is_wanted(item.handle):
                     self._embeddings.submit(item)
+            case KvQuestion(handle):
+                self._writer.send(KvTold(handle, self._kv_answers.answer(item)))
             case Refused(handle):
                 self._preparing.discard(handle)
             case _:
@@ -181,7 +192,7 @@ class WorkerService:
             case FrameError() | Load() | Tune():
                 _log.error("the daemon broke the protocol: %s", command)
                 self._exit_code = EXIT_PROTOCOL
-            case Tokenize() | Detokenize() | Render():
+            case Tokenize() | Detokenize() | Render() | KvAsk():
                 pass  # a lane answers it
             case _:
                 assert_never(command)

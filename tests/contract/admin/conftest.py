@@ -19,8 +19,10 @@ from velocity_local.config.paths import data_root
 from velocity_local.core.clock import ManualClock
 from velocity_local.core.errors import ModelFailed, ModelNotFound
 from velocity_local.core.fit import Device, Machine
+from velocity_local.core.kv import KvEntry, KvState
 from velocity_local.core.models import LoadedModel, LoadOptions, ModelEntry
 from velocity_local.core.notices import Notice
+from velocity_local.core.requests import KvRequest
 from velocity_local.daemon.catalog.adapters.registry import Registry
 from velocity_local.daemon.catalog.adapters.shelf import AdapterShelf
 from velocity_local.daemon.catalog.curated import Curated
@@ -108,6 +110,10 @@ class ScriptedFleet:
 
     def keep_alive(self, model: str, keep_alive_s: float | None) -> None:
         self.kept[model] = keep_alive_s
+
+    async def kv(self, request: KvRequest) -> KvState:
+        assert request.prompt is None
+        return KvState((KvEntry("memory", 40, 8, 1000, "", False, "Once"),), 1000, 2000)
 
     def notices(self, after: int) -> Sequence[Notice]:
         return self.diary.since(after)

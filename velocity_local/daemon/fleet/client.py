@@ -11,13 +11,14 @@ import msgspec
 from velocity_local.config.settings import EngineSettings, FleetSettings
 from velocity_local.core.clock import Clock
 from velocity_local.core.errors import VelocityError
-from velocity_local.core.kv import NO_TIERS, KvTiers
+from velocity_local.core.kv import NO_TIERS, KvState, KvTiers
 from velocity_local.core.models import LoadOptions, ModelEntry
 from velocity_local.core.notices import Notice
 from velocity_local.core.requests import (
     DetokenizeRequest,
     EmbeddingRequest,
     GenerationRequest,
+    KvRequest,
     RenderRequest,
     TokenizeRequest,
 )
@@ -29,7 +30,7 @@ from velocity_local.daemon.fleet.status import ModelStatus
 from velocity_local.daemon.fleet.stream import EventStream, Reply
 from velocity_local.daemon.fleet.supervisor import NoteLoad, Supervisor, no_note
 from velocity_local.daemon.fleet.tickets import AnyRequest, CallRequest, Ticket, WaitForLoad
-from velocity_local.wire.ipc.messages import Detokenized, Embedded, Rendered, Tokenized
+from velocity_local.wire.ipc.messages import Detokenized, Embedded, KvTold, Rendered, Tokenized
 
 log = logging.getLogger(__name__)
 DRAIN_S = 10.0
@@ -135,6 +136,12 @@ class Fleet:
         answer = await self._call(request)
         assert isinstance(answer, Rendered)
         return answer.text
+
+    async def kv(self, request: KvRequest) -> KvState:
+        """What a model keeps of earlier prompts; it is loaded if it is not."""
+        answer = await self._call(request)
+        assert isinstance(answer, KvTold)
+        return answer.state
 
     async def load(self, entry: ModelEntry) -> None:
         """Return once the model can answer; earlier failures are forgiven.

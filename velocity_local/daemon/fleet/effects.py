@@ -14,12 +14,13 @@ from velocity_local.wire.ipc.messages import (
     Command,
     Detokenized,
     Embedded,
+    KvTold,
     Loaded,
     Rendered,
     Tokenized,
 )
 
-Answer = Embedded | Tokenized | Detokenized | Rendered | Loaded
+Answer = Embedded | Tokenized | Detokenized | Rendered | KvTold | Loaded
 
 
 class TimerKind(Enum):

@@ -11,6 +11,7 @@ from velocity_local.core.events import Delta, Event, Failed, Finished, Started
 from velocity_local.core.requests import (
     DetokenizeRequest,
     EmbeddingRequest,
+    KvRequest,
     RenderRequest,
     TokenizeRequest,
 )
@@ -19,13 +20,21 @@ from velocity_local.daemon.fleet.exits import Exit
 from velocity_local.daemon.fleet.failures import poisonous
 from velocity_local.daemon.fleet.quarantine import MOVED_ON_TOKENS, Quarantine
 from velocity_local.daemon.fleet.tickets import Ticket, WaitForLoad
-from velocity_local.wire.ipc.messages import Detokenized, Embedded, Loaded, Rendered, Tokenized
+from velocity_local.wire.ipc.messages import (
+    Detokenized,
+    Embedded,
+    KvTold,
+    Loaded,
+    Rendered,
+    Tokenized,
+)
 
 _ANSWERS: dict[type, type] = {
     EmbeddingRequest: Embedded,
     TokenizeRequest: Tokenized,
     DetokenizeRequest: Detokenized,
     RenderRequest: Rendered,
+    KvRequest: KvTold,
 }
 
 

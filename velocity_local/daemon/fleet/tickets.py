@@ -12,6 +12,7 @@ from velocity_local.core.requests import (
     DetokenizeRequest,
     EmbeddingRequest,
     GenerationRequest,
+    KvRequest,
     RenderRequest,
     TokenizeRequest,
 )
@@ -21,12 +22,13 @@ from velocity_local.wire.ipc.messages import (
     Detokenize,
     Embed,
     Generate,
+    KvAsk,
     Render,
     Resumed,
     Tokenize,
 )
 
-CallRequest = EmbeddingRequest | TokenizeRequest | DetokenizeRequest | RenderRequest
+CallRequest = EmbeddingRequest | TokenizeRequest | DetokenizeRequest | RenderRequest | KvRequest
 AnyRequest = GenerationRequest | CallRequest
 _encoder = msgspec.msgpack.Encoder()
 
@@ -138,6 +140,8 @@ class Ticket:
                 return Detokenize(self.handle, request)
             case RenderRequest():
                 return Render(self.handle, request)
+            case KvRequest():
+                return KvAsk(self.handle, request)
             case WaitForLoad():
                 raise AssertionError("nothing to send")
 
@@ -168,6 +172,8 @@ class Ticket:
                 pass
             case DetokenizeRequest(tokens=content):
                 pass
+            case KvRequest():
+                content = ""
             case WaitForLoad():
                 content = ""
         return hashlib.sha256(_encoder.encode(content)).digest()

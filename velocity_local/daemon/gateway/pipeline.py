@@ -15,12 +15,14 @@ from velocity_local.core.clock import Clock
 from velocity_local.core.errors import ErrorInfo, UnsupportedField, VelocityError
 from velocity_local.core.events import Event, Failed, Finished, Started
 from velocity_local.core.history import RequestRow
+from velocity_local.core.kv import KvState
 from velocity_local.core.models import ModelEntry
 from velocity_local.core.queueing import QueueState, QueueTerms
 from velocity_local.core.requests import (
     DetokenizeRequest,
     EmbeddingRequest,
     GenerationRequest,
+    KvRequest,
     Prompt,
     RenderRequest,
     TokenizeRequest,
@@ -156,6 +158,12 @@ class Gateway:
 
     async def render(self, request: RenderRequest) -> str:
         return await self._runner.render(await self._resolved(request))
+
+    async def kv(self, request: KvRequest) -> KvState:
+        """What the model keeps of earlier prompts, and where the request's parts from it."""
+        entry = await self._models.resolve(request.model)
+        asked = msgspec.structs.replace(request, model=entry.id, adapter=entry.adapter)
+        return await self._runner.kv(asked)
 
     async def close(self) -> None:
         """Wait for rows that are still on their way."""

@@ -6,11 +6,13 @@ from typing import Protocol
 
 from velocity_local.core.events import Event
 from velocity_local.core.history import RequestRow
+from velocity_local.core.kv import KvState
 from velocity_local.core.models import ModelEntry
 from velocity_local.core.requests import (
     DetokenizeRequest,
     EmbeddingRequest,
     GenerationRequest,
+    KvRequest,
     RenderRequest,
     TokenizeRequest,
 )
@@ -56,6 +58,10 @@ class Runner(Protocol):
     async def detokenize(self, request: DetokenizeRequest) -> str: ...
 
     async def render(self, request: RenderRequest) -> str: ...
+
+    async def kv(self, request: KvRequest) -> KvState:
+        """What a model keeps of earlier prompts."""
+        ...
 
     def readiness(self) -> tuple[bool, str]:
         """Whether a model can answer now, and if not, why."""

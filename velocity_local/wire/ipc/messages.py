@@ -9,12 +9,13 @@ import msgspec
 
 from velocity_local.core.errors import ErrorInfo
 from velocity_local.core.events import Event
-from velocity_local.core.kv import NO_TIERS, KvTiers
+from velocity_local.core.kv import NO_TIERS, KvState, KvTiers
 from velocity_local.core.models import LoadedModel, LoadOptions
 from velocity_local.core.requests import (
     DetokenizeRequest,
     EmbeddingRequest,
     GenerationRequest,
+    KvRequest,
     RenderRequest,
     TokenizeRequest,
 )
@@ -102,6 +103,13 @@ class ForgetAdapter(Command, frozen=True, tag=9):
     key: str
 
 
+class KvAsk(Command, frozen=True, tag=11):
+    """Answered by `KvTold`."""
+
+    handle: int
+    request: KvRequest
+
+
 class Tune(Command, frozen=True, tag=10):
     """First message of all, instead of `Load`: measure, and end.
 
@@ -124,6 +132,7 @@ AnyCommand = (
     | Ping
     | Shutdown
     | ForgetAdapter
+    | KvAsk
     | Tune
 )
 
@@ -189,6 +198,11 @@ class Refused(Report, frozen=True, tag=7):
     error: ErrorInfo
 
 
+class KvTold(Report, frozen=True, tag=11):
+    handle: int
+    state: KvState
+
+
 class Pong(Report, frozen=True, tag=8):
     number: int
     load: EngineLoad
@@ -206,6 +220,6 @@ class Tuned(Report, frozen=True, tag=10):
     result: TuneResult
 
 
-CallAnswer = Embedded | Tokenized | Detokenized | Rendered
+CallAnswer = Embedded | Tokenized | Detokenized | Rendered | KvTold
 TuneReport = Tuning | Tuned
 AnyReport = Loaded | LoadFailed | Step | CallAnswer | Refused | Pong | TuneReport

@@ -61,7 +61,7 @@ class KvCache:
         self._ledger = CellLedger(self._capabilities.n_cells)
         self._index: PrefixIndex[int] = PrefixIndex()
         self._spaces: dict[int, str] = {}
-        self._finished: dict[int, list[int]] = {}
+        self._tokens: dict[int, list[int]] = {}
         self.states = StateCache(
             state_bytes, has_parts=self._capabilities.can_copy_part, on_drop=on_drop
         )
@@ -95,6 +95,7 @@ class KvCache:
             opening = opening._replace(length=self._restored(opening, tokens, space))
         self._index.insert(opening.slot, tokens, space)
         self._spaces[opening.slot] = space
+        self._tokens[opening.slot] = tokens
         return opening
 
     def join(self, leader: int, follower: int, length: int) -> None:
@@ -108,7 +109,7 @@ class KvCache:
         if length < MIN_MATCH_TOKENS:
             self.drop(slot)
             return
-        self._finished[slot] = tokens[:length]
+        self._tokens[slot] = tokens[:length]
         self._index.insert(slot, tokens[:length], self._spaces[slot])
         self._slots.retire(slot)
         self._evict_surplus()
@@ -129,10 +130,25 @@ class KvCache:
         """Save a running sequence as it is now."""
         self._save(slot, tokens[: self._ledger.length(slot)])
 
+    def known(self) -> list[tuple[list[int], str, bool]]:
+        """Tokens, space and whether it runs, of every sequence that holds cells."""
+        held = ((slot, self._ledger.length(slot)) for slot in self._tokens)
+        return [
+            (self._tokens[slot][:length], self._spaces[slot], not self._slots.is_resident(slot))
+            for slot, length in held
+            if length
+        ]
+
+    def reusable(self, tokens: list[int], space: str) -> int:
+        """How many of the first tokens would be on the device without being computed."""
+        source = self._best_source(tokens, space)
+        have = source.length if self._capabilities.can_copy_part and not source.follows else 0
+        return max(source.length, self.states.reach(tokens[:-1], space, have=have))
+
     def save_all(self) -> None:
         """Save every finished sequence; the model is about to go."""
         for slot in self._slots.residents:
-            self._save(slot, self._finished[slot])
+            self._save(slot, self._tokens[slot])
 
     def cut(self, slot: int, length: int) -> None:
         """Let go of a running sequence's cells from `length` on, where the model can."""
@@ -144,7 +160,7 @@ class KvCache:
         self._backend.clear(slot)
         self._ledger.clear(slot)
         self._index.remove(slot)
-        self._finished.pop(slot, None)
+        self._tokens.pop(slot, None)
         self._slots.release(slot)
 
     def resync(self, slot: int, limit: int) -> int:
@@ -160,7 +176,7 @@ class KvCache:
         """Park the resident that was not used for longest; False if there is none."""
         for slot in self._slots.residents:
             if slot != keep:
-                self.park(slot, self._finished[slot])
+                self.park(slot, self._tokens[slot])
                 return True
         return False
 
@@ -254,8 +270,7 @@ class KvCache:
             return Opening(self._slots.claim(), 0, source.slot, source.length)
         if self._is_wholly_wanted(source) or not self._slots.has_free:
             if not self._is_wholly_wanted(source):
-                self._save(source.slot, self._finished[source.slot])
-            del self._finished[source.slot]
+                self._save(source.slot, self._tokens[source.slot])
             self._slots.revive(source.slot)
             return Opening(source.slot, self._shorten(source.slot, source.length))
         slot = self._slots.claim()

@@ -33,8 +33,12 @@ from velocity_local.worker.engine.sequence import (
     SequenceSpec,
     Token,
 )
+<<<<<<< ours
 from velocity_local.worker.engine.speculation.speculator import Cells, Drafts, Speculator
 from velocity_local.worker.engine.statecache import Kept
+=======
+from velocity_local.worker.engine.statecache import Kept, StateCache
+>>>>>>> theirs
 
 # Cells kept free for the answer of an admitted sequence. A longer answer goes on as long as
 # there is room; after that the youngest sequence steps back into the queue.
@@ -109,6 +113,18 @@ class Engine:
         """Saved cells from elsewhere, for prompts that come: each after those it goes on from."""
         for kept in states:
             self._cache.states.take(kept)
+
+    @property
+    def states(self) -> StateCache:
+        return self._cache.states
+
+    def on_device(self) -> list[tuple[list[int], str, bool]]:
+        """Tokens, space and whether it runs, of every sequence that holds cells."""
+        return self._cache.known()
+
+    def reusable(self, tokens: list[int], space: str) -> int:
+        """How many of a prompt's first tokens would not be computed if it came now."""
+        return self._cache.reusable(tokens, space)
 
     def saved(self) -> tuple[Kept, ...]:
         """All cells worth keeping as saved states, those of finished sequences included."""

@@ -105,11 +105,20 @@ class StateDisk:
         with self._lock:
             return [file.listed for file in self._files.values()]
 
+    def reach(self, tokens: list[int], space: str) -> int:
+        """How many of the first tokens are there."""
+        with self._lock:
+            links = self._chain(tokens, space)
+        return links[-1][1] if links else 0
+
+    def _chain(self, tokens: list[int], space: str) -> list[tuple[int, int]]:
+        matches = self._index.matches(tokens, space)
+        starts = {match.holder: self._start_of(match.holder) for match in matches}
+        return chain(matches, starts, has_parts=self._has_parts)
+
     def _wanted(self, tokens: list[int], space: str) -> list[tuple[int, _File]]:
         with self._lock:
-            matches = self._index.matches(tokens, space)
-            starts = {match.holder: self._start_of(match.holder) for match in matches}
-            numbers = [n for n, _ in chain(matches, starts, has_parts=self._has_parts)]
+            numbers = [number for number, _ in self._chain(tokens, space)]
             wanted = [(n, self._files[n]) for n in numbers if n not in self._in_memory]
         room = MAX_FETCH_BYTES
         taken = []
@@ -169,9 +178,7 @@ class StateDisk:
             return [n for n, file in self._files.items() if not self._is_reached(file)]
 
     def _is_reached(self, file: _File) -> bool:
-        matches = self._index.matches(file.tokens, file.listed.head.space)
-        starts = {match.holder: self._start_of(match.holder) for match in matches}
-        links = chain(matches, starts, has_parts=self._has_parts)
+        links = self._chain(file.tokens, file.listed.head.space)
         return bool(links) and links[-1][1] == len(file.tokens)
 
     def _add(self, listed: files.Listed) -> None:

@@ -6,6 +6,7 @@ from velocity_local.worker.engine.backend import Capabilities
 from velocity_local.worker.engine.sequence import SequenceSpec
 from velocity_local.worker.engine.statecache import Kept
 from velocity_local.worker.states.disk import StateDisk
+from velocity_local.worker.states.files import Listed
 
 # The daemon waits 5 s for a worker that is to end.
 CLOSE_LIMIT_S = 3.0
@@ -35,6 +36,13 @@ class StateTiers:
         if self._disk is None:
             return ()
         return tuple(self._disk.fetch([*spec.prompt, *spec.emitted], spec.adapter))
+
+    def on_disk(self) -> list[Listed]:
+        return [] if self._disk is None else self._disk.entries()
+
+    def reach(self, tokens: list[int], space: str) -> int:
+        """How many of a prompt's first tokens are on disk."""
+        return 0 if self._disk is None else self._disk.reach(tokens[:-1], space)
 
     def on_drop(self, kept: Kept) -> None:
         """Memory has no room for these cells."""

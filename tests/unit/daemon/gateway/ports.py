@@ -8,11 +8,13 @@ import msgspec
 from velocity_local.core.errors import ModelNotFound, VelocityError
 from velocity_local.core.events import Event
 from velocity_local.core.history import RequestRow
+from velocity_local.core.kv import KvMatch, KvState
 from velocity_local.core.models import ModelEntry
 from velocity_local.core.requests import (
     DetokenizeRequest,
     EmbeddingRequest,
     GenerationRequest,
+    KvRequest,
     RenderRequest,
     TokenizeRequest,
 )
@@ -64,6 +66,9 @@ class ScriptedRunner:
 
     async def detokenize(self, request: DetokenizeRequest) -> str:
         return request.model
+
+    async def kv(self, request: KvRequest) -> KvState:
+        return KvState((), 0, 0, KvMatch(9, 8, 4, 4, "memory", "and", "then", "so"))
 
     async def render(self, request: RenderRequest) -> str:
         return request.model

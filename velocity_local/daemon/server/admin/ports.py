@@ -5,9 +5,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from velocity_local.config.load import Loaded
+<<<<<<< ours
 from velocity_local.core.fit import Fit, FitAsk
+=======
+from velocity_local.core.fit import Fit
+from velocity_local.core.kv import KvState
+>>>>>>> theirs
 from velocity_local.core.models import LoadOptions, ModelEntry
 from velocity_local.core.notices import Notice
+from velocity_local.core.requests import KvRequest
 from velocity_local.daemon.catalog.adapters.shelf import AdapterShelf
 from velocity_local.daemon.catalog.downloads.jobs import Downloads
 from velocity_local.daemon.fleet.status import ModelStatus
@@ -51,6 +57,10 @@ class Fleet(Protocol):
 
     def keep_alive(self, model: str, keep_alive_s: float | None) -> None:
         """How long it stays while nobody uses it; None for ever."""
+        ...
+
+    async def kv(self, request: KvRequest) -> KvState:
+        """What a model keeps of earlier prompts; it is loaded if it is not."""
         ...
 
     def notices(self, after: int) -> Sequence[Notice]:

@@ -5,6 +5,7 @@ from velocity_local.daemon.server.admin import (
     daemon,
     downloads,
     fit,
+    kv,
     models,
     requests,
     search,
@@ -19,7 +20,11 @@ ROUTES = [
     *search.ROUTES,
     *adapters.ROUTES,
     *fit.ROUTES,
+<<<<<<< ours
     *telemetry.ROUTES,
+=======
+    *kv.ROUTES,
+>>>>>>> theirs
     *tuning.ROUTES,
     *daemon.ROUTES,
 ]

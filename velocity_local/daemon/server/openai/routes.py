@@ -24,6 +24,7 @@ from velocity_local.daemon.server.context import (
 )
 from velocity_local.daemon.server.errors import openai_body
 from velocity_local.daemon.server.openai import generate, translate, vectors
+from velocity_local.daemon.server.openai.explain import explain
 from velocity_local.daemon.server.openai.models import ModelPages
 from velocity_local.daemon.server.sse import EventStream, event_bytes, until_gone
 from velocity_local.wire.http import openai
@@ -186,6 +187,7 @@ ROUTES = [
     tokenize,
     detokenize,
     apply_template,
+    explain,
 ]
 
 
