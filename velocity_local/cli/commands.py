@@ -6,6 +6,7 @@ Knows no verb's code; each names the function that runs it, imported when it is 
 from pathlib import Path
 
 from velocity_local.cli.command import HOST, JSON, MODEL, VERBS, Argument, Command, option
+from velocity_local.cli.lens_commands import LENS_COMMANDS
 from velocity_local.cli.lens_study_commands import STUDY_COMMANDS
 from velocity_local.cli.model_commands import MODEL_COMMANDS
 from velocity_local.core.queueing import DEFAULT_PRIORITY, PRIORITIES
@@ -208,6 +209,7 @@ COMMANDS: tuple[Command, ...] = (
         VERBS + "history:delete",
         (_ID, option("--yes", help="do not ask"), HOST),
     ),
+    *LENS_COMMANDS,
     *STUDY_COMMANDS,
     Command(
         "doctor",

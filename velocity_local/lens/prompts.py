@@ -64,12 +64,13 @@ class FilePrompts:
         Raises:
             BadScenario: naming file and line.
         """
-        lines = read_prompts(workload.path)
+        path = Path(workload.path)
+        lines = read_prompts(path)
         sessions = [
             _session(scenario, line, line.id or f"line-{number}", workload.output_tokens)
             for number, line in lines
         ]
-        name = f"{workload.path.name}: {len(sessions)} prompts"
+        name = f"{path.name}: {len(sessions)} prompts"
         return cls(scenario, name, sessions, nonce=nonce)
 
     def sessions(self, *, first: int = 0) -> Iterator[Session]:

@@ -1,6 +1,5 @@
 """A scenario: what to ask of whom, how often, and what counts as good. Values only."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -48,11 +47,12 @@ class Synthetic(_Section, frozen=True, kw_only=True, tag_field="kind", tag="synt
 class PromptFile(_Section, frozen=True, kw_only=True, tag_field="kind", tag="file"):
     """Prompts of a file: JSON lines, or a text with one prompt a line.
 
-    A JSON line has `prompt` (text) or `messages`, and may have `id`, `max_tokens`, `tools`, and a
-    check of the answer: `contains` or `matches` (a regular expression).
+    The path counts from the working folder. A JSON line has `prompt` (text) or `messages`, and
+    may have `id`, `max_tokens`, `tools`, and a check of the answer: `contains` or `matches` (a
+    regular expression).
     """
 
-    path: Path
+    path: str
     output_tokens: Count | None = None
 
 

@@ -2,23 +2,14 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from tests.support.wire_server import (
-    Reset,
-    Stall,
-    Step,
-    WireServer,
-    event_stream,
-    json_answer,
-    wire_server,
-)
+from tests.support.chat_server import HELLO, STOP, TEXT, USAGE, Served, serving
+from tests.support.wire_server import Reset, Stall, Step, event_stream, json_answer
 from velocity_local.lens.api import Lens
 from velocity_local.lens.errors import LensError
 from velocity_local.lens.events import Answered, Began, Ended, Event
@@ -36,62 +27,8 @@ from velocity_local.lens.scenarios import (
     Target,
 )
 
-TEXT = '{"id":"c1","model":"m","choices":[{"index":0,"delta":{"content":"%s"}}]}'
-STOP = '{"id":"c1","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}'
-USAGE = '{"id":"c1","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}'
-HELLO = event_stream(TEXT % "Hel", TEXT % "lo", STOP, USAGE, "[DONE]")
-NO_TOKENIZER = json_answer('{"error":"no such route"}', "404 Not Found")
 SLOW_DOWN = json_answer('{"error":{"message":"slow"}}', "429 Too Many", "Retry-After: 0.01")
 BUSY = json_answer('{"error":{"message":"busy"}}', "503 Busy")
-
-
-@dataclass
-class Served:
-    """A server in a thread of its own. `chats` are the requests that were no tokenizing."""
-
-    server: WireServer
-    n_chats: int = 0
-    bodies: list[dict[str, object]] = field(default_factory=list)
-
-    @property
-    def url(self) -> str:
-        return f"{self.server.url}/v1"
-
-
-Answers = Callable[[int], Sequence[Step]]
-
-
-@contextmanager
-def serving(answers: Answers) -> Iterator[Served]:
-    """Answers chats by their number; has no tokenizer."""
-    ready, over = threading.Event(), asyncio.Event()
-    loop = asyncio.new_event_loop()
-    found: list[Served] = []
-
-    def script(number: int) -> Sequence[Step]:
-        served = found[0]
-        received = served.server.requests[number]
-        if not received.path.startswith("/v1"):
-            return [NO_TOKENIZER]
-        served.bodies.append(msgspec.json.decode(received.body))
-        served.n_chats += 1
-        return answers(served.n_chats - 1)
-
-    async def serve() -> None:
-        async with wire_server(script) as server:
-            found.append(Served(server))
-            ready.set()
-            await over.wait()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
-    thread.start()
-    ready.wait()
-    try:
-        yield found[0]
-    finally:
-        loop.call_soon_threadsafe(over.set)
-        thread.join()
-        loop.close()
 
 
 def scenario(served: Served, **more: object) -> Scenario:
@@ -260,7 +197,7 @@ def test_prompts_of_a_file_are_checked(tmp_path: Path) -> None:
     )
     with serving(lambda _: HELLO) as served:
         result = LENS.run(
-            scenario(served, load=Iterations(requests=2), workload=PromptFile(path=path))
+            scenario(served, load=Iterations(requests=2), workload=PromptFile(path=str(path)))
         )
     outcomes = {record.prompt_id: record.check for record in result.records}
     assert outcomes == {"a": CheckOutcome.PASSED, "b": CheckOutcome.FAILED}

@@ -1,0 +1,160 @@
+"""The verbs that measure, against a server that answers as it is told."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.chat_server import HELLO, Served, serving
+from tests.support.wire_server import json_answer
+from tests.unit.cli.terminal import Ran, cli
+from velocity_local.lens import formats
+
+
+def measure(served: Served, home: Path, *more: str, verb: str = "run") -> Ran:
+    target = ("--provider", "openai_compatible", "--url", served.url, "--model", "m")
+    return cli("lens", verb, *target, "--warmup", "0", *more, environ={"VELOCITY_HOME": str(home)})
+
+
+def document(ran: Ran) -> Any:
+    return json.loads(ran.out)
+
+
+def test_a_run_shows_its_figures_and_is_kept(tmp_path: Path) -> None:
+    with serving(lambda _: HELLO) as served:
+        ran = measure(served, tmp_path, "--requests", "3", "--slo-ttft", "5000")
+    assert ran.status == (1 if "VOID" in ran.err else 0), "a busy machine makes a run void"
+    for part in ("time to first token", "P99", "3 in", "within SLO", "100.0%", "client"):
+        assert part in ran.out
+    assert "between chunks" in ran.err
+    run_id = ran.out.split()[1]
+    report = tmp_path / "report.json"
+    environ = {"VELOCITY_HOME": str(tmp_path)}
+    assert cli("lens", "report", run_id, "--out", str(report), environ=environ).status == 0
+    assert formats.read(report).runs[0].n_requests == 3
+
+
+def test_a_run_as_json_and_in_files(tmp_path: Path) -> None:
+    out, records = tmp_path / "run.msgpack", tmp_path / "records.jsonl"
+    with serving(lambda _: HELLO) as served:
+        ran = measure(
+            served,
+            tmp_path,
+            *("--concurrency", "2", "--requests", "4", "--json", "--no-save"),
+            *("--out", str(out), "--records", str(records)),
+        )
+    found = document(ran)
+    assert found["schema"] == "velocity-local/lens-results/1"
+    assert len(found["runs"][0]["records"]) == 4
+    assert formats.read(out).runs[0].load.concurrency == 2
+    assert len(records.read_text().splitlines()) == 4
+
+
+def test_a_results_file_that_cannot_be_written_costs_no_figures(tmp_path: Path) -> None:
+    with serving(lambda _: HELLO) as served:
+        ran = measure(served, tmp_path, "--requests", "2", "--out", str(tmp_path / "no" / "x.json"))
+    assert ran.status == 1
+    assert "time to first token" in ran.out
+    assert "cannot write" in ran.err
+
+
+def test_a_run_of_failures_says_why_and_fails(tmp_path: Path) -> None:
+    refusal = json_answer('{"error":{"message":"no such model"}}', "404 Not Found")
+    with serving(lambda _: [refusal]) as served:
+        ran = measure(served, tmp_path, "--requests", "2")
+    assert ran.status == 1
+    assert "2 failed (2 http_status)" in ran.out
+    assert "no such model" in ran.err
+
+
+def test_nobody_there(tmp_path: Path) -> None:
+    with serving(lambda _: HELLO) as served:
+        pass
+    assert measure(served, tmp_path, "--requests", "1").status == 3
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--concurrency", "0"), "--concurrency (load.streams)"),
+        (("--concurrency", "1", "--rate", "1"), "not both"),
+        (("--rate", "-1"), "--rate (load.rate_per_s)"),
+        (("--set", "load"), "write KEY=VALUE"),
+        (("--set", "lod.x=1"), "did you mean load"),
+        (("--provider", "opena"), "did you mean openai"),
+    ],
+)
+def test_wrong_usage_is_told(tmp_path: Path, flags: tuple[str, ...], message: str) -> None:
+    with serving(lambda _: HELLO) as served:
+        ran = measure(served, tmp_path, *flags)
+    assert ran.status == 2
+    assert message in ran.err
+
+
+def test_no_daemon_and_no_key_are_told(tmp_path: Path) -> None:
+    environ = {"VELOCITY_HOME": str(tmp_path)}
+    assert "velocity-local start" in cli("lens", "run", environ=environ).err
+    ran = cli("lens", "run", "--provider", "anthropic", "--model", "m", environ=environ)
+    assert (ran.status, "ANTHROPIC_API_KEY" in ran.err) == (1, True)
+
+
+def test_a_sweep_has_a_row_for_each_load(tmp_path: Path) -> None:
+    with serving(lambda _: HELLO) as served:
+        ran = measure(served, tmp_path, "--loads", "1,2", "--requests", "4", "--json", verb="sweep")
+    runs = document(ran)["runs"]
+    assert [run["load"]["concurrency"] for run in runs] == [1, 2]
+    assert len({run["series"] for run in runs}) == 1
+
+
+def test_a_search_says_what_keeps_the_slo(tmp_path: Path) -> None:
+    with serving(lambda _: HELLO) as served:
+        flags = ("--search", "--slo-e2e", "0.000001", "--requests", "1")
+        ran = measure(served, tmp_path, *flags, verb="sweep")
+    assert "No load keeps the SLO" in ran.out
+
+
+def test_a_trace_is_replayed(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.jsonl"
+    trace.write_text(
+        '{"start_s":5,"prompt_tokens":9,"output_tokens":2}\n'
+        '{"timestamp":5010,"input_length":4,"output_length":3}\n'
+    )
+    target = ("--provider", "openai_compatible", "--model", "m")
+    with serving(lambda _: HELLO) as served:
+        ran = cli(
+            *("lens", "replay", str(trace), *target, "--url", served.url, "--json"),
+            environ={"VELOCITY_HOME": str(tmp_path)},
+        )
+        asked = [body["max_tokens"] for body in served.bodies]
+    records = document(ran)["runs"][0]["records"]
+    assert [record["intended_start_s"] for record in records] == pytest.approx([0, 0.01])
+    assert sorted(asked[-2:]) == [2, 3]  # type: ignore[type-var]  # JSON
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [("{}", ":1: give start_s"), ("[1]", ":1: "), ("", "holds no request")],
+)
+def test_a_broken_trace_says_where(tmp_path: Path, line: str, message: str) -> None:
+    trace = tmp_path / "trace.jsonl"
+    trace.write_text(line + "\n")
+    ran = cli("lens", "replay", str(trace), environ={"VELOCITY_HOME": str(tmp_path)})
+    assert ran.status == 2
+    assert message in ran.err
+
+
+def test_a_scenario_is_validated_without_asking_anybody(tmp_path: Path) -> None:
+    path = tmp_path / "scenario.toml"
+    path.write_text('name = "chat"\n[load]\nkind = "poisson"\nrate_per_s = 2\n')
+    assert cli("lens", "validate", str(path)).status == 0
+    path.write_text('name = "chat"\n[load]\nkind = "poison"\n')
+    ran = cli("lens", "validate", str(path))
+    assert ran.status == 2
+    assert f"{path}:3: load.kind" in ran.err
+
+
+def test_a_scenario_with_prompts_that_are_not_there_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "scenario.toml"
+    path.write_text('[workload]\nkind = "file"\npath = "none.jsonl"\n')
+    assert "cannot read" in cli("lens", "validate", str(path)).err

@@ -1,0 +1,138 @@
+"""A run as it goes on, and its figures when it is over."""
+
+from collections.abc import Iterable, Sequence
+
+from velocity_local.cli.output import Output
+from velocity_local.core.printable import printable
+from velocity_local.core.units import milliseconds
+from velocity_local.lens.events import Began, Event, Preparing, Progress
+from velocity_local.lens.goodness import good_share, goodput_per_s
+from velocity_local.lens.results import ItlKind, Metric, RunResult
+from velocity_local.lens.samples import collect, output_tokens
+from velocity_local.lens.scenarios import Slo
+
+_ROWS = (
+    ("time to first token", Metric.TTFT_MS),
+    ("time to first output", Metric.TTFO_MS),
+    ("between tokens", Metric.ITL_MS),
+    ("time per output token", Metric.TPOT_MS),
+    ("whole request", Metric.E2E_MS),
+    ("connecting", Metric.CONNECT_MS),
+    ("queue (server)", Metric.QUEUE_MS),
+    ("prefill (server)", Metric.PREFILL_MS),
+)
+_PERCENTS = (50, 90, 95, 99)
+
+
+class Live:
+    """Shows progress on one moving line: cheap, since it runs in the loop that measures."""
+
+    def __init__(self, out: Output) -> None:
+        self._out = out
+        self._head = ""
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Preparing():
+                self._out.progress(f"{event.what} ...")
+            case Began():
+                goal = f"of {event.n_requests}" if event.n_requests else "requests"
+                self._head = goal
+            case Progress():
+                self._out.progress(self._line(event))
+            case _:
+                pass
+
+    def _line(self, now: Progress) -> str:
+        parts = [f"{now.n_done} {self._head}", f"{now.n_running} running", f"{now.elapsed_s:.0f} s"]
+        if now.elapsed_s > 0:
+            parts.append(f"{now.n_output_tokens / now.elapsed_s:.0f} tokens/s")
+        if now.ttft_p50_ms is not None:
+            parts.append(f"TTFT p50 {_ms(now.ttft_p50_ms)} p99 {_ms(now.ttft_p99_ms)}")
+        if now.itl_p50_ms is not None:
+            parts.append(f"ITL p50 {_ms(now.itl_p50_ms)} p99 {_ms(now.itl_p99_ms)}")
+        if now.n_failed:
+            parts.append(f"{now.n_failed} failed")
+        return "  ".join(parts)
+
+
+def show(out: Output, result: RunResult, slo: Slo | None = None) -> None:
+    """The figures of a run, with what speaks against them last, where it is seen."""
+    out.fields(dict(_about(result)))
+    out.line()
+    rows = list(_table(result))
+    if rows:
+        out.table(("", "MEAN", *(f"P{percent}" for percent in _PERCENTS), "MAX"), rows)
+        out.line()
+    out.fields(dict(_rates(result, slo)))
+    for note in notes(result):
+        out.note(note)
+
+
+def notes(result: RunResult) -> list[str]:
+    """What a reader must know beside the figures."""
+    found = []
+    if result.itl_kind is ItlKind.CHUNK and collect([result], Metric.ITL_MS) is not None:
+        found.append("Times between tokens are between chunks: this server tells no token's time.")
+    failed = next((record for record in result.records if record.error_kind is not None), None)
+    if failed is not None and failed.error_kind != "interrupted":
+        found.append(f"The first failure: {printable(failed.error_message or '')}.")
+    if result.partial_reason is not None:
+        found.append(f"PARTIAL: the run was {result.partial_reason}; these figures are its part.")
+    if result.void_reason is not None:
+        found.append(f"VOID: {result.void_reason}.")
+    return found
+
+
+def _about(result: RunResult) -> Iterable[tuple[str, str]]:
+    load = result.load
+    yield "run", f"{result.id}  {result.name}"
+    yield "model", f"{result.model} ({result.provider})"
+    yield "workload", result.workload
+    yield "cache", result.cache_state.value
+    size = f"{load.concurrency} streams" if load.concurrency else ""
+    rate = f"{load.rate_per_s:g} requests/s" if load.rate_per_s else ""
+    yield "load", " ".join(part for part in (load.kind.value, size, rate) if part)
+
+
+def _table(result: RunResult) -> Iterable[Sequence[str]]:
+    for title, metric in _ROWS:
+        values = collect([result], metric)
+        if values is None or _is_repeated(result, metric):
+            continue
+        percentiles = [_ms(values.percentile(percent)) for percent in _PERCENTS]
+        yield (title, _ms(values.mean), *percentiles, _ms(values.percentile(100)))
+
+
+def _is_repeated(result: RunResult, metric: Metric) -> bool:
+    """Without reasoning the first output is the first token."""
+    if metric is not Metric.TTFO_MS:
+        return False
+    return all(record.ttfo_ms == record.ttft_ms for record in result.records)
+
+
+def _rates(result: RunResult, slo: Slo | None) -> Iterable[tuple[str, str]]:
+    errors = ", ".join(f"{n} {kind}" for kind, n in sorted(result.n_errors.items()))
+    failed = f", {sum(result.n_errors.values())} failed ({errors})" if errors else ""
+    wrong = f", {result.n_wrong} wrong" if result.n_wrong else ""
+    yield "requests", f"{result.n_requests}{failed}{wrong} in {result.duration_s:.2f} s"
+    if result.n_retries:
+        yield "retries", str(result.n_retries)
+    if result.duration_s > 0:
+        tokens = output_tokens(result) or 0
+        rates = f"{result.n_requests / result.duration_s:.2f} requests/s"
+        yield "throughput", f"{rates}, {tokens / result.duration_s:.1f} output tokens/s"
+    if slo is not None:
+        share, rate = good_share(result, slo), goodput_per_s(result, slo)
+        yield "within SLO", f"{share:.1%} of requests, {rate:.2f} requests/s"
+    if result.cost is not None:
+        dated = f" (prices of {result.prices_dated})" if result.prices_dated else ""
+        yield "cost", f"{result.cost:.4f} {result.currency}{dated}"
+    overhead = result.client_overhead
+    if overhead is not None:
+        delay = f"{overhead.delay_p50_ms:.2f} ms p50, {overhead.delay_p99_ms:.2f} ms p99"
+        yield "client", f"delay {delay}; {overhead.cpu_share:.0%} of a core"
+
+
+def _ms(value: float | None) -> str:
+    return milliseconds(value)

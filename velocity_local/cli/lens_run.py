@@ -1,0 +1,96 @@
+"""The verbs lens run and lens validate."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TypeVar
+
+from velocity_local.cli.call import Call
+from velocity_local.cli.exits import CliError, Exit
+from velocity_local.cli.lens_flags import load_flags, scenario_of
+from velocity_local.cli.lens_live import Live
+from velocity_local.cli.lens_made import deliver
+from velocity_local.lens.errors import BadScenario, LensError
+from velocity_local.lens.execution import Execution
+from velocity_local.lens.gathering import Spill, spilled
+from velocity_local.lens.prompts import read_prompts
+from velocity_local.lens.results import RequestRecord, RunResult
+from velocity_local.lens.scenarios import PromptFile, Scenario
+from velocity_local.lens.targets import HOST_VARIABLE
+
+T = TypeVar("T")
+
+
+def run(call: Call) -> int:
+    """Measure a server under one load."""
+    scenario = scenario_of(call, load_flags(call))
+    with ExitStack() as stack:
+        spill = _spill(call, stack)
+        result = measured(call, scenario, spill=spill)
+    return deliver(call, [result], slo=scenario.slo)
+
+
+def validate(call: Call) -> int:
+    """Say whether a scenario's file can be run, and what it would do."""
+    scenario = scenario_of(call)
+    workload = scenario.workload
+    if isinstance(workload, PromptFile):
+        saying(lambda: read_prompts(Path(workload.path)))
+    if call.args.json:
+        call.out.json("lens-scenario/1", scenario=scenario)
+    else:
+        kind = type(scenario.load).__name__.lower()
+        call.out.note(f"{call.args.file} is a scenario: {scenario.name}, {kind}.")
+    return Exit.OK
+
+
+def measured(
+    call: Call, scenario: Scenario, *, spill: Spill | None = None, series: str | None = None
+) -> RunResult:
+    """One run, its progress shown to a person.
+
+    Raises:
+        CliError: if it cannot be run.
+    """
+    live = Live(call.out)
+    environ = environ_of(call)
+    execution = Execution(scenario, environ, listen=live, spill=spill, series=series)
+    return saying(execution.run, call)
+
+
+def environ_of(call: Call) -> dict[str, str]:
+    """The environment with --host in it, which says where the daemon is."""
+    host = {HOST_VARIABLE: call.host} if call.host is not None else {}
+    return {**call.environ, **host}
+
+
+def saying(work: Callable[[], T], call: Call | None = None) -> T:
+    """What `work` gives; what it refuses ends the command.
+
+    Raises:
+        CliError: with the exit status for it.
+    """
+    try:
+        return work()
+    except BadScenario as error:
+        raise CliError(str(error), code=Exit.USAGE) from error
+    except LensError as error:
+        raise CliError(str(error)) from error
+    finally:
+        if call is not None:
+            call.out.end_progress()
+
+
+def _spill(call: Call, stack: ExitStack) -> Spill | None:
+    if call.args.records is None:
+        return None
+    path = Path(call.args.records)
+    try:
+        file = stack.enter_context(path.open("wb"))
+    except OSError as error:
+        raise CliError(f"cannot write {path}: {error.strerror}") from error
+
+    def write(record: RequestRecord) -> None:
+        file.write(spilled(record))
+
+    return write
