@@ -10,6 +10,7 @@ import msgspec
 from velocity_local.client.cancellation import Cancellation
 from velocity_local.client.errors import ProtocolError
 from velocity_local.client.http import HttpClient, event_error
+from velocity_local.wire.http.headers import PRIORITY
 from velocity_local.wire.http.openai_answers import ChatChunk, MessageDelta, Usage
 
 
@@ -69,7 +70,10 @@ def stream_chat(
         ClientError: also from within the iteration, when the daemon ends the answer with an error.
     """
     body = _Body(**msgspec.structs.asdict(request), stream=True, stream_options=_StreamOptions())
-    with client.stream("/v1/chat/completions", body, cancellation=cancellation) as events:
+    headers = {PRIORITY: "interactive"}  # somebody looks at it while it comes
+    with client.stream(
+        "/v1/chat/completions", body, headers=headers, cancellation=cancellation
+    ) as events:
         yield _read(events)
 
 

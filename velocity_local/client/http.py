@@ -2,7 +2,7 @@
 
 import http.client
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import TypeVar
 from urllib.parse import quote, urlencode, urlsplit
@@ -77,14 +77,24 @@ class HttpClient:
 
     @contextmanager
     def stream(
-        self, path: str, body: object, *, cancellation: Cancellation | None = None
+        self,
+        path: str,
+        body: object,
+        *,
+        headers: Mapping[str, str] | None = None,
+        cancellation: Cancellation | None = None,
     ) -> Iterator[Iterator[str]]:
         """The data of a streamed answer's events; leaving early closes it, which cancels.
 
         With `cancellation` another thread can end it; the iteration then raises ClientError.
         """
         with self._exchange(
-            "POST", path, body, timeout_s=_READ_TIMEOUT_S, cancellation=cancellation
+            "POST",
+            path,
+            body,
+            timeout_s=_READ_TIMEOUT_S,
+            headers=headers,
+            cancellation=cancellation,
         ) as response:
             yield self._events(response)
 
@@ -106,11 +116,12 @@ class HttpClient:
         *,
         timeout_s: float,
         check: bool = True,
+        headers: Mapping[str, str] | None = None,
         cancellation: Cancellation | None = None,
     ) -> Iterator[http.client.HTTPResponse]:
         with (
             closing(self._connect(timeout_s, cancellation)) as connection,
-            closing(self._send(connection, method, path, body)) as response,
+            closing(self._send(connection, method, path, body, headers or {})) as response,
         ):
             if check and response.status >= http.client.BAD_REQUEST:
                 raise _api_error(response, _read(response, self.base_url))
@@ -132,9 +143,14 @@ class HttpClient:
         return connection
 
     def _send(
-        self, connection: http.client.HTTPConnection, method: str, path: str, body: object
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        body: object,
+        more: Mapping[str, str],
     ) -> http.client.HTTPResponse:
-        headers = {"Accept": "application/json, text/event-stream", "Connection": "close"}
+        headers = {"Accept": "application/json, text/event-stream", "Connection": "close", **more}
         if self._secret is not None:
             headers["Authorization"] = f"Bearer {self._secret}"
         payload = None

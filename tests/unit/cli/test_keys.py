@@ -28,6 +28,16 @@ def test_keys_are_listed_by_name(environ: dict[str, str]) -> None:
     assert (key["name"], key["last4"]) == ("phone", secret[-4:])
 
 
+def test_a_key_says_the_class_of_its_requests(environ: dict[str, str]) -> None:
+    cli("keys", "create", "phone", environ=environ)
+    cli("keys", "create", "nightly", "--class", "batch", environ=environ)
+    keys = json.loads(cli("keys", "list", "--json", environ=environ).out)["keys"]
+    assert [(key["name"], key["class"]) for key in keys] == [("phone", "api"), ("nightly", "batch")]
+    assert "CLASS" in cli("keys", "list", environ=environ).out
+    wrong = cli("keys", "create", "x", "--class", "urgent", environ=environ)
+    assert (wrong.status, "interactive" in wrong.err) == (2, True)
+
+
 def test_a_revoked_key_is_gone(environ: dict[str, str]) -> None:
     cli("keys", "create", "phone", environ=environ)
     assert cli("keys", "revoke", "phone", environ=environ).status == 0

@@ -44,6 +44,11 @@ def test_only_what_was_chosen_is_sent(server: ScriptServer) -> None:
     }
 
 
+def test_somebody_looks_on_and_is_served_before_programs(server: ScriptServer) -> None:
+    answered(server, chunk(finish="stop"), "[DONE]")
+    assert server.requests[0][1]["x-velocity-priority"] == "interactive"
+
+
 def test_an_error_inside_the_stream_is_raised(server: ScriptServer) -> None:
     error = '{"error":{"message":"the worker died","code":"worker_crashed"}}'
     with pytest.raises(ApiError, match="the worker died") as failure:

@@ -26,6 +26,7 @@ from velocity_local.core.errors import (
 )
 from velocity_local.daemon.server.access import Access, Caller, Credentials, access_of
 from velocity_local.daemon.server.errors import ClientGone, Headers, headers_of, openai_body
+from velocity_local.wire.http import headers as own
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -44,8 +45,8 @@ _SINGLE = frozenset(
         b"sec-fetch-site",
         b"access-control-request-method",
         b"access-control-request-headers",
-        b"x-velocity-priority",
-        b"x-velocity-queue-timeout",
+        own.PRIORITY.encode(),
+        own.QUEUE_TIMEOUT.encode(),
     }
 )
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -55,10 +56,9 @@ _HEADER_NAMES = re.compile(rb"[A-Za-z0-9, _-]{1,1024}")
 _PREFLIGHT_AGE_S = b"600"
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
 _CLIENT_CHARS = 120
-_EXPOSED = (
-    b"x-request-id, retry-after, x-velocity-queue-position, x-velocity-queue-estimate, "
-    b"x-velocity-queue-ms"
-)
+_EXPOSED = ", ".join(
+    ("x-request-id", "retry-after", own.QUEUE_POSITION, own.QUEUE_ESTIMATE, own.QUEUE_WAITED)
+).encode()
 
 
 class _Head(msgspec.Struct, frozen=True):

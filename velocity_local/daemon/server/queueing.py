@@ -8,12 +8,7 @@ from velocity_local.core.queueing import PRIORITIES, Priority, QueueTerms
 from velocity_local.daemon.gateway.admission import Place
 from velocity_local.daemon.server.access import Caller
 from velocity_local.daemon.server.context import AnyRequest
-
-PRIORITY = "x-velocity-priority"
-TIMEOUT = "x-velocity-queue-timeout"
-POSITION = "x-velocity-queue-position"
-ESTIMATE = "x-velocity-queue-estimate"
-WAITED = "x-velocity-queue-ms"
+from velocity_local.wire.http import headers
 
 
 def terms_of(request: AnyRequest) -> QueueTerms:
@@ -25,9 +20,9 @@ def terms_of(request: AnyRequest) -> QueueTerms:
     caller = request.scope["state"]["caller"]
     assert isinstance(caller, Caller)
     return QueueTerms(
-        priority=_priority(request.headers.get(PRIORITY), caller.priority),
+        priority=_priority(request.headers.get(headers.PRIORITY), caller.priority),
         owner=caller.name,
-        timeout_s=_timeout_s(request.headers.get(TIMEOUT)),
+        timeout_s=_timeout_s(request.headers.get(headers.QUEUE_TIMEOUT)),
     )
 
 
@@ -39,12 +34,12 @@ def headers_for(places: Sequence[Place]) -> dict[str, str]:
     waiting = [place for place in places if place.waited_s is None]
     if not waiting:
         waited_s = max((place.waited_s or 0.0 for place in places), default=0.0)
-        return {WAITED: str(round(waited_s * 1000))}
+        return {headers.QUEUE_WAITED: str(round(waited_s * 1000))}
     last = max(waiting, key=lambda place: place.position)
-    headers = {POSITION: str(last.position)}
+    told = {headers.QUEUE_POSITION: str(last.position)}
     if last.estimate_s is not None:
-        headers[ESTIMATE] = str(math.ceil(last.estimate_s))
-    return headers
+        told[headers.QUEUE_ESTIMATE] = str(math.ceil(last.estimate_s))
+    return told
 
 
 def _priority(text: str | None, default: Priority) -> Priority:
@@ -52,8 +47,8 @@ def _priority(text: str | None, default: Priority) -> Priority:
         return default
     if text not in PRIORITIES:
         raise InvalidRequest(
-            f"{PRIORITY} is {text[:40]!r}; it must be one of {', '.join(PRIORITIES)}",
-            param=PRIORITY,
+            f"{headers.PRIORITY} is {text[:40]!r}; it must be one of {', '.join(PRIORITIES)}",
+            param=headers.PRIORITY,
         )
     return text
 
@@ -67,6 +62,7 @@ def _timeout_s(text: str | None) -> float | None:
         seconds = math.nan
     if not math.isfinite(seconds):
         raise InvalidRequest(
-            f"{TIMEOUT} is {text[:40]!r}; it must be a number of seconds", param=TIMEOUT
+            f"{headers.QUEUE_TIMEOUT} is {text[:40]!r}; it must be a number of seconds",
+            param=headers.QUEUE_TIMEOUT,
         )
     return seconds
