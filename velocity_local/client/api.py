@@ -20,11 +20,8 @@ from velocity_local.wire.http.admin import (
     StatusAnswer,
     SystemAnswer,
 )
-<<<<<<< ours
-from velocity_local.wire.http.search import SearchAnswer
-=======
 from velocity_local.wire.http.kv import KvList
->>>>>>> theirs
+from velocity_local.wire.http.search import SearchAnswer
 
 _PAGE = 200
 _SYSTEM_TIMEOUT_S = 10.0

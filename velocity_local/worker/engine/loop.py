@@ -33,12 +33,8 @@ from velocity_local.worker.engine.sequence import (
     SequenceSpec,
     Token,
 )
-<<<<<<< ours
 from velocity_local.worker.engine.speculation.speculator import Cells, Drafts, Speculator
-from velocity_local.worker.engine.statecache import Kept
-=======
 from velocity_local.worker.engine.statecache import Kept, StateCache
->>>>>>> theirs
 
 # Cells kept free for the answer of an admitted sequence. A longer answer goes on as long as
 # there is room; after that the youngest sequence steps back into the queue.

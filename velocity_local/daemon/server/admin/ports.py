@@ -5,12 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from velocity_local.config.load import Loaded
-<<<<<<< ours
 from velocity_local.core.fit import Fit, FitAsk
-=======
-from velocity_local.core.fit import Fit
 from velocity_local.core.kv import KvState
->>>>>>> theirs
 from velocity_local.core.models import LoadOptions, ModelEntry
 from velocity_local.core.notices import Notice
 from velocity_local.core.requests import KvRequest

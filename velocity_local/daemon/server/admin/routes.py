@@ -20,11 +20,8 @@ ROUTES = [
     *search.ROUTES,
     *adapters.ROUTES,
     *fit.ROUTES,
-<<<<<<< ours
     *telemetry.ROUTES,
-=======
     *kv.ROUTES,
->>>>>>> theirs
     *tuning.ROUTES,
     *daemon.ROUTES,
 ]
