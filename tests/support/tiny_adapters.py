@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tests.support.gguf import key_value
 from tests.support.tiny_models import F16, F32, Tensor, llama_tensors, write_gguf, write_llama_of
+from velocity_local.daemon.catalog.gguf import read_header
 
 RANK, ALPHA = 4, 8.0
 PROJECTIONS = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
@@ -62,6 +63,17 @@ def write_adapter(
 def write_llama_adapter(path: Path, *, seed: int = 1) -> Path:
     """An adapter of `tiny_models.write_llama`."""
     return write_adapter(path, pairs_of(llama_tensors(), seed=seed))
+
+
+def write_adapter_of(base: Path, path: Path, *, seed: int = 1) -> Path:
+    """An adapter of any llama in a GGUF file."""
+    with base.open("rb") as file:
+        header = read_header(file, base.stat().st_size)
+    shapes = [
+        Tensor(tensor.name.decode(), np.empty(tensor.shape[::-1], np.float32), F16)
+        for tensor in header.tensors
+    ]
+    return write_adapter(path, pairs_of(shapes, seed=seed))
 
 
 def write_merged_llama(path: Path, *, seed: int = 1, scale: float = 1.0) -> Path:
