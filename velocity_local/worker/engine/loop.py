@@ -202,22 +202,12 @@ class Engine:
         """Open the sequence, if need be in the place of less urgent ones."""
         if self._open(sequence, now_s):
             return True
-        others = self._roster.displaceable_for(sequence)
-        if not self._would_fit(sequence, without=others):
-            return False
-        for other in others:
+        for other in self._roster.displaceable_for(sequence, self._capabilities.n_cells):
             other.n_displaced += 1
             self._requeue(other)
             if self._open(sequence, now_s):
                 return True
         return False
-
-    def _would_fit(self, sequence: LiveSequence, *, without: list[LiveSequence]) -> bool:
-        """Whether there is surely room once these are gone."""
-        kept = [s for s in self._roster.running if s not in without]
-        n_kept = sum(self._cache.length(s.slot) + s.promised for s in kept)
-        n_wanted = max(sequence.reserve_end, len(sequence.tokens))
-        return bool(without) and n_kept + n_wanted <= self._capabilities.n_cells
 
     def _has_sampler(self, sequence: LiveSequence) -> bool:
         """Make the sequence's sampler once and replay what was emitted; False if it broke."""

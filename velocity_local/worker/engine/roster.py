@@ -1,4 +1,4 @@
-"""Who waits, who runs, and whose time is up. Knows nothing of cells."""
+"""Who waits, who runs, who makes room for whom, and whose time is up."""
 
 from velocity_local.core.errors import DeadlineExceeded, QueueTimeout, VelocityError
 from velocity_local.worker.engine.live import LiveSequence
@@ -67,9 +67,16 @@ class Roster:
         """Of those who run: the youngest of the least urgent class."""
         return max(reversed(self.running), key=lambda sequence: sequence.rank)
 
-    def displaceable_for(self, sequence: LiveSequence) -> list[LiveSequence]:
-        """Less urgent sequences that may make room, in the order in which they should."""
+    def displaceable_for(self, sequence: LiveSequence, n_cells: int) -> list[LiveSequence]:
+        """Less urgent sequences that may make room, in the order in which they should.
+
+        None if not even all of them would surely be enough, in a cache of so many cells.
+        """
         found = [other for other in reversed(self.running) if self._may_displace(other, sequence)]
+        kept = [other for other in self.running if other not in found]
+        n_kept = sum(other.n_computed + other.promised for other in kept)
+        if n_kept + max(sequence.reserve_end, len(sequence.tokens)) > n_cells:
+            return []
         return sorted(found, key=lambda other: -other.rank)
 
     def remove(self, sequence: LiveSequence) -> None:
