@@ -177,10 +177,18 @@ def _words(
         return f"{values}: {few} values are too few to tell a change from chance"
     if worse is None:
         return values
-    form = "+.1%" if is_relative else "+.4g"
+    if worse <= 0:
+        return f"{values}, {_amount(-worse, is_relative)} better" if worse else values
+    seen = f"{values}, {_amount(worse, is_relative)} worse"
     if at_least is None or found.p_value is None:
-        return f"{values}, {worse:{form}} worse"
-    return f"{values}, {worse:{form}} worse, at least {at_least:{form}} (p = {found.p_value:.2g})"
+        return seen
+    if at_least <= 0:
+        return f"{seen}, which may be chance (p = {found.p_value:.2g})"
+    return f"{seen}, at least {_amount(at_least, is_relative)} (p = {found.p_value:.2g})"
+
+
+def _amount(value: float, is_relative: bool) -> str:  # noqa: FBT001 - as in `_words`
+    return f"{value:.1%}" if is_relative else f"{value:.4g}"
 
 
 def _range(found: Estimate) -> str:

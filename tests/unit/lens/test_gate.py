@@ -44,7 +44,7 @@ def test_a_slower_build_fails_and_the_check_says_by_how_much() -> None:
     assert check.worse is not None
     assert check.worse_at_least is not None
     assert 0.05 < check.worse_at_least < check.worse
-    assert "% worse, at least +" in check.message
+    assert "% worse, at least " in check.message
 
 
 def test_a_rate_that_falls_fails_too() -> None:
