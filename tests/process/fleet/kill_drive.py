@@ -1,12 +1,13 @@
 """Kills workers many times under load and counts what that costs; prints one JSON object.
 
     python -m tests.process.fleet.kill_drive --kills 100
-    python -m tests.process.fleet.kill_drive --kills 50 --demo
+    python -m tests.process.fleet.kill_drive --kills 50 --demo --tiers
 
 Each round runs streams and as many requests again that wait behind them, and kills the worker
 until all are done. Scripted models say the same whatever happens, so every byte is compared;
 the demo is asked at temperature 0 and its texts are compared with a run without kills: where
-they part, the two tokens must be almost equally likely.
+they part, the two tokens must be almost equally likely. With `--tiers` cells are saved to a memory
+that is too small for them, and so to files.
 """
 
 import argparse
@@ -36,6 +37,7 @@ from tests.process.fleet.yard import (
     status_of,
     until,
 )
+from velocity_local.core.kv import NO_TIERS, KvTiers
 from velocity_local.core.messages import Message
 from velocity_local.core.requests import ChatPrompt, GenerationRequest
 from velocity_local.core.sampling import SamplingParams
@@ -55,6 +57,7 @@ class Tally:
     bytes_compared: int = 0
     unequal: int = 0
     failed: int = 0
+    files: int = 0
     gaps: list[float] = field(default_factory=list)
     widest_tie: float = 0.0
     ready_again_s: list[float] = field(default_factory=list)
@@ -74,6 +77,7 @@ class Tally:
             "widest_gap_where_texts_part": round(max(self.gaps, default=0.0), 5),
             "widest_tie": round(self.widest_tie, 5),
             "failed_streams": self.failed,
+            "files_of_cells": self.files,
             "ready_again_p50_s": round(waits[len(waits) // 2], 3),
             "ready_again_p99_s": round(waits[min(len(waits) - 1, len(waits) * 99 // 100)], 3),
         }
@@ -171,21 +175,33 @@ def _kill_worker(fleet: Fleet, model: str) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
-def _fleet(folder: Path, *, demo: bool) -> AbstractAsyncContextManager[Fleet]:
+def _tiers(folder: Path) -> KvTiers:
+    return KvTiers(2**20, 2**30, 2**40, str(folder / "kv"), "m", b"k" * 32)
+
+
+def _fleet(folder: Path, kv: KvTiers, *, demo: bool) -> AbstractAsyncContextManager[Fleet]:
     if demo:
-        return demo_fleet(folder, settings=PATIENT)
-    return scripted_fleet(folder, {"m": BABBLE}, settings=PATIENT)
+        return demo_fleet(folder, settings=PATIENT, kv=kv)
+    return scripted_fleet(folder, {"m": BABBLE}, settings=PATIENT, kv=kv)
 
 
-async def drive(kills: int, *, streams: int, seed: int, demo: bool) -> Tally:
+def _n_files(folder: Path) -> int:
+    return len(list(folder.glob("kv/*/*.kv")))
+
+
+async def drive(
+    kills: int, *, streams: int, seed: int, demo: bool, has_tiers: bool = False
+) -> Tally:
     model = "demo" if demo else "m"
     with tempfile.TemporaryDirectory() as folder:
-        async with _fleet(Path(folder), demo=demo) as fleet:
+        kv = _tiers(Path(folder)) if has_tiers else NO_TIERS
+        async with _fleet(Path(folder), kv, demo=demo) as fleet:
             driver = Drive(fleet, model=model, streams=streams, seed=seed)
             number = 0
             while driver.tally.kills < kills:
                 await driver.round(number, kills - driver.tally.kills)
                 number += 1
+            driver.tally.files = _n_files(Path(folder))
             return driver.tally
 
 
@@ -195,8 +211,17 @@ def main() -> int:
     parser.add_argument("--streams", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--demo", action="store_true")
+    parser.add_argument("--tiers", action="store_true")
     given = parser.parse_args()
-    tally = asyncio.run(drive(given.kills, streams=given.streams, seed=given.seed, demo=given.demo))
+    tally = asyncio.run(
+        drive(
+            given.kills,
+            streams=given.streams,
+            seed=given.seed,
+            demo=given.demo,
+            has_tiers=given.tiers,
+        )
+    )
     sys.stdout.write(json.dumps(tally.report()) + "\n")
     return 0 if tally.is_right else 1
 

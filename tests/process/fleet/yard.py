@@ -14,6 +14,7 @@ from velocity_local.config.settings import FleetSettings
 from velocity_local.core.clock import SystemClock
 from velocity_local.core.errors import ErrorInfo, ModelNotFound
 from velocity_local.core.events import Delta, Event, Failed, Finished
+from velocity_local.core.kv import NO_TIERS, KvTiers
 from velocity_local.core.models import LoadOptions, ModelEntry
 from velocity_local.core.requests import GenerationRequest, TextPrompt
 from velocity_local.core.sampling import SamplingParams
@@ -59,6 +60,7 @@ async def scripted_fleet(
     *,
     settings: FleetSettings = SETTINGS,
     n_seq_max: int = 64,
+    kv: KvTiers = NO_TIERS,
 ) -> AsyncIterator[Fleet]:
     """Models that follow scripts, by name."""
     for name, script in scripts.items():
@@ -75,13 +77,16 @@ async def scripted_fleet(
         load_options=options,
         log_folder=folder / "logs",
         clock=SystemClock(),
+        tiers=lambda _: kv,
     )
     async with _ended(fleet):
         yield fleet
 
 
 @asynccontextmanager
-async def demo_fleet(folder: Path, *, settings: FleetSettings = SETTINGS) -> AsyncIterator[Fleet]:
+async def demo_fleet(
+    folder: Path, *, settings: FleetSettings = SETTINGS, kv: KvTiers = NO_TIERS
+) -> AsyncIterator[Fleet]:
     """The model that is shipped."""
     fleet = Fleet(
         settings,
@@ -89,6 +94,7 @@ async def demo_fleet(folder: Path, *, settings: FleetSettings = SETTINGS) -> Asy
         load_options=lambda _: LoadOptions(n_ctx=4096, n_threads=1),
         log_folder=folder / "logs",
         clock=SystemClock(),
+        tiers=lambda _: kv,
     )
     async with _ended(fleet):
         yield fleet
