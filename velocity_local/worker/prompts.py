@@ -66,6 +66,11 @@ class Prompts:
             *(self.dialect.MARKERS if self.dialect else ()),
         )
 
+    @property
+    def control_markers(self) -> frozenset[str]:
+        """Those of the markers that are control tokens of the model."""
+        return frozenset(self.markers) & frozenset(self._tokenizer.control_tokens)
+
     def ready(self, prompt: Prompt) -> ReadyPrompt:
         """The prompt as tokens.
 

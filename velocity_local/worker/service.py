@@ -109,7 +109,7 @@ class WorkerService:
             tokenizer,
             backend.capabilities,
             PieceTable(tokenizer.piece),
-            PieceTable(shown),
+            PieceTable(shown, control=prompts.control_markers),
             n_embd=backend.loaded.n_embd,
             constraining=self._constraining,
             tiers=self._tiers,

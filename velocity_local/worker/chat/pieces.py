@@ -22,9 +22,13 @@ def with_markers(piece: Pieces, piece_special: Pieces, markers: Iterable[str]) -
 
 
 class PieceTable:
-    """Looks a token up once. `text` is None for pieces that are not complete UTF-8."""
+    """Looks a token up once. `text` is None for pieces that are not complete UTF-8.
 
-    def __init__(self, piece: Pieces) -> None:
+    `control` are the texts of control tokens that are written out.
+    """
+
+    def __init__(self, piece: Pieces, *, control: Iterable[str] = ()) -> None:
+        self.control = frozenset(control)
         self._piece = piece
         self._bytes: dict[int, bytes] = {}
         self._texts: dict[int, str | None] = {}

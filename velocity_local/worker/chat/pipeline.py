@@ -2,6 +2,9 @@
 
     token → bytes → text → stops → reasoning | content → tool calls | text
 
+Between stops and reasoning, markers that are spelled in tokens of text are broken, and whole
+again in what is shown (`chat/spelling.py`).
+
 Each stage may hold back an end of what it was fed; the text released is what no later token can
 change. Everything is a function of the tokens alone, so that replaying them in another process
 gives the same output again.
@@ -16,7 +19,8 @@ from velocity_local.worker.chat.channel_forms import framing
 from velocity_local.worker.chat.channels import ChannelForm, ChannelSplitter
 from velocity_local.worker.chat.detokenize import Detokenizer
 from velocity_local.worker.chat.pieces import PieceTable
-from velocity_local.worker.chat.segments import ReasoningSplitter, Splitter
+from velocity_local.worker.chat.segments import ReasoningSplitter, Segments, Splitter
+from velocity_local.worker.chat.spelling import Spelling
 from velocity_local.worker.chat.stops import StopScanner
 from velocity_local.worker.chat.thinking import THINK, Thinking
 from velocity_local.worker.chat.tools.parser import CallIds, Dialect, Offer, Parsed, ToolParser
@@ -78,6 +82,9 @@ class ChoicePipeline:
         self._parser: ToolParser | None = None
         if plan.dialect is not None:
             self._parser = plan.dialect.Parser(plan.call_id, plan.offers)
+        self._spelling: Spelling | None = None
+        if pieces.control and (self._splitter or self._parser):
+            self._spelling = Spelling(tuple(pieces.control))
         self._is_plain = not (self._stops or self._splitter or self._parser or plan.with_logprobs)
         self._unreported: list[_Unreported] = []
         self._starts: deque[int] = deque()  # of tokens not known to be reasoning or not
@@ -106,7 +113,7 @@ class ChoicePipeline:
         shown = [_Visible(self._plan.echo)]
         for token in tokens:
             text = self._text(token)
-            shown.append(_Visible(text) if self._is_plain else self._read(text))
+            shown.append(_Visible(text) if self._is_plain else self._read(text, token))
         return _rest(self._index, shown, delivered)
 
     def feed(self, token: int, logprob: float | None = None, top: TopLogprobs = ()) -> Delta | None:
@@ -120,7 +127,7 @@ class ChoicePipeline:
         if self._is_plain:
             return Delta(self._index, (token,), text)
         start = self._fed_chars
-        visible = self._read(text)
+        visible = self._read(text, token)
         if not self._plan.with_logprobs:
             return Delta(self._index, (token,), *visible)
         assert logprob is not None
@@ -143,43 +150,56 @@ class ChoicePipeline:
                 return text
         return self._detokenizer.feed(self._pieces.piece(token))
 
-    def _read(self, text: str) -> _Visible:
+    def _read(self, text: str, token: int) -> _Visible:
         if self._splitter is not None:
             self._starts.append(self._fed_chars)
-        self._fed_chars += len(text)
+        self._note(text, is_marker=self._pieces.text(token) in self._pieces.control)
         visible = self._parse(self._stops.feed(text) if self._stops is not None else text)
         self._count_reasoning()
         return visible
 
-    def _parse(self, text: str) -> _Visible:
+    def _note(self, text: str, *, is_marker: bool = False) -> None:
+        """Count text that comes, with its breaks."""
+        self._fed_chars += len(text)
+        if self._spelling is not None:
+            self._fed_chars += self._spelling.note(text, is_marker=is_marker)
+
+    def _parse(self, text: str, *, is_last: bool = False) -> _Visible:
+        if self._spelling is not None:
+            text = self._spelling.broken(text)
         reasoning = ""
         calls: tuple[ToolCallDelta, ...] = ()
         if self._splitter is not None:
-            reasoning, text = self._splitter.feed(text)
+            reasoning, text = self._split(text, is_last=is_last)
         if self._parser is not None:
-            text, calls = self._parser.feed(text)
+            parsed = self._parser.feed(text)
+            text, calls = _joined(parsed, self._parser.finish()) if is_last else parsed
             self._has_calls = self._has_calls or bool(calls)
-        return _Visible(text, reasoning, calls)
+        if self._spelling is None:
+            return _Visible(text, reasoning, calls)
+        restored = self._spelling.restored
+        return _Visible(restored(text), restored(reasoning), self._spelling.restored_calls(calls))
+
+    def _split(self, text: str, *, is_last: bool) -> Segments:
+        assert self._splitter is not None
+        first = self._splitter.feed(text)
+        if not is_last:
+            return first
+        last = self._splitter.flush()
+        return Segments(first.reasoning + last.reasoning, first.content + last.content)
 
     def _flush(self) -> _Visible:
         text = self._detokenizer.flush()
-        self._fed_chars += len(text)
+        self._note(text)
         if self._stops is not None:
             text = self._stops.feed(text) + self._stops.flush()
-        reasoning = ""
-        if self._splitter is not None:
-            first, last = self._splitter.feed(text), self._splitter.flush()
-            reasoning, text = first.reasoning + last.reasoning, first.content + last.content
-        if self._parser is None:
-            return _Visible(text, reasoning)
-        parsed = _joined(self._parser.feed(text), self._parser.finish())
-        self._has_calls = self._has_calls or bool(parsed.calls)
-        return _Visible(parsed.text, reasoning, parsed.calls)
+        return self._parse(text, is_last=True)
 
     def _shown_chars(self) -> int:
         """How far the text has left every stage."""
         stages = (self._stops, self._splitter, self._parser)
-        return self._fed_chars - sum(stage.held for stage in stages if stage is not None)
+        n_breaks = 0 if self._spelling is None else self._spelling.n_pending
+        return self._fed_chars - n_breaks - sum(s.held for s in stages if s is not None)
 
     def _count_reasoning(self) -> None:
         if self._splitter is None:
