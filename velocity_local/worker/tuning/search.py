@@ -81,10 +81,13 @@ class Search:
         best = self._plan.options
         for number, key in enumerate(self._plan.keys):
             best = self._decided(key, best, share=1 / (len(self._plan.keys) - number + 1))
+        cost = self._final_cost(best)
+        if cost >= 1:  # gains that do not add up are none
+            best, cost = self._plan.options, 1.0
         return TuneResult(
             values=_values(self._plan, best),
             steps=tuple(self._steps),
-            cost=self._final_cost(best),
+            cost=cost,
             seconds=self._spent_s,
             unmeasured=tuple(self._unmeasured),
         )

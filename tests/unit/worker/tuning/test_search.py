@@ -12,6 +12,7 @@ from velocity_local.worker.backends.fake.script import Babble, Script
 from velocity_local.worker.engine.backend import BackendError
 from velocity_local.worker.tuning.candidates import Machine, candidates
 from velocity_local.worker.tuning.search import MAX_ROUNDS, Search
+from velocity_local.worker.tuning.verdict import MIN_ROUNDS
 
 MACHINE = Machine(physical_cores=2, logical_cores=4, n_threads=2)
 ALL: tuple[TuneKey, ...] = ("n_threads", "n_batch", "flash_attention")
@@ -99,6 +100,23 @@ def test_noise_is_no_gain() -> None:
 def test_a_gain_is_seen_through_a_machine_that_slows_down() -> None:
     bench = FakeTime({"n_threads": {"4": 0.8}}, noise=lambda number: 1 + number / 2000)
     assert found(bench, keys=("n_threads",)).values == TunedValues(n_threads=4)
+
+
+def test_gains_that_do_not_add_up_are_none() -> None:
+    """What looked faster is slower when it is measured again at the end."""
+    pace = {"n_threads": {"4": 0.7}}
+    rehearsal = FakeTime(pace)
+    found(rehearsal, keys=("n_threads",))
+    n_decided = len(rehearsal.opened) - 2 * MIN_ROUNDS
+
+    def turning(_: int) -> float:
+        is_last_look = len(bench.opened) > n_decided
+        return 2.0 if is_last_look and bench.opened[-1].n_threads == 4 else 1.0
+
+    bench = FakeTime(pace, noise=turning)
+    result = found(bench, keys=("n_threads",))
+    assert any(step.is_better for step in result.steps)
+    assert (result.values, result.cost) == (TunedValues(), 1.0)
 
 
 def test_what_the_engine_refuses_is_told_and_passed_over() -> None:
