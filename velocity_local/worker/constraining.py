@@ -155,13 +155,8 @@ class Constraining:
 
     def _mark(self, text: str) -> str:
         """A marker as Lark: by its number if it is a control token, else as text."""
-        token = self._control_token(text)
+        token = self._vocabulary.control_token(text)
         return quoted(text) if token is None else f"<[{token}]>"
-
-    def _control_token(self, text: str) -> int | None:
-        tokens = self._tokenizer.encode(text, add_special=False, parse_special=True)
-        is_control = len(tokens) == 1 and not self._tokenizer.piece(tokens[0])
-        return tokens[0] if is_control else None
 
     def _standing(self, inner: Inner, situation: Situation, emitted: Sequence[int]) -> Constraint:
         constraint: Constraint = inner

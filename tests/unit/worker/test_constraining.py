@@ -68,7 +68,7 @@ class Held:
     """One answer of a family, written in pieces and held to what was asked."""
 
     def __init__(self, dialect: str, use: ToolUse | None, answer: AnswerFormat | None) -> None:
-        family = FAMILIES[dialect]
+        self.family = family = FAMILIES[dialect]
         self.tokenizer = MarkedTokenizer(family)
         form = framing(family.thinking)
         shown = with_markers(
@@ -202,6 +202,15 @@ class TestFormats:
         ):
             assert bounded.accept(token)
         assert bounded.is_complete
+
+
+@pytest.mark.parametrize("held", [formatted("harmony"), formatted("mistral_named")], indirect=True)
+def test_an_end_that_is_spelled_ends_no_reasoning(held: Held) -> None:
+    form = framing(held.family.thinking)
+    assert held.writes(form.open[0])
+    assert held.writes(f"Hm {form.close[0]} so {{]", spelled=True)
+    assert held.writes(f"{form.close[0]}")
+    assert not held.writes("No")
 
 
 class TestCalls:

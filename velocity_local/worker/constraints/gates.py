@@ -134,12 +134,12 @@ class AfterReasoning:
 
     def _inside(self, token: int) -> bool:
         text = self._shown(token)
-        return (bool(text) or not self._is_end(token)) and self._watch(text)
+        return (bool(text) or not self._is_end(token)) and self._watch(text, token)
 
-    def _watch(self, text: bytes) -> bool:
+    def _watch(self, text: bytes, token: int | None = None) -> bool:
         """Look for the end of the block; what follows it in the same token is the answer's."""
         seen = self._seen + text
-        found = self._closing.find(seen)
+        found = self._closing.find_written(seen, token)
         if found is None:
             self._seen = self._closing.tail(seen)
             return True

@@ -72,6 +72,12 @@ class Vocabulary:
         except KeyError:
             return []
 
+    def control_token(self, text: str) -> int | None:
+        """The control token that is written so, if there is one."""
+        tokens = self.tokens.encode(text, add_special=False, parse_special=True)
+        is_control = len(tokens) == 1 and not self.tokens.piece(tokens[0])
+        return tokens[0] if is_control else None
+
     def first_of(self, text: str) -> int:
         """The token with which to begin to write `text`."""
         whole = self.tokens.encode(text, add_special=False, parse_special=True)
