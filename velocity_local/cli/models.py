@@ -93,6 +93,7 @@ def _about(model: ModelItem) -> dict[str, str]:
         "quantization": model.quantization,
         "context": f"{model.context_length} tokens" if model.context_length else "",
         "chat template": "yes" if model.has_chat_template else "no",
+        "adapters": ", ".join(model.adapters),
         "licence": model.licence,
         "size": size(model.size_bytes),
         "file": model.path,

@@ -7,6 +7,7 @@ import pytest
 from tests.support.script_server import ScriptServer
 from tests.unit.cli.terminal import Ran, cli
 from velocity_local.wire.http.adapters import AdapterItem, AdapterList
+from velocity_local.wire.http.admin import ModelItem
 
 PIRATE = AdapterItem("m:pirate", "m", "pirate", "/models/p.gguf", 0.5, "print", 7_500_000, 16, 84)
 BROKEN = AdapterItem("n:old", "n", "old", "/models/o.gguf", 1.0, problem="it is gone")
@@ -71,3 +72,15 @@ def test_a_file_that_is_here_is_sent_as_it_is_to_the_own_daemon(
     (tmp_path / "p.gguf").touch()
     ran = cli("adapters", "add", "m", "pirate", "p.gguf", environ={"VELOCITY_HOME": str(tmp_path)})
     assert ran.status == 3  # no daemon runs; that it is asked for at all is the test of main
+
+
+def test_a_model_shows_its_adapters(server: ScriptServer) -> None:
+    model = ModelItem(
+        id="m", name="M", state="unloaded", format="gguf", architecture="llama", parameters=1,
+        quantization="F16", context_length=1, size_bytes=1, fingerprint="f", path="/m.gguf",
+        licence="", has_chat_template=True, is_embedding=False, created_s=1,
+        adapters=("m:pirate", "m:poet"),
+    )  # fmt: skip
+    server.reply("200 OK", msgspec.json.encode(model), "Content-Type: application/json")
+    ran = cli("show", "m", environ={"VELOCITY_HOST": server.url})
+    assert ["adapters", "m:pirate,", "m:poet"] in [line.split() for line in ran.out.splitlines()]
