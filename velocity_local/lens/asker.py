@@ -17,6 +17,7 @@ from velocity_local.lens.quota import TokenBucket
 from velocity_local.lens.records import Asked, record_of
 from velocity_local.lens.results import CacheState, RequestRecord
 from velocity_local.lens.scenarios import Patience, Quota, Retries
+from velocity_local.lens.turnstile import Turnstile
 
 Pause = Callable[[float], Awaitable[object]]
 _HIDDEN = "[key]"
@@ -62,6 +63,7 @@ class Asker:
         random: Random,
         pause: Pause = asyncio.sleep,
     ) -> None:
+        self._turnstile = Turnstile()
         self._provider = provider
         self._door = door
         self._model = model
@@ -104,10 +106,12 @@ class Asker:
 
     async def _until_answered(self, ask: Ask, progress: _Progress) -> None:
         while True:
+            await self._turnstile.turn()
             progress.seen = await self._attempt(ask, progress)
             fault = progress.seen.fault
             is_over = progress.retries >= self._retries.most or progress.seen.first_s is not None
             if fault is None or is_over or not fault.is_transient:
+                await self._turnstile.turn()
                 return
             wait_s = self._wait_s(fault, progress.retries)
             progress.retries += 1

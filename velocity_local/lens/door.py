@@ -37,7 +37,7 @@ class Door:
         *,
         connect_timeout_s: float,
         reuse: bool = True,
-        saw: Callable[[float], None] | None = None,
+        stamp: Callable[[], float] = perf_counter,
     ) -> None:
         parts = urlsplit(base_url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -49,7 +49,7 @@ class Door:
         self.host_field = parts.netloc.rpartition("@")[2]
         self._timeout_s = connect_timeout_s
         self._reuse = reuse
-        self._saw = saw
+        self._stamp = stamp
         self._idle: list[Connection] = []
         self._addresses: list[tuple[str, int]] = []
         self._tls = ssl.create_default_context() if self._secure else None
@@ -116,7 +116,7 @@ class Door:
     ) -> Connection:
         server_hostname = self._host if self._tls is not None else None
         _, connection = await loop.create_connection(
-            lambda: Connection(self._saw),
+            lambda: Connection(self._stamp),
             host,
             port,
             ssl=self._tls,

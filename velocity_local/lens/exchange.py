@@ -1,7 +1,8 @@
 """One HTTP/1.1 exchange on an asyncio transport: bytes, each with the time it arrived.
 
-Knows no provider and no event format. Times are `time.perf_counter` seconds, taken as the first
-thing when the event loop hands bytes over. Protocol: RFC 9112, parsed by llhttp (httptools).
+Knows no provider and no event format. Times are `time.perf_counter` seconds; those of bytes are
+what `stamp` says, the moment when the event loop found them. Protocol: RFC 9112, parsed by llhttp
+(httptools).
 """
 
 import asyncio
@@ -54,10 +55,10 @@ class Outcome:
 
 
 class Connection(asyncio.Protocol):
-    """A connection that carries one exchange at a time. `saw` is told when bytes came."""
+    """A connection that carries one exchange at a time. `stamp` tells the time of bytes."""
 
-    def __init__(self, saw: Callable[[float], None] | None = None) -> None:
-        self._saw = saw
+    def __init__(self, stamp: Callable[[], float] = perf_counter) -> None:
+        self._stamp = stamp
         self._transport: asyncio.Transport | None = None
         self._parser: httptools.HttpResponseParser | None = None
         self._sink: Sink | None = None
@@ -105,9 +106,7 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        self._now_s = self._last_s = perf_counter()
-        if self._saw is not None:
-            self._saw(self._now_s)
+        self._now_s = self._last_s = max(self._stamp(), self._sent_s)
         if self._done is None or self._parser is None:
             self.close()  # an answer that nobody asked for: the connection is not to be trusted
             return

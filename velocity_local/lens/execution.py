@@ -99,7 +99,7 @@ class Execution:
             found.base_url,
             connect_timeout_s=scenario.patience.connect_s,
             reuse=scenario.reuse_connections,
-            saw=meter.saw,
+            stamp=meter.stamp,
         )
         asker = Asker(
             found.provider,

@@ -30,9 +30,10 @@ class OverheadMeter:
         self._begun_s = perf_counter()
         self._cpu_s = process_time()
 
-    def saw(self, now_s: float) -> None:
-        """Bytes got their time stamp."""
-        self._delays.add(max(0.0, now_s - self._selector.ready_since_s) * _MS)
+    def stamp(self) -> float:
+        """The time of the bytes that are being read."""
+        self._delays.add(self._selector.delay_s * _MS)
+        return self._selector.woke_s
 
     def overhead(self) -> ClientOverhead:
         """The cost since the window's beginning."""

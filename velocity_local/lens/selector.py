@@ -1,7 +1,8 @@
-"""An event loop that knows how long bytes waited for it.
+"""An event loop that knows when bytes were there, and how long they may have waited for it.
 
-The loop is idle while it waits in `select`. Bytes that arrive while it works wait until it looks
-again: that is the delay which measuring adds to what it measures.
+While the loop waits in `select` it is idle, and what it wakes up for has just come: that moment is
+the bytes' time, however many other connections are read before them. What comes while the loop
+works waits until it looks again: that is the delay which measuring adds to what it measures.
 """
 
 import asyncio
@@ -12,24 +13,24 @@ _IMMEDIATE_S = 50e-6
 
 
 class MeteredSelector(selectors.DefaultSelector):
-    """Notes when the loop begins to work and when it is done."""
+    """Notes when the loop begins to work and when it is done.
+
+    `woke_s` is when the bytes that are now read were found; `delay_s` how much earlier they may
+    have come, at worst: what is there at once came while the loop was working.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._began_s = perf_counter()
-        self.ready_since_s = self._began_s
+        self.woke_s = perf_counter()
+        self.delay_s = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """What is ready; afterwards `ready_since_s` is the earliest time at which it can have been.
-
-        What is ready at once came while the loop was working: at the beginning of that, at worst.
-        """
         called_s = perf_counter()
         ready = super().select(timeout)
         now_s = perf_counter()
         waited = now_s - called_s > _IMMEDIATE_S
-        self.ready_since_s = now_s if waited else self._began_s
-        self._began_s = now_s
+        self.delay_s = 0.0 if waited else now_s - self.woke_s
+        self.woke_s = now_s
         return ready
 
 
