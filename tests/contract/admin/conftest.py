@@ -132,6 +132,7 @@ class Daemon:
     catalogue: Catalogue
     forgotten: list[tuple[str, str]]
     fitting: Fitting
+    monitor: Monitor
     tuned: TunedStore
     stops: list[str] = field(default_factory=list)
 
@@ -236,6 +237,7 @@ async def daemon(tmp_path: Path, hub: LocalHub) -> AsyncIterator[Daemon]:
             catalogue,
             forgotten,
             fitting,
+            monitor,
             tunings.store,
             stops,
         )

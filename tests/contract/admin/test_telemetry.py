@@ -1,9 +1,14 @@
 """The machine over the API: this machine's own numbers, and reasons for what is not known."""
 
+import asyncio
+
 import msgspec
 import psutil
+import pytest
 
 from tests.contract.admin.conftest import Daemon
+from tests.support.scripted import TOKEN
+from tests.support.websocket import connected
 from velocity_local.wire.http.telemetry import TelemetryAnswer
 
 
@@ -45,3 +50,60 @@ async def test_rates_come_with_the_second_look_and_looks_are_shared(daemon: Daem
 async def test_nothing_of_it_is_for_those_without_the_token(daemon: Daemon) -> None:
     answer = await daemon.http.get("/api/v1/telemetry", headers={"Authorization": "Bearer x"})
     assert answer.status_code == 401
+
+
+PATH = "/api/v1/telemetry/live"
+AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
+
+
+def port_of(daemon: Daemon) -> int:
+    assert daemon.http.base_url.port is not None
+    return daemon.http.base_url.port
+
+
+async def test_a_socket_is_pushed_one_snapshot_after_the_other(daemon: Daemon) -> None:
+    path = f"{PATH}?period_s=0.2"
+    async with connected(port_of(daemon), path, AUTHORIZED) as socket:
+        assert socket.status == 101
+        first = msgspec.json.decode(await socket.text(), type=TelemetryAnswer)
+        daemon.clock.advance(1.0)
+        socket.say("what is said is not heard")
+        second = msgspec.json.decode(await socket.text(), type=TelemetryAnswer)
+    assert second.at_s > first.at_s
+    assert (await look(daemon)).memory.total_bytes == first.memory.total_bytes
+
+
+@pytest.mark.parametrize(
+    ("headers", "host", "path", "status"),
+    [
+        ({}, None, PATH, 401),
+        ({"Authorization": "Bearer wrong"}, None, PATH, 401),
+        (AUTHORIZED | {"Origin": "http://evil.example"}, None, PATH, 403),
+        (AUTHORIZED, "evil.example", PATH, 403),
+        (AUTHORIZED, None, "/api/v1/nothing", 403),
+    ],
+    ids=["no token", "a wrong token", "a foreign page", "a foreign Host", "no such path"],
+)
+async def test_a_handshake_passes_the_same_guards(
+    daemon: Daemon, headers: dict[str, str], host: str | None, path: str, status: int
+) -> None:
+    async with connected(port_of(daemon), path, headers, host=host) as socket:
+        assert socket.status == status
+    assert (await daemon.get("/status")).status_code == 200
+
+
+async def test_a_client_that_floods_is_cut_off(daemon: Daemon) -> None:
+    async with connected(port_of(daemon), PATH, AUTHORIZED) as socket:
+        await socket.text()
+        socket.say("x" * 10_000)
+        with pytest.raises(ConnectionError):
+            await socket.all_texts()
+
+
+async def test_clients_that_leave_leave_nothing_behind(daemon: Daemon) -> None:
+    for _ in range(5):
+        async with connected(port_of(daemon), PATH, AUTHORIZED) as socket:
+            await socket.text()
+    async with asyncio.timeout(20):
+        while daemon.monitor.watchers:  # noqa: ASYNC110 - the server sets no event of ours
+            await asyncio.sleep(0.01)

@@ -109,6 +109,9 @@ class Guards:
         self._origins = frozenset(origin.lower().encode() for origin in server.allowed_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._live(scope, receive, send)
+            return
         if scope["type"] != "http":
             return
         request_id = _request_id(scope)
@@ -138,6 +141,22 @@ class Guards:
         await self._app(
             scope, self._bounded(head, receive), _with_headers(send, extra + self._notices())
         )
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The same for a WebSocket's handshake, which is a GET without a body."""
+        request_id = _request_id(scope)
+        logs.request_id.set(request_id)
+        try:
+            head = _Head.of({**scope, "method": "GET"})
+            self._check_host(head)
+            self._foreign_origin(head)
+            caller = self._check_request(head)
+        except VelocityError as error:
+            await _refuse(error, [(b"x-request-id", request_id.encode()), _NOSNIFF], _denial(send))
+            return
+        scope["state"]["request_id"] = request_id
+        scope["state"]["caller"] = caller
+        await self._app(scope, receive, send)
 
     def _check_host(self, head: _Head) -> None:
         host = head.headers.get(b"host", b"").lower()
@@ -289,6 +308,15 @@ def _with_headers(send: Send, extra: Headers) -> Send:
         if message["type"] == "http.response.start":
             message["headers"] = [*message.get("headers", ()), *extra]
         await send(message)
+
+    return sending
+
+
+def _denial(send: Send) -> Send:
+    """An HTTP answer to a WebSocket's handshake: ASGI's `websocket.http.response` extension."""
+
+    async def sending(message: Message) -> None:
+        await send({**message, "type": f"websocket.{message['type']}"})
 
     return sending
 

@@ -14,6 +14,7 @@ from functools import partial
 from uvicorn.config import Config
 
 from velocity_local.config.settings import LimitSettings, ServerSettings
+from velocity_local.daemon.server.live import MAX_MESSAGE_BYTES, LiveConnection
 from velocity_local.daemon.server.protocol import Connection, ConnectionState
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,8 @@ class Listener:
         self._config = Config(
             app,
             http=Connection,
-            ws="none",
+            ws=LiveConnection,
+            ws_max_size=MAX_MESSAGE_BYTES,
             lifespan="off",
             interface="asgi3",
             log_config=None,

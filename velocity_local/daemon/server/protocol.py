@@ -107,7 +107,7 @@ class Connection(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._ignore_upgrade()
+            self._upgrade()
         except httptools.HttpParserError as error:
             self._refuse(self._refusal or InvalidRequest(f"malformed HTTP: {error}"))
         else:
@@ -241,6 +241,17 @@ class Connection(HttpToolsProtocol):
     def _stop_parser(self, refusal: VelocityError) -> None:
         self._refusal = refusal
         raise _Refused
+
+    def _upgrade(self) -> None:
+        """Hand the connection to the WebSocket protocol, if that is what is wanted."""
+        if not self._should_upgrade():
+            self._ignore_upgrade()
+        elif self.pipeline or not (self.cycle is None or self.cycle.response_complete):
+            self._refuse(InvalidRequest("an upgrade must wait for the answers before it"))
+        else:
+            self._stop_receipt_deadline()
+            self._stop_write_deadline()
+            self.handle_websocket_upgrade()
 
     def _ignore_upgrade(self) -> None:
         """Answer the request in HTTP/1.1 and take nothing more; llhttp cannot go on after it."""

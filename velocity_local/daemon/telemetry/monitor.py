@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,7 +54,7 @@ class Monitor:
         self._processes = Processes()
         self._counters: tuple[float, Counters] | None = None
         self._turn = asyncio.Lock()
-        self._watchers = 0
+        self.watchers = 0
         self._task: asyncio.Task[None] | None = None
         self._looked_s: float | None = None
         self.energy = EnergyMeter()
@@ -83,19 +83,19 @@ class Monitor:
             self.last = await asyncio.to_thread(self._answer, now_s, system, workers)
             return self.last
 
-    async def watch(self, period_s: float) -> AsyncIterator[TelemetryAnswer]:
+    async def watch(self, period_s: float) -> AsyncGenerator[TelemetryAnswer, None]:
         """A snapshot now, and one every `period_s`; ends with whoever iterates."""
-        self._watchers += 1
+        self.watchers += 1
         try:
             while True:
                 yield await self.snapshot()
                 await asyncio.sleep(period_s)
         finally:
-            self._watchers -= 1
+            self.watchers -= 1
 
     async def _run(self) -> None:
         while True:
-            is_busy = self._watchers or any(worker.running for worker in self._workers())
+            is_busy = self.watchers or any(worker.running for worker in self._workers())
             await asyncio.sleep(BUSY_PERIOD_S if is_busy else IDLE_PERIOD_S)
             await self.snapshot()
 

@@ -22,7 +22,7 @@ def known_parameters(
         UnsupportedField: naming a parameter that the handler does not have.
         InvalidRequest: naming one that comes twice.
     """
-    known = handler.parsed_fn_signature.parameters.keys() - {"request"}
+    known = handler.parsed_fn_signature.parameters.keys() - {"request", "socket"}
     seen = set()
     for name, _ in _pairs(connection):
         if name not in known:

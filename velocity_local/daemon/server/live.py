@@ -1,0 +1,28 @@
+"""WebSocket connections: uvicorn's protocol within the house of `protocol.Connection`, which hands
+over a connection whose client asks for the upgrade.
+"""
+
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
+
+from velocity_local.daemon.server.protocol import ConnectionState
+
+MAX_MESSAGE_BYTES = 4096
+"""Clients have nothing to say; a longer message ends the connection."""
+
+
+class LiveConnection(WSProtocol):
+    """One client's connection from its upgrade on. The guards see its handshake first."""
+
+    def __init__(
+        self, config: Config, server_state: ConnectionState, app_state: dict[str, Any]
+    ) -> None:
+        super().__init__(config, server_state, app_state)
+        self._state = server_state
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if not self.connections:
+            self._state.is_empty.set()
