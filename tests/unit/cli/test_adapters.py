@@ -1,3 +1,5 @@
+import argparse
+import io
 import json
 from pathlib import Path
 
@@ -6,6 +8,9 @@ import pytest
 
 from tests.support.script_server import ScriptServer
 from tests.unit.cli.terminal import Ran, cli
+from velocity_local.cli.adapters import _path
+from velocity_local.cli.call import Call
+from velocity_local.cli.output import Output
 from velocity_local.wire.http.adapters import AdapterItem, AdapterList
 from velocity_local.wire.http.admin import ModelItem
 
@@ -69,9 +74,15 @@ def test_a_file_that_is_here_is_sent_as_it_is_to_the_own_daemon(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "p.gguf").touch()
-    ran = cli("adapters", "add", "m", "pirate", "p.gguf", environ={"VELOCITY_HOME": str(tmp_path)})
-    assert ran.status == 3  # no daemon runs; that it is asked for at all is the test of main
+    (tmp_path / "here.gguf").touch()
+    out = Output(io.StringIO(), io.StringIO())
+
+    def path(file: str, host: str | None) -> str:
+        return _path(Call(argparse.Namespace(file=file, host=host), {}, out))
+
+    assert path("here.gguf", None) == str(tmp_path / "here.gguf")
+    assert path("there.gguf", None) == "there.gguf"
+    assert path("here.gguf", "http://127.0.0.1:1") == "here.gguf"
 
 
 def test_a_model_shows_its_adapters(server: ScriptServer) -> None:
