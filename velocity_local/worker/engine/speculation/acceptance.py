@@ -9,6 +9,13 @@ _PRIOR_WEIGHT = 6.0
 # A sequence's own guesses count half after some 20 of a kind, those of a model after 500
 _DECAY = 0.97
 _MODEL_DECAY = 0.9985
+# A guess that comes true less often is not worth its row anywhere.
+_LEAST_CHANCE = 0.05
+
+
+def level_of(length: int) -> int:
+    """Which kind of guess a match of so many tokens gives."""
+    return min(length.bit_length(), N_LEVELS - 1)
 
 
 class Acceptance:
@@ -25,7 +32,7 @@ class Acceptance:
 
     def saw(self, length: int, is_hit: bool) -> None:  # noqa: FBT001 - a watcher's plain values
         """A token guessed by a match of `length` tokens came, or another one did."""
-        level = min(length.bit_length(), N_LEVELS - 1)
+        level = level_of(length)
         self._hits[level] = self._hits[level] * self._decay + is_hit
         self._trials[level] = self._trials[level] * self._decay + 1
         if self._model is not None:
@@ -33,13 +40,16 @@ class Acceptance:
 
     def rate(self, length: int) -> float:
         """The chance that the next token of a match of `length` tokens comes."""
-        level = min(length.bit_length(), N_LEVELS - 1)
+        level = level_of(length)
         prior = _PRIOR[level] if self._model is None else self._model.rate(length)
         hits = self._hits[level] + _PRIOR_WEIGHT * prior
         return hits / (self._trials[level] + _PRIOR_WEIGHT)
 
     def chances(self, length: int, n_tokens: int) -> list[float]:
-        """For each token of a draft, the chance that it and all before it come."""
+        """For each token of a draft, the chance that it and all before it come.
+
+        The draft ends where that is not likely any more.
+        """
         chances = []
         chance = 1.0
         top = 1 << (N_LEVELS - 1)
@@ -48,5 +58,7 @@ class Acceptance:
             if rate < 0 or (matched <= top and not matched & (matched - 1)):
                 rate = self.rate(matched)
             chance *= rate
+            if chance < _LEAST_CHANCE:
+                break
             chances.append(chance)
         return chances

@@ -5,11 +5,14 @@ that comes true; it costs what R rows cost. The likeliest guesses come first, wh
 """
 
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 # What must be expected before guessing begins, and while it goes on, in tokens per time.
 MIN_GAIN = 1.15
 KEPT_GAIN = 1.05
+# Sizes that are considered: more would seldom be better, and take time to look at.
+_SIZES = frozenset((2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64))
 # Sizes that are measured when there is an occasion; between them costs are interpolated.
 PROBED_ROWS = (2, 4, 8, 16, 32, 64)
 # A size is tried only with guesses of which so many are expected to come true.
@@ -48,9 +51,7 @@ def best(
     so many passes of their own, the guesses cost `probe_cost`. No pass costs more than `longest`.
     """
     n_sequences = len(chances)
-    ranked = sorted(
-        ((chance, i) for i, row in enumerate(chances) for chance in row), key=lambda each: -each[0]
-    )[: max(0, n_rows_max - n_sequences)]
+    ranked = _ranked(chances)[: max(0, n_rows_max - n_sequences)]
     found: Plan | None = None
     bound, n_true, highest = threshold, 0.0, 1.0
     counts = [0] * n_sequences
@@ -58,6 +59,8 @@ def best(
         n_true += chance
         counts[i] += 1
         n_rows = n_sequences + n_guesses
+        if n_rows not in _SIZES and n_guesses < len(ranked):
+            continue
         cost = relative(n_rows)
         if cost is not None and cost > longest:
             continue
@@ -73,6 +76,14 @@ def best(
             known = n_rows / n_sequences if cost is None else cost
             found = Plan(list(counts), gain - 1, known - 1, is_probe)
     return found
+
+
+def _ranked(chances: Sequence[Sequence[float]]) -> list[tuple[float, int]]:
+    """Guesses by chance, with the index of their sequence; those of one stay in their order."""
+    ranked = [(chance, i) for i, row in enumerate(chances) for chance in row]
+    if len(chances) > 1:
+        ranked.sort(key=itemgetter(0), reverse=True)
+    return ranked
 
 
 def _is_occasion(n_rows: int, share: float) -> bool:

@@ -11,7 +11,8 @@ KEPT_PASSES = 5
 # counts as not measured.
 FIRM_PASSES = 3
 STALE_AFTER_PASSES = 3000
-_REVISED_EVERY = 32
+# Of passes of a size that was measured, only some are measured again.
+_REVISED_EVERY = 8
 # Bands of cells in use are 0 to 511, 512 to 1,023, and so on.
 _FIRST_BAND_BITS = 9
 
@@ -44,8 +45,10 @@ class PassCosts:
         """A pass of so many rows, with so many cells in use, took so long, sampling included."""
         self._n_passes += 1
         cells = self._bands.setdefault(_band(n_cells), {})
-        if n_rows not in cells or self._n_passes % _REVISED_EVERY == 0:
-            self._known.clear()
+        cell = cells.get(n_rows)
+        if cell is not None and cell.n >= KEPT_PASSES and self._n_passes % _REVISED_EVERY:
+            return
+        self._known.clear()
         cells.setdefault(n_rows, _Cell()).see(ms, self._n_passes)
 
     def relative(self, n_rows: int, base_rows: int, n_cells: int) -> float | None:

@@ -1,6 +1,6 @@
 """What is known about one sequence for guessing on: its past, and how its guesses went."""
 
-from velocity_local.worker.engine.speculation.acceptance import Acceptance
+from velocity_local.worker.engine.speculation.acceptance import Acceptance, level_of
 from velocity_local.worker.engine.speculation.lookup import PromptLookup
 
 
@@ -15,9 +15,12 @@ class Guesses:
         self.n_drafted = 0
         self.n_accepted = 0
 
+    def level(self) -> int:
+        """Look at the tokens that came since; how sure the next guess is, 0 if there is none."""
+        lookup = self.lookup
+        return level_of(lookup.length) if lookup.catch_up() and lookup.length else 0
+
     def chances(self, n_most: int) -> list[float]:
         """For each token of a draft, the chance that it and all before it come; [] for none."""
-        lookup = self.lookup
-        if not lookup.catch_up() or not lookup.length or n_most <= 0:
-            return []
-        return self.acceptance.chances(lookup.length, n_most)
+        length = self.lookup.length
+        return self.acceptance.chances(length, n_most) if length else []

@@ -24,6 +24,8 @@ Drafts = list[list[int]]
 LONGEST_DRAFT = 31
 # Guesses of a pass that makes them without asking what they cost
 FORCED_DRAFT = 7
+# Guesses that were found not to pay are not thought about again for so many passes.
+_REFUSED_FOR_PASSES = 16
 _NEVER = float("inf")
 
 
@@ -55,6 +57,8 @@ class Speculator:
         self._rests = False
         self._n_used = 0
         self._n_drafted = 0
+        self._refused: list[int] = []
+        self._n_refusals = 0
 
     def drafts(self, batch: Batch, running: Sequence[LiveSequence], cells: Cells) -> Drafts:
         """A draft for each sequence of the pass, some of them empty; [] if there is none."""
@@ -64,9 +68,10 @@ class Speculator:
         self._is_decoding = self._mode != "off" and _is_decoding(batch, running)
         if not self._is_decoding or rests:
             return []
-        chances = [self._chances(sequence) for sequence, _ in batch]
-        if not any(chances):
+        levels = [self._guesses(sequence).level() for sequence, _ in batch]
+        if not any(levels) or self._was_refused(levels):
             return []
+        chances = [self._chances(sequence) for sequence, _ in batch]
         n_rows_max = min(self._most_rows, cells.free)
         if self._mode == "on":
             self._plan = _forced(chances, n_rows_max)
@@ -74,6 +79,7 @@ class Speculator:
             threshold = MIN_GAIN if before is None else KEPT_GAIN
             self._plan = self._best(chances, n_rows_max, threshold)
         if self._plan is None:
+            self._refused, self._n_refusals = levels, 0
             return []
         pairs = zip(batch, self._plan.counts, strict=True)
         drafts = [self._draft(sequence, n_tokens) for (sequence, _), n_tokens in pairs]
@@ -102,14 +108,20 @@ class Speculator:
         self._plan = None
         self._rests = True
 
-    def _chances(self, sequence: LiveSequence) -> list[float]:
-        n_before = sequence.n_prompt + len(sequence.spec.emitted)
-        if len(sequence.tokens) == n_before:
-            return []
+    def _was_refused(self, levels: list[int]) -> bool:
+        """Whether there were guesses of just this kind a moment ago, and it did not pay."""
+        self._n_refusals += 1
+        return levels == self._refused and self._n_refusals < _REFUSED_FOR_PASSES
+
+    def _guesses(self, sequence: LiveSequence) -> Guesses:
         if sequence.guesses is None:
+            n_before = sequence.n_prompt + len(sequence.spec.emitted)
             sequence.guesses = Guesses(sequence.tokens, n_before, self._acceptance)
+        return sequence.guesses
+
+    def _chances(self, sequence: LiveSequence) -> list[float]:
         n_most = sequence.end_length - len(sequence.tokens) - 1
-        return sequence.guesses.chances(min(n_most, LONGEST_DRAFT))
+        return self._guesses(sequence).chances(min(n_most, LONGEST_DRAFT))
 
     def _best(self, chances: list[list[float]], n_rows_max: int, threshold: float) -> Plan | None:
         n_sequences, n_used = len(chances), self._n_used
@@ -132,17 +144,14 @@ class Speculator:
 
     def _draft(self, sequence: LiveSequence, n_tokens: int) -> list[int]:
         """Guesses, but none from where the answer would end."""
-        assert n_tokens == 0 or sequence.guesses is not None
-        if sequence.guesses is None:
-            return []
-        tokens = sequence.guesses.lookup.draft(n_tokens)
+        tokens = self._guesses(sequence).lookup.draft(n_tokens)
         end = next((i for i, token in enumerate(tokens) if self._is_end(token)), n_tokens)
         return tokens[:end]
 
 
 def _is_decoding(batch: Batch, running: Sequence[LiveSequence]) -> bool:
     """All have one token to compute, which nobody else's prompt waits for."""
-    return all(s.n_pending == 1 for s, _ in batch) and all(s.leader is None for s in running)
+    return all(s.n_pending == 1 for s, _ in batch) and not any(s.leader for s in running)
 
 
 def _forced(chances: list[list[float]], n_rows_max: int) -> Plan | None:

@@ -89,4 +89,4 @@ def test_rows_and_time_are_bounded() -> None:
         probe_cost=0,
     )
     assert slow is not None
-    assert sum(slow.counts) == 8
+    assert sum(slow.counts) == 6

@@ -87,8 +87,13 @@ def test_a_rate_is_learnt_and_passed_on() -> None:
 
 def test_chances_fall_along_a_draft_and_grow_with_the_match() -> None:
     acceptance = Acceptance()
-    chances = acceptance.chances(3, 40)
+    chances = acceptance.chances(28, 40)
     assert all(left > right for left, right in pairwise(chances))
-    assert chances[0] == acceptance.rate(3)
-    assert chances[1] == acceptance.rate(3) * acceptance.rate(4)
-    assert chances[5] / chances[4] == acceptance.rate(8)
+    assert chances[0] == acceptance.rate(28)
+    assert chances[4] == chances[3] * acceptance.rate(32)
+    assert acceptance.rate(32) > acceptance.rate(31)
+
+
+def test_a_draft_ends_where_it_is_not_likely_any_more() -> None:
+    assert len(Acceptance().chances(3, 40)) < 6
+    assert len(Acceptance().chances(40, 10)) == 10
