@@ -34,8 +34,7 @@ class ControlTexts:
         longest_first = sorted(filter(None, texts), key=len, reverse=True)
         tokens = "|".join(map(re.escape, longest_first)) or _NEVER
         self._token = re.compile(tokens)
-        # Templates that write JSON in ASCII spell the marks out.
-        starts, ends = f"(?:{_START}|{_spelt(_START)})", f"(?:{_END}|{_spelt(_END)})"
+        starts, ends = _written(_START), _written(_END)
         self._marked = re.compile(f"{starts}({tokens}){ends}|{starts}|{ends}")
 
     def mark_messages(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
@@ -83,7 +82,9 @@ class ControlTexts:
         return self._token.sub(rf"{_START}\g<0>{_END}", _ANY_MARK.sub("", text))
 
 
-def _spelt(mark: str) -> str:
-    """The mark as ASCII JSON has it: a pair of surrogates, escaped."""
+def _written(mark: str) -> str:
+    """The mark as templates write it: itself, or spelled out where they write JSON in ASCII (a
+    pair of surrogates, escaped once or oftener) or a value as Python prints it.
+    """
     high, low = 0xD800 + (ord(mark) - 0x10000 >> 10), 0xDC00 + (ord(mark) & 0x3FF)
-    return rf"\\u{high:04x}\\u{low:04x}"
+    return rf"(?:{mark}|\\+u{high:04x}\\+u{low:04x}|\\+U{ord(mark):08x})"

@@ -61,12 +61,16 @@ def test_parts_and_names_and_results_are_marked() -> None:
 def test_all_of_a_tool_is_marked() -> None:
     parameters = {"properties": {"<s>": {"enum": ["<s>", 1, None]}}}
     (tool,) = TEXTS.mark_tools((Tool("<s>", "is <s>", parameters),))
-    for ascii_only in (False, True):
-        text = json.dumps([tool.name, tool.description, tool.parameters], ensure_ascii=ascii_only)
+    said = [tool.name, tool.description, tool.parameters]
+    for text in (json.dumps(said, ensure_ascii=False), json.dumps(said)):
         pieces = TEXTS.pieces(text)
         assert sum(piece == Piece("<s>", True) for piece in pieces) == 4
         assert not any("<s>" in piece.text for piece in pieces if not piece.is_plain)
         assert json.loads(joined(pieces)) == ["<s>", "is <s>", parameters]
+    for text in (str(said), json.dumps(json.dumps(said)), json.dumps(str(said))):
+        pieces = TEXTS.pieces(text)
+        assert sum(piece == Piece("<s>", True) for piece in pieces) == 4
+        assert not any("f000" in piece.text for piece in pieces)
     plain = Tool("f", None, {"type": "object"})
     assert TEXTS.mark_tools((plain,))[0] is plain
 
