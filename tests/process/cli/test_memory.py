@@ -1,11 +1,13 @@
 """fit, load, pin and unload, against a real daemon: what is promised is what is taken."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
 
 from tests.process.cli.shell import Shell, shell_in
 from tests.support import tiny_models
+from tests.support.websocket import connected
 
 pytestmark = pytest.mark.process
 
@@ -58,3 +60,14 @@ def test_unloading_drains_and_loading_may_say_how_long(shell: Shell) -> None:
 def test_an_unknown_model_is_not_found(shell: Shell) -> None:
     for verb in ("fit", "load", "pin"):
         assert shell.run(verb, "nobody").status == 4
+
+
+async def test_telemetry_is_pushed_by_the_running_daemon(shell: Shell) -> None:
+    daemon = shell.run("status", "--json").document["daemon"]
+    token = (shell.home / "state" / "token").read_text().strip()
+    path = "/api/v1/telemetry/live?period_s=0.2"
+    async with connected(daemon["port"], path, {"Authorization": f"Bearer {token}"}) as socket:
+        first, second = json.loads(await socket.text()), json.loads(await socket.text())
+    models = {process["model"] for process in second["processes"]}
+    assert {"", "demo"} <= models
+    assert first["memory"]["total_bytes"] == second["memory"]["total_bytes"] > 0
