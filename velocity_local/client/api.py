@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from velocity_local.client.http import HttpClient, segment, with_query
 from velocity_local.core.downloads import Download
 from velocity_local.core.history import RequestRow
+from velocity_local.core.library import Sighting
 from velocity_local.wire.http.admin import (
     ConfigList,
     Deleted,
@@ -21,6 +22,13 @@ from velocity_local.wire.http.admin import (
     SystemAnswer,
 )
 from velocity_local.wire.http.kv import KvList
+from velocity_local.wire.http.library import (
+    DiskAnswer,
+    ImportAsk,
+    LeftoverList,
+    RemovedModel,
+    SightingList,
+)
 from velocity_local.wire.http.search import SearchAnswer
 
 _PAGE = 200
@@ -89,6 +97,38 @@ def search(
         offline="true" if is_offline else None,
     )
     return client.get(path, SearchAnswer, timeout_s=_HUB_TIMEOUT_S)
+
+
+def sightings(client: HttpClient, folder: str | None) -> tuple[Sighting, ...]:
+    """Models that other programs keep on the daemon's machine, or those below a folder there."""
+    path = with_query("/api/v1/stores", folder=folder)
+    return client.get(path, SightingList, timeout_s=_HUB_TIMEOUT_S).items
+
+
+def import_model(client: HttpClient, path: str, identifier: str | None) -> ModelItem:
+    """Take a file on the daemon's machine over without copying it."""
+    ask = ImportAsk(path, identifier)
+    return client.call("POST", "/api/v1/imports", ModelItem, body=ask, timeout_s=_HUB_TIMEOUT_S)
+
+
+def remove_model(client: HttpClient, model_id: str) -> RemovedModel:
+    """Remove a model's files; one in memory has to be unloaded first."""
+    return client.call("DELETE", f"/api/v1/models/{segment(model_id)}", RemovedModel)
+
+
+def disk(client: HttpClient) -> DiskAnswer:
+    """What each model takes."""
+    return client.get("/api/v1/disk", DiskAnswer)
+
+
+def leftovers(client: HttpClient) -> LeftoverList:
+    """Files that no model needs."""
+    return client.get("/api/v1/leftovers", LeftoverList)
+
+
+def clean_leftovers(client: HttpClient) -> LeftoverList:
+    """Remove them."""
+    return client.call("DELETE", "/api/v1/leftovers", LeftoverList)
 
 
 def start_download(client: HttpClient, model: str) -> Download:

@@ -14,11 +14,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from velocity_local.config import hub, keys
+from velocity_local.config import hub, keys, stores
 from velocity_local.config.errors import ConfigError
 from velocity_local.config.hub import HubAccess
 from velocity_local.config.paths import Paths, locate
 from velocity_local.config.settings import Settings
+from velocity_local.config.stores import StorePaths
 
 Origin = Literal["default", "file", "environment", "flag"]
 PREFIX = "VELOCITY_"
@@ -37,6 +38,7 @@ class Loaded:
     paths: Paths
     kill_point: str | None = None
     hub: HubAccess = field(default_factory=HubAccess)
+    stores: StorePaths = field(default_factory=lambda: stores.locate({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ def load(
         paths,
         variables.get(KILL_POINT_VARIABLE),
         hub.locate(variables),
+        stores.locate(variables),
     )
 
 

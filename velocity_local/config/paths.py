@@ -53,6 +53,11 @@ class Paths:
         return self.data_dir / "tuned.json"
 
     @property
+    def adopted_file(self) -> Path:
+        """Models that are only referred to."""
+        return self.data_dir / "adopted.json"
+
+    @property
     def adapters_file(self) -> Path:
         return self.data_dir / "adapters.json"
 

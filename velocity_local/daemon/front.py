@@ -9,6 +9,7 @@ from velocity_local.core.release import RELEASE
 from velocity_local.daemon.bind import reachable_host
 from velocity_local.daemon.catalog.adapters.shelf import AdapterShelf
 from velocity_local.daemon.catalog.downloads.jobs import Downloads
+from velocity_local.daemon.catalog.library import Library
 from velocity_local.daemon.fleet.client import Fleet
 from velocity_local.daemon.fleet.fitting import Fitting
 from velocity_local.daemon.fleet.tuning.jobs import Tunings
@@ -39,6 +40,7 @@ class Front:
         history: History,
         catalog: AdapterShelf,
         downloads: Downloads,
+        library: Library,
         fleet: Fleet,
         fitting: Fitting,
         tunings: Tunings,
@@ -72,6 +74,7 @@ class Front:
             fitting,
             tunings,
             monitor=monitor,
+            library=library,
         )
         app = create_app(
             gateway,

@@ -24,9 +24,11 @@ from velocity_local.core.fit import Machine
 from velocity_local.core.release import RELEASE
 from velocity_local.daemon.catalog.adapters.registry import Registry
 from velocity_local.daemon.catalog.adapters.shelf import AdapterShelf
+from velocity_local.daemon.catalog.adopted import AdoptedFiles
 from velocity_local.daemon.catalog.curated import Curated
 from velocity_local.daemon.catalog.downloads.jobs import Downloads
 from velocity_local.daemon.catalog.hub import Hub
+from velocity_local.daemon.catalog.library import Library
 from velocity_local.daemon.catalog.local import LocalCatalog
 from velocity_local.daemon.exits import Exit, StartError
 from velocity_local.daemon.fleet.client import Fleet
@@ -79,18 +81,10 @@ class House:
         self._clock = clock
         self._stop = asyncio.Event()
         self._front: Front | None = None
-        self._catalog = LocalCatalog(
-            loaded.paths.models_dir, demo=data_root() / DEMO_FILE, clock=clock
-        )
+        self._adopted = AdoptedFiles(loaded.paths.adopted_file)
+        self._catalog = self._new_catalog()
         self._shelf = self._new_shelf()
-        self._downloads = Downloads(
-            loaded.paths.models_dir,
-            hub=Hub(loaded.hub),
-            clock=clock,
-            refresh=self._catalog.refreshed,
-            settings=settings.downloads,
-            curated=Curated(data_root() / "catalog.toml"),
-        )
+        self._downloads = self._new_downloads()
         self._metrics = Metrics(
             release=RELEASE,
             is_known_model=self._shelf.knows,
@@ -168,6 +162,7 @@ class House:
             history=self._history,
             catalog=self._shelf,
             downloads=self._downloads,
+            library=self._new_library(),
             fleet=self._fleet,
             fitting=self._fitting,
             tunings=self._tunings,
@@ -191,6 +186,36 @@ class House:
         finally:
             self._loaded.paths.daemon_file.unlink(missing_ok=True)
             await front.close(drain_s=DRAIN_S)
+
+    def _new_catalog(self) -> LocalCatalog:
+        return LocalCatalog(
+            self._loaded.paths.models_dir,
+            demo=data_root() / DEMO_FILE,
+            clock=self._clock,
+            adopted=self._adopted.all,
+        )
+
+    def _new_downloads(self) -> Downloads:
+        return Downloads(
+            self._loaded.paths.models_dir,
+            hub=Hub(self._loaded.hub),
+            clock=self._clock,
+            refresh=self._catalog.refreshed,
+            settings=self._loaded.settings.downloads,
+            curated=Curated(data_root() / "catalog.toml"),
+        )
+
+    def _new_library(self) -> Library:
+        return Library(
+            self._loaded.paths.models_dir,
+            stores=self._loaded.stores,
+            catalog=self._catalog,
+            adopted=self._adopted,
+            in_use=lambda: [
+                status.id for status in self._fleet.status() if status.pid is not None
+            ],
+            downloading=self._downloads.files_under_way,
+        )
 
     def _new_shelf(self) -> AdapterShelf:
         paths = self._loaded.paths

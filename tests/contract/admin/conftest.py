@@ -25,9 +25,12 @@ from velocity_local.core.notices import Notice
 from velocity_local.core.requests import KvRequest
 from velocity_local.daemon.catalog.adapters.registry import Registry
 from velocity_local.daemon.catalog.adapters.shelf import AdapterShelf
+from velocity_local.daemon.catalog.adopted import AdoptedFiles
 from velocity_local.daemon.catalog.curated import Curated
 from velocity_local.daemon.catalog.downloads.jobs import Downloads
 from velocity_local.daemon.catalog.hub import Hub
+from velocity_local.daemon.catalog.library import Library
+from velocity_local.daemon.catalog.local import LocalCatalog
 from velocity_local.daemon.catalog.tuned import TunedStore
 from velocity_local.daemon.fleet.diary import Diary
 from velocity_local.daemon.fleet.environment import worker_environment
@@ -208,6 +211,14 @@ async def daemon(tmp_path: Path, hub: LocalHub) -> AsyncIterator[Daemon]:
     )
     tunings = tunings_of(config, models=catalogue, fleet=lambda: fleet, clock=clock)
     monitor = Monitor(sampler, tmp_path, workers=list, clock=clock, powercap=tmp_path / "none")
+    library = Library(
+        config.paths.models_dir,
+        stores=config.stores,
+        catalog=LocalCatalog(config.paths.models_dir, demo=None, clock=clock),
+        adopted=AdoptedFiles(config.paths.adopted_file),
+        in_use=list,
+        downloading=downloads.files_under_way,
+    )
     services = Services(
         management,
         history,
@@ -219,6 +230,7 @@ async def daemon(tmp_path: Path, hub: LocalHub) -> AsyncIterator[Daemon]:
         fitting,
         tunings,
         monitor=monitor,
+        library=library,
     )
     app = stage.app(extra_routes=ROUTES, extra_state={STATE_KEY: services})
     async with (

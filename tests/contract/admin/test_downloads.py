@@ -177,7 +177,9 @@ async def test_a_paused_download_keeps_what_has_come_and_goes_on(
     identifier = (await post(daemon, f"{REPOSITORY}:Q8_0")).json()["id"]
     await held(hub)
     pausing = asyncio.create_task(daemon.http.post(f"/api/v1/downloads/{identifier}/pause"))
-    await asyncio.sleep(0)
+    async with asyncio.timeout(PATIENCE_S):
+        while (await daemon.get(f"/downloads/{identifier}")).json()["state"] == "running":
+            await asyncio.sleep(0.01)
     hub.released.set()
     await pausing
     async with asyncio.timeout(PATIENCE_S):

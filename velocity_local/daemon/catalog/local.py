@@ -1,4 +1,4 @@
-"""The models on this machine: the models folder and the demo that is shipped.
+"""The models on this machine: the models folder, the shipped demo, and those adopted elsewhere.
 
 A model's id is its path below the models folder without `.gguf`, with `/` between folders
 (`qwen/Qwen3-0.6B-Q4_K_M`); of a model in parts, the first part's without `-00001-of-0000N`.
@@ -6,13 +6,14 @@ The shipped demo is `demo`.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from velocity_local.core.clock import Clock
 from velocity_local.core.models import ModelEntry
 from velocity_local.daemon.catalog import resolve
+from velocity_local.daemon.catalog.adopted import Adopted
 from velocity_local.daemon.catalog.cursor import GgufError
 from velocity_local.daemon.catalog.files import (
     UnreadableFile,
@@ -51,8 +52,16 @@ _Known = dict[tuple[str, _Seen], ModelEntry | BrokenModel | None]
 class LocalCatalog:
     """Keeps the last listing, and reads only files that have changed since."""
 
-    def __init__(self, models: Path, *, demo: Path | None, clock: Clock) -> None:
+    def __init__(
+        self,
+        models: Path,
+        *,
+        demo: Path | None,
+        clock: Clock,
+        adopted: Callable[[], Sequence[Adopted]] = tuple,
+    ) -> None:
         self._models = models
+        self._adopted = adopted
         self._demo = demo
         self._clock = clock
         self._known: _Known = {}
@@ -130,6 +139,10 @@ class LocalCatalog:
             if split is None or split[1] == 1:
                 name = split[0] if split else path.stem
                 yield path.relative_to(root).with_name(name).as_posix(), path, root
+        for model in self._adopted():
+            path = Path(model.path)
+            if path.exists():
+                yield model.id, path, path.parent
 
     def _look(
         self,

@@ -93,6 +93,10 @@ class Downloads:
         """Raises NotFound if there is none of that id."""
         return self._find(identifier).seen()
 
+    def files_under_way(self) -> list[Path]:
+        """The files that are not here yet and will be."""
+        return [path for job in self._unfinished() for path in job.delivery.key]
+
     async def cancel(self, identifier: str) -> Download:
         """End it and remove what is not whole; one that has ended stays as it is.
 

@@ -1,0 +1,40 @@
+"""The models on this machine as files: where they lie, what they take, what could go."""
+
+from typing import Literal
+
+import msgspec
+
+Store = Literal["huggingface", "ollama", "lm studio", "folder"]
+
+
+class Sighting(msgspec.Struct, frozen=True):
+    """A model that another program keeps here. `files` are its parts, absolute; `id` is the name
+    it would have. `problem` says why it cannot be used, empty if it can.
+    """
+
+    id: str
+    store: Store
+    files: tuple[str, ...]
+    size_bytes: int
+    is_imported: bool
+    problem: str = ""
+
+
+class DiskItem(msgspec.Struct, frozen=True):
+    """What a model takes. `shared_bytes` of it are also kept by another program: removing the
+    model does not free them.
+    """
+
+    model: str
+    files: tuple[str, ...]
+    size_bytes: int
+    shared_bytes: int
+    is_reference: bool = False
+
+
+class Leftover(msgspec.Struct, frozen=True):
+    """A file in the models folder that no model needs."""
+
+    path: str
+    size_bytes: int
+    reason: str

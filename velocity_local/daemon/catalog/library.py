@@ -1,0 +1,260 @@
+"""The models on this machine as files: taken over from other programs, counted, removed."""
+
+import asyncio
+import errno
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from velocity_local.config.stores import StorePaths
+from velocity_local.core.errors import Conflict, DiskFull, InvalidModel, InvalidRequest
+from velocity_local.core.library import DiskItem, Leftover, Sighting
+from velocity_local.core.models import ModelEntry
+from velocity_local.daemon.catalog.adopted import Adopted, AdoptedFiles
+from velocity_local.daemon.catalog.downloads.reference import is_safe_path
+from velocity_local.daemon.catalog.files import UnreadableFile, part_path, split_of
+from velocity_local.daemon.catalog.local import DEMO_ID
+from velocity_local.daemon.catalog.preflight import inspect
+from velocity_local.daemon.catalog.stores import Seen, in_folder, in_stores, of_file
+from velocity_local.daemon.catalog.unsound import UnsoundFile
+
+_PART, _JOURNAL = ".part", ".part.json"
+# The file system has no links, or the file lies on another one.
+_NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS})
+
+
+class Catalog(Protocol):
+    """The models as the daemon lists them."""
+
+    async def entries(self) -> tuple[ModelEntry, ...]: ...
+
+    async def resolve(self, name: str) -> ModelEntry: ...
+
+    async def refreshed(self) -> object: ...
+
+
+class Library:
+    """`in_use` tells the ids of models in memory, `downloading` the files that are on their way."""
+
+    def __init__(
+        self,
+        models: Path,
+        *,
+        stores: StorePaths,
+        catalog: Catalog,
+        adopted: AdoptedFiles,
+        in_use: Callable[[], Sequence[str]],
+        downloading: Callable[[], Sequence[Path]],
+    ) -> None:
+        self._models = models
+        self._stores = stores
+        self._catalog = catalog
+        self._adopted = adopted
+        self._in_use = in_use
+        self._downloading = downloading
+
+    async def sightings(self, folder: str | None) -> list[Sighting]:
+        """The models that other programs keep here, or those below `folder`.
+
+        Raises:
+            InvalidRequest: if that is no folder.
+        """
+        here = {self._identity(Path(entry.path)) for entry in await self._catalog.entries()}
+        seen = await asyncio.to_thread(self._look, folder)
+        return await asyncio.to_thread(lambda: [self._sighting(one, here) for one in seen])
+
+    async def adopt(self, path: str, identifier: str | None) -> ModelEntry:
+        """Make a file of another program a model of this daemon, without copying it.
+
+        Raises:
+            InvalidRequest: if there is no such file, or the name cannot be used.
+            InvalidModel: if the file is not sound.
+            Conflict: if the name is taken.
+        """
+        seen = await asyncio.to_thread(self._seen, path)
+        if identifier is not None:
+            seen = seen._replace(id=_checked_id(identifier))
+        if any(entry.id == seen.id for entry in await self._catalog.entries()):
+            raise Conflict(f"there is a model {seen.id!r} already; give another name")
+        await asyncio.to_thread(self._take, seen)
+        await self._catalog.refreshed()
+        try:
+            return await self._catalog.resolve(seen.id)
+        except InvalidModel:
+            self._let_go(seen)
+            raise
+
+    async def remove(self, name: str) -> DiskItem:
+        """Take a model off: its files in the models folder go, a file kept elsewhere stays.
+
+        Raises:
+            ModelNotFound: telling near names.
+            Conflict: if it is in memory, or shipped.
+        """
+        entry = await self._catalog.resolve(name)
+        if entry.id == DEMO_ID:
+            raise Conflict("the demo model is shipped with the program; it cannot be removed")
+        if entry.id in self._in_use():
+            raise Conflict(f"model {entry.id!r} is in memory; unload it first")
+        item = self._disk_item(entry)
+        if not self._adopted.remove(entry.id):
+            await asyncio.to_thread(self._unlink, item)
+        await self._catalog.refreshed()
+        return item
+
+    async def disk(self) -> list[DiskItem]:
+        """What each model takes, largest first; a file of two models counts for both."""
+        entries = await self._catalog.entries()
+        items = await asyncio.to_thread(lambda: [self._disk_item(entry) for entry in entries])
+        return sorted(items, key=lambda item: -item.size_bytes)
+
+    async def leftovers(self) -> list[Leftover]:
+        """Files that could go: parts of downloads that are not under way."""
+        return await asyncio.to_thread(self._leftovers)
+
+    async def clean(self) -> list[Leftover]:
+        """Remove what `leftovers` tells; what went."""
+        found = await self.leftovers()
+        for leftover in found:
+            await asyncio.to_thread(Path(leftover.path).unlink, missing_ok=True)
+        return found
+
+    def _look(self, folder: str | None) -> list[Seen]:
+        if folder is None:
+            return in_stores(self._stores)
+        path = Path(folder).expanduser()
+        if not path.is_absolute() or not path.is_dir():
+            raise InvalidRequest(
+                f"{folder[:200]!r} is no absolute path of a folder", param="folder"
+            )
+        return in_folder(path)
+
+    def _seen(self, text: str) -> Seen:
+        path = Path(text).expanduser()
+        known = [one for one in in_stores(self._stores) if path == one.files[0]]
+        seen = known[0] if known else of_file(path) if path.is_absolute() else None
+        if seen is None:
+            raise InvalidRequest(
+                f"{text[:200]!r} is no absolute path of a GGUF file with all its parts",
+                param="path",
+            )
+        return seen
+
+    def _sighting(self, seen: Seen, here: set[tuple[int, int]]) -> Sighting:
+        size_bytes = sum(path.stat().st_size for path in seen.files)
+        files = tuple(map(str, seen.files))
+        is_imported = self._identity(seen.files[0]) in here
+        return Sighting(seen.id, seen.store, files, size_bytes, is_imported, _problem(seen))
+
+    def _take(self, seen: Seen) -> None:
+        problem = _problem(seen)
+        if problem:
+            raise InvalidModel(f"{seen.files[0]} cannot be used: {problem}", param="path")
+        targets = self._targets(seen)
+        taken: list[Path] = []
+        try:
+            for source, target in zip(seen.files, targets, strict=True):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.link(source.resolve(), target)
+                taken.append(target)
+        except OSError as error:
+            for target in taken:
+                target.unlink(missing_ok=True)
+            self._refer(seen, error)
+
+    def _let_go(self, seen: Seen) -> None:
+        if not self._adopted.remove(seen.id):
+            for target in self._targets(seen):
+                target.unlink(missing_ok=True)
+
+    def _targets(self, seen: Seen) -> list[Path]:
+        first = self._models / f"{seen.id}.gguf"
+        count = len(seen.files)
+        if count == 1:
+            return [first]
+        one = first.with_name(f"{first.stem}-00001-of-{count:05d}.gguf")
+        return [part_path(one, number + 1) for number in range(count)]
+
+    def _refer(self, seen: Seen, error: OSError) -> None:
+        """Remember where it lies, as it cannot be linked."""
+        real = seen.files[0].resolve()
+        has_own_name = split_of(real.stem) is not None or len(seen.files) == 1
+        if error.errno == errno.EEXIST:
+            raise Conflict(f"a file of model {seen.id!r} is there already; give another name")
+        if error.errno not in _NO_LINK or not has_own_name:
+            raise DiskFull(
+                f"{seen.files[0]} cannot be linked into {self._models}: {error.strerror}; set"
+                " paths.models to a folder on the same disk"
+            ) from error
+        self._adopted.add(Adopted(seen.id, str(real)))
+
+    def _disk_item(self, entry: ModelEntry) -> DiskItem:
+        states = [(path, path.stat()) for path in files_of(entry)]
+        shared = sum(state.st_size for _, state in states if state.st_nlink > 1)
+        is_reference = not Path(entry.path).is_relative_to(self._models.resolve())
+        size_bytes = sum(state.st_size for _, state in states)
+        names = tuple(str(path) for path, _ in states)
+        return DiskItem(
+            entry.id, names, size_bytes, size_bytes if is_reference else shared, is_reference
+        )
+
+    def _unlink(self, item: DiskItem) -> None:
+        root = self._models.resolve()
+        for name in item.files:
+            Path(name).unlink(missing_ok=True)
+        folder = Path(item.files[0]).parent
+        while folder != root and folder.is_relative_to(root) and not any(folder.iterdir()):
+            folder.rmdir()
+            folder = folder.parent
+
+    def _leftovers(self) -> list[Leftover]:
+        busy = {path.with_name(path.name + end) for path in self._downloading() for end in _ENDS}
+        found = []
+        for path in sorted(self._models.rglob("*.part*")):
+            if path.name.endswith(_ENDS) and path not in busy and path.is_file():
+                state = path.stat()
+                blocks = getattr(state, "st_blocks", None)
+                size_bytes = state.st_size if blocks is None else blocks * 512
+                found.append(Leftover(str(path), size_bytes, "a download that is not under way"))
+        return found
+
+    @staticmethod
+    def _identity(path: Path) -> tuple[int, int]:
+        try:
+            state = path.stat()
+        except OSError:  # gone meanwhile: it is like no other
+            return (0, 0)
+        return state.st_dev, state.st_ino
+
+
+_ENDS = (_PART, _JOURNAL)
+
+
+def files_of(entry: ModelEntry) -> list[Path]:
+    """All files of a model."""
+    first = Path(entry.path)
+    split = split_of(first.stem)
+    return [part_path(first, part + 1) for part in range(split[2])] if split else [first]
+
+
+def _problem(seen: Seen) -> str:
+    """Why the loader must not see it; empty if it may."""
+    real = seen.files[0].resolve()
+    if len(seen.files) > 1 and split_of(real.stem) is None:
+        return ""  # its parts have their names only once they are linked
+    try:
+        model = inspect(real)
+    except (UnsoundFile, UnreadableFile) as error:
+        return str(error)
+    return "" if model.facts.is_model else "it is no model but a part of one"
+
+
+def _checked_id(text: str) -> str:
+    if not is_safe_path(f"{text}.gguf"):
+        raise InvalidRequest(
+            f"{text[:80]!r} is no name for a model; take letters, digits, dots, dashes and up to"
+            " three slashes",
+            param="id",
+        )
+    return text

@@ -1,0 +1,102 @@
+"""The models as files over HTTP: found elsewhere, imported, counted, removed."""
+
+import shutil
+from typing import Annotated
+
+import msgspec
+from litestar import delete, get, post
+from litestar.params import FromPath, QueryParameter
+
+from velocity_local.daemon.server.admin.ports import services_of
+from velocity_local.daemon.server.admin.query import known_parameters
+from velocity_local.daemon.server.context import AnyRequest, read
+from velocity_local.wire.http.admin import ModelItem
+from velocity_local.wire.http.library import (
+    DiskAnswer,
+    ImportAsk,
+    LeftoverList,
+    RemovedModel,
+    SightingList,
+)
+
+_TAGS = ["Models"]
+_PATH_CHARS = 4096
+_ask = msgspec.json.Decoder(ImportAsk)
+
+
+@get(
+    "/api/v1/stores",
+    summary="Models that other programs keep here",
+    description="In the Hugging Face cache, in Ollama, in LM Studio, or below a folder.",
+    tags=_TAGS,
+    guards=[known_parameters],
+)
+async def list_stores(
+    request: AnyRequest,
+    folder: Annotated[
+        str | None, QueryParameter(max_length=_PATH_CHARS, description="Look below it instead")
+    ] = None,
+) -> SightingList:
+    return SightingList(tuple(await services_of(request).library.sightings(folder)))
+
+
+@post(
+    "/api/v1/imports",
+    summary="Take a model over without copying it",
+    description="A link into the models folder, or where that cannot be, a note of its path.",
+    tags=_TAGS,
+    status_code=201,
+    guards=[known_parameters],
+    opt={"body": ImportAsk},
+)
+async def import_model(request: AnyRequest) -> ModelItem:
+    ask = await read(request, _ask)
+    services = services_of(request)
+    entry = await services.library.adopt(ask.path, ask.id)
+    return await services.admin.model(entry.id)
+
+
+@delete(
+    "/api/v1/models/{model:path}",
+    summary="Remove a model's files",
+    description="One in memory has to be unloaded first. A file that is only referred to stays.",
+    tags=_TAGS,
+    status_code=200,
+    guards=[known_parameters],
+)
+async def remove_model(request: AnyRequest, model: FromPath[str]) -> RemovedModel:
+    item = await services_of(request).library.remove(model.removeprefix("/"))
+    return RemovedModel(**msgspec.structs.asdict(item))
+
+
+@get("/api/v1/disk", summary="What models take", tags=_TAGS, guards=[known_parameters])
+async def disk(request: AnyRequest) -> DiskAnswer:
+    services = services_of(request)
+    folder = services.config.paths.models_dir
+    items = await services.library.disk()
+    sizes = {name: item.size_bytes for item in items for name in item.files[:1]}
+    return DiskAnswer(
+        tuple(items), sum(sizes.values()), shutil.disk_usage(folder).free, str(folder)
+    )
+
+
+@get(
+    "/api/v1/leftovers", summary="Files that no model needs", tags=_TAGS, guards=[known_parameters]
+)
+async def list_leftovers(request: AnyRequest) -> LeftoverList:
+    return LeftoverList(tuple(await services_of(request).library.leftovers()))
+
+
+@delete(
+    "/api/v1/leftovers",
+    summary="Remove files that no model needs",
+    tags=_TAGS,
+    status_code=200,
+    guards=[known_parameters],
+)
+async def clean_leftovers(request: AnyRequest) -> LeftoverList:
+    gone = await services_of(request).library.clean()
+    return LeftoverList(tuple(gone), is_removed=True)
+
+
+ROUTES = [list_stores, import_model, remove_model, disk, list_leftovers, clean_leftovers]
