@@ -1,5 +1,7 @@
 """The model's own vocabulary. Safe from any thread: every call has its own buffers."""
 
+from functools import cached_property
+
 from velocity_local.core.errors import InvalidRequest
 from velocity_local.worker.backends.llama_cpp import native
 
@@ -22,8 +24,9 @@ class NativeTokenizer:
     def n_vocab(self) -> int:
         return self._n_vocab
 
-    @property
+    @cached_property
     def control_tokens(self) -> tuple[str, ...]:
+        """Looked for once: a vocabulary has 150,000 tokens, and several ask."""
         tokens = native.control_tokens(self._vocab, self._n_vocab)
         return tuple(self.piece_special(token).decode("utf-8", "replace") for token in tokens)
 
