@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from velocity_local.cli.output import Output
 from velocity_local.core.printable import printable
 from velocity_local.core.units import milliseconds
+from velocity_local.lens.cost import monthly
 from velocity_local.lens.events import Began, Event, Preparing, Progress
 from velocity_local.lens.goodness import good_share, goodput_per_s
 from velocity_local.lens.results import ItlKind, Metric, RunResult
@@ -126,12 +127,24 @@ def _rates(result: RunResult, slo: Slo | None) -> Iterable[tuple[str, str]]:
         share, rate = good_share(result, slo), goodput_per_s(result, slo)
         yield "within SLO", f"{share:.1%} of requests, {rate:.2f} requests/s"
     if result.cost is not None:
-        dated = f" (prices of {result.prices_dated})" if result.prices_dated else ""
-        yield "cost", f"{result.cost:.4f} {result.currency}{dated}"
+        yield from _costs(result, result.cost, slo)
     overhead = result.client_overhead
     if overhead is not None:
         delay = f"{overhead.delay_p50_ms:.2f} ms p50, {overhead.delay_p99_ms:.2f} ms p99"
         yield "client", f"delay {delay}; {overhead.cpu_share:.0%} of a core"
+
+
+def _costs(result: RunResult, cost: float, slo: Slo | None) -> Iterable[tuple[str, str]]:
+    unit = result.currency or ""
+    yield "cost", f"{cost:.4f} {unit} (prices of {result.prices_dated})"
+    good = result.n_requests - sum(result.n_errors.values()) - result.n_wrong
+    which = "answers"
+    if slo is not None:
+        good, which = round(good_share(result, slo) * result.n_requests), "requests within the SLO"
+    if good:
+        yield f"1,000 {which}", f"{cost / good * 1000:.4f} {unit}"
+    if result.duration_s > 0:
+        yield "a month at this rate", f"{monthly(cost, result.duration_s):.2f} {unit}"
 
 
 def _ms(value: float | None) -> str:

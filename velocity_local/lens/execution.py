@@ -77,6 +77,7 @@ class Execution:
         self._listen(Preparing("looking at the server"))
         found = targets.find(scenario.target, self._environ)
         facts = targets.server_facts(found)
+        self._gathering.price = targets.price(found, self._environ)
         source = self._given_source or self._source(found)
         selector = MeteredSelector()
         meter = OverheadMeter(selector)

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from velocity_local.lens.cost import Price, cost_of
 from velocity_local.lens.faults import FaultKind
 from velocity_local.lens.histogram import Histogram
 from velocity_local.lens.overhead import Shortest
@@ -39,9 +40,12 @@ Spill = Callable[[RequestRecord], None]
 
 
 class Gathering:
-    """Keeps up to `keep_records` records, past that only histograms. `spill` gets every record."""
+    """Keeps up to `keep_records` records, past that only histograms. `spill` gets every record,
+    `price` is set by who knows it.
+    """
 
     def __init__(self, keep_records: int, *, spill: Spill | None = None) -> None:
+        self.price: Price | None = None
         self._most = keep_records
         self._spill = spill
         self._records: list[RequestRecord] | None = []
@@ -58,6 +62,8 @@ class Gathering:
 
     def add(self, record: RequestRecord) -> None:
         """Take one in; the order is that of their ends."""
+        if self.price is not None:
+            record = msgspec.structs.replace(record, cost=cost_of(record.tokens, self.price))
         self._count(record)
         for metric, recent in self._recent.items():
             recent.extend(values_of(record, metric)[-_RECENT:])
@@ -98,6 +104,8 @@ class Gathering:
             "records": records,
             "histograms": self._data(),
             "cost": self.cost,
+            "currency": None if self.price is None else self.price.currency,
+            "prices_dated": None if self.price is None else self.price.dated,
         }
 
     def _count(self, record: RequestRecord) -> None:

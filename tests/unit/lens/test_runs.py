@@ -147,6 +147,18 @@ def test_a_key_that_a_server_repeats_is_not_kept() -> None:
     assert result.n_errors == {"http_status": 1}
 
 
+def test_a_price_makes_a_cost(tmp_path: Path) -> None:
+    (tmp_path / "prices.toml").write_text(
+        '[[price]]\nprovider = "openai_compatible"\nmodel = "m"\ninput = 1000\noutput = 10000\n'
+        'currency = "EUR"\ndated = "2026-01-01"\n'
+    )
+    with serving(lambda _: HELLO) as served:
+        lens = Lens(environ={"VELOCITY_HOME": str(tmp_path)})
+        result = lens.run(scenario(served, load=Iterations(requests=2)))
+    assert (result.currency, result.prices_dated) == ("EUR", "2026-01-01")
+    assert result.cost == pytest.approx(2 * (3 * 0.001 + 2 * 0.01))
+
+
 def test_cold_prompts_are_all_different_also_from_run_to_run() -> None:
     with serving(lambda _: HELLO) as served:
         for _ in range(2):
