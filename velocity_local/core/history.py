@@ -12,7 +12,8 @@ class RequestRow(msgspec.Struct, frozen=True):
 
     `status` is one of `Status`: a row is `running` from admission on, and a daemon that starts
     turns those its predecessor left into `interrupted`. `prompt_text` and `answer_text` stay
-    None unless the user turned them on.
+    None unless the user turned them on. `energy_j` is the request's time share of the power above
+    idle (`daemon.telemetry.energy`); None where nothing tells power, and for the very short.
     """
 
     id: str
@@ -44,6 +45,7 @@ class RequestRow(msgspec.Struct, frozen=True):
     resumes: int = 0
     error_code: str | None = None
     error_message: str | None = None
+    energy_j: float | None = None
     prompt_text: str | None = None
     answer_text: str | None = None
 

@@ -45,6 +45,7 @@ from velocity_local.daemon.store.database import DatabaseTooNew
 from velocity_local.daemon.store.history import History
 from velocity_local.daemon.telemetry.metrics import Metrics
 from velocity_local.daemon.telemetry.monitor import Monitor, Worker
+from velocity_local.daemon.telemetry.rows import RowsWithEnergy
 from velocity_local.daemon.telemetry.sampler import Sampler
 from velocity_local.wire.http.admin import StatusAnswer
 
@@ -121,7 +122,7 @@ class House:
         self._gateway = Gateway(
             models=self._shelf,
             runner=self._fleet,
-            recorder=self._history,
+            recorder=RowsWithEnergy(self._history, self._monitor.energy, clock),
             meter=self._metrics,
             clock=clock,
             bounds=Bounds(settings.limits.queued_requests, settings.limits.queued_tokens),

@@ -78,7 +78,11 @@ def m002_loads(connection: sqlite3.Connection) -> None:
     )
 
 
-STEPS: tuple[Step, ...] = (m001_requests, m002_loads)
+def m003_energy(connection: sqlite3.Connection) -> None:
+    connection.execute("ALTER TABLE requests ADD COLUMN energy_j REAL")
+
+
+STEPS: tuple[Step, ...] = (m001_requests, m002_loads, m003_energy)
 
 
 def apply(connection: sqlite3.Connection, steps: tuple[Step, ...] = STEPS) -> None:

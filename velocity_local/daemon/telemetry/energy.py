@@ -56,16 +56,17 @@ class EnergyMeter:
             self._intervals.popleft()
 
     def attributed(self, from_s: float, to_s: float) -> float | None:
-        """Joules of one request that ran between these times; None if nothing was measured."""
-        parts = [
-            each.joules
-            / each.running
-            * (min(to_s, each.to_s) - max(from_s, each.from_s))
-            / (each.to_s - each.from_s)
-            for each in self._intervals
-            if each.to_s > from_s and each.from_s < to_s
-        ]
-        return sum(parts) if parts else None
+        """Joules of one request that ran between these times; None if nothing was measured.
+
+        Power is looked at once a second: what was seen of the request stands for all of it.
+        """
+        joules = seen_s = 0.0
+        for each in self._intervals:
+            overlap_s = min(to_s, each.to_s) - max(from_s, each.from_s)
+            if overlap_s > 0:
+                seen_s += overlap_s
+                joules += each.joules / each.running * overlap_s / (each.to_s - each.from_s)
+        return joules * (to_s - from_s) / seen_s if seen_s > 0 else None
 
     def _rest(self, watts: float, elapsed_s: float) -> None:
         """Lower at once, higher slowly."""

@@ -148,7 +148,11 @@ def test_a_link_in_the_files_place_is_not_followed(tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere").exists()
 
 
-RELEASED = {"m001_requests": "c4813b6d13464be6", "m002_loads": "771d0c328f6de849"}
+RELEASED = {
+    "m001_requests": "c4813b6d13464be6",
+    "m002_loads": "771d0c328f6de849",
+    "m003_energy": "e3eeb643c0c811e8",
+}
 
 
 def test_released_steps_never_change() -> None:
