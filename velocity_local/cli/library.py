@@ -1,12 +1,16 @@
-"""The verbs about models as files: scan, import, rm, disk, gc."""
+"""The verbs about models as files: scan, import, verify, rm, disk, gc."""
 
 from pathlib import Path
 
 from velocity_local.cli.call import Call
 from velocity_local.cli.exits import CliError, Exit
+from velocity_local.cli.pull import bar
+from velocity_local.cli.waiting import wait_for
 from velocity_local.client import api
-from velocity_local.core.library import DiskItem, Sighting
+from velocity_local.core.library import Check, DiskItem, Sighting
 from velocity_local.core.units import size
+
+_INTERVAL_S = 0.2
 
 
 def scan(call: Call) -> int:
@@ -47,6 +51,43 @@ def rm(call: Call) -> int:
         freed = removed.size_bytes - removed.shared_bytes
         kept = "; another program keeps its file" if removed.shared_bytes else ""
         call.out.note(f"Removed {removed.model}, {size(freed)} are free now{kept}.")
+    return Exit.OK
+
+
+def verify(call: Call) -> int:
+    """Compare a model's files with what was promised of them."""
+    client = call.connect()
+    started = api.start_check(client, call.args.model)
+
+    def probe() -> Check | None:
+        now = api.check(client, started.id)
+        call.out.progress(bar(now.done_bytes, now.total_bytes))
+        return None if now.state == "running" else now
+
+    try:
+        ended = wait_for(probe, timeout_s=float("inf"), interval_s=_INTERVAL_S)
+    except KeyboardInterrupt:
+        api.cancel_check(client, started.id)
+        return Exit.INTERRUPTED
+    finally:
+        call.out.end_progress()
+    assert ended is not None, "it waits without a limit"
+    return _told(call, ended)
+
+
+def _told(call: Call, ended: Check) -> int:
+    if call.args.json:
+        call.out.json("verify/1", check=ended)
+    else:
+        call.out.table(("FILE", "BYTES"), [(file.path, file.outcome) for file in ended.files])
+    if ended.error is not None:
+        raise CliError(ended.error)
+    wrong = [file.path for file in ended.files if file.outcome == "wrong"]
+    if wrong:
+        raise CliError(
+            f"{wrong[0]} does not have the bytes that were promised",
+            next_step=f"velocity-local rm {ended.model}, then pull it again",
+        )
     return Exit.OK
 
 

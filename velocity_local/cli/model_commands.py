@@ -74,6 +74,14 @@ MODEL_COMMANDS: tuple[Command, ...] = (
         ),
     ),
     Command(
+        "verify",
+        _GROUP,
+        "compare a model's files with what was promised of them",
+        VERBS + "library:verify",
+        (MODEL, HOST, JSON),
+        details="Exit status 1 if the bytes of one are not right.",
+    ),
+    Command(
         "rm",
         _GROUP,
         "remove a model's files",

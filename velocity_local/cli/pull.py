@@ -110,8 +110,13 @@ class _Shown:
 
 def progress_line(now: Download) -> str:
     """`[######------]  41 %  1.2 GB of 3.0 GB  25.1 MB/s  1 min 12 s left`."""
-    filled = _BAR_CHARS * now.done_bytes // max(now.total_bytes, 1)
-    return f"[{'#' * filled}{'-' * (_BAR_CHARS - filled)}] {_figures(now)}"
+    return f"{bar(now.done_bytes, now.total_bytes)} {_figures(now)}"
+
+
+def bar(done: int, total: int) -> str:
+    """`[######------]`."""
+    filled = _BAR_CHARS * done // max(total, 1)
+    return f"[{'#' * filled}{'-' * (_BAR_CHARS - filled)}]"
 
 
 def _figures(now: Download) -> str:

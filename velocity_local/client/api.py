@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from velocity_local.client.http import HttpClient, segment, with_query
 from velocity_local.core.downloads import Download
 from velocity_local.core.history import RequestRow
-from velocity_local.core.library import Sighting
+from velocity_local.core.library import Check, Sighting
 from velocity_local.wire.http.admin import (
     ConfigList,
     Deleted,
@@ -23,6 +23,7 @@ from velocity_local.wire.http.admin import (
 )
 from velocity_local.wire.http.kv import KvList
 from velocity_local.wire.http.library import (
+    CheckAsk,
     DiskAnswer,
     ImportAsk,
     LeftoverList,
@@ -109,6 +110,19 @@ def import_model(client: HttpClient, path: str, identifier: str | None) -> Model
     """Take a file on the daemon's machine over without copying it."""
     ask = ImportAsk(path, identifier)
     return client.call("POST", "/api/v1/imports", ModelItem, body=ask, timeout_s=_HUB_TIMEOUT_S)
+
+
+def start_check(client: HttpClient, model_id: str) -> Check:
+    """Begin to compare a model's files with what was promised of them."""
+    return client.call("POST", "/api/v1/checks", Check, body=CheckAsk(model_id))
+
+
+def check(client: HttpClient, identifier: str) -> Check:
+    return client.get(f"/api/v1/checks/{segment(identifier)}", Check)
+
+
+def cancel_check(client: HttpClient, identifier: str) -> Check:
+    return client.call("DELETE", f"/api/v1/checks/{segment(identifier)}", Check)
 
 
 def remove_model(client: HttpClient, model_id: str) -> RemovedModel:

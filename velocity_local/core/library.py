@@ -38,3 +38,23 @@ class Leftover(msgspec.Struct, frozen=True):
     path: str
     size_bytes: int
     reason: str
+
+
+class FileCheck(msgspec.Struct, frozen=True):
+    """A file compared with what was promised of it; `unknown` if nothing was."""
+
+    path: str
+    outcome: Literal["right", "wrong", "unknown"]
+
+
+class Check(msgspec.Struct, frozen=True):
+    """A model's files on their way through the hash."""
+
+    id: str
+    model: str
+    state: Literal["running", "done", "failed", "cancelled"]
+    done_bytes: int
+    total_bytes: int
+    files: tuple[FileCheck, ...] = ()
+    error: str | None = None
+    version: int = 1

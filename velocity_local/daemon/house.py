@@ -216,6 +216,7 @@ class House:
                 status.id for status in self._fleet.status() if status.pid is not None
             ],
             downloading=self._downloads.files_under_way,
+            clock=self._clock,
         )
 
     def _new_shelf(self) -> AdapterShelf:

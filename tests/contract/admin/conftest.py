@@ -218,6 +218,7 @@ async def daemon(tmp_path: Path, hub: LocalHub) -> AsyncIterator[Daemon]:
         adopted=AdoptedFiles(config.paths.adopted_file),
         in_use=list,
         downloading=downloads.files_under_way,
+        clock=clock,
     )
     services = Services(
         management,

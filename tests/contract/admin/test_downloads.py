@@ -29,10 +29,14 @@ async def post(daemon: Daemon, model: str) -> httpx.Response:
 
 
 async def ended(daemon: Daemon, identifier: str) -> dict[str, Any]:
+    return await until(daemon, identifier, *ENDED)
+
+
+async def until(daemon: Daemon, identifier: str, *states: str) -> dict[str, Any]:
     async with asyncio.timeout(PATIENCE_S):
         while True:
             item: dict[str, Any] = (await daemon.get(f"/downloads/{identifier}")).json()
-            if item["state"] in ENDED:
+            if item["state"] in states:
                 return item
             await asyncio.sleep(0.01)
 
@@ -43,7 +47,7 @@ async def held(hub: LocalHub) -> None:
 
 
 def names(daemon: Daemon) -> list[str]:
-    return [path.name for path in (daemon.home / "models").rglob("*") if path.is_file()]
+    return [path.name for path in (daemon.home / "models").rglob("[!.]*") if path.is_file()]
 
 
 async def test_a_model_is_fetched_under_the_name_it_will_have(daemon: Daemon) -> None:
@@ -177,14 +181,10 @@ async def test_a_paused_download_keeps_what_has_come_and_goes_on(
     identifier = (await post(daemon, f"{REPOSITORY}:Q8_0")).json()["id"]
     await held(hub)
     pausing = asyncio.create_task(daemon.http.post(f"/api/v1/downloads/{identifier}/pause"))
-    async with asyncio.timeout(PATIENCE_S):
-        while (await daemon.get(f"/downloads/{identifier}")).json()["state"] == "running":
-            await asyncio.sleep(0.01)
+    await until(daemon, identifier, "pausing", "paused")
     hub.released.set()
     await pausing
-    async with asyncio.timeout(PATIENCE_S):
-        while (item := (await daemon.get(f"/downloads/{identifier}")).json())["state"] != "paused":
-            await asyncio.sleep(0.01)
+    item = await until(daemon, identifier, "paused")
     assert sorted(names(daemon)) == [f"{FILE}.part", f"{FILE}.part.json"]
     again = await daemon.http.post(f"/api/v1/downloads/{identifier}/resume")
     assert again.status_code == 200
@@ -225,11 +225,7 @@ async def test_a_full_disk_pauses_and_says_so(
     with monkeypatch.context() as patched:
         patched.setattr(os, "ftruncate", full)
         identifier = (await post(daemon, f"{REPOSITORY}:Q8_0")).json()["id"]
-        async with asyncio.timeout(PATIENCE_S):
-            while (item := (await daemon.get(f"/downloads/{identifier}")).json())["state"] != (
-                "paused"
-            ):
-                await asyncio.sleep(0.01)
+        item = await until(daemon, identifier, "paused")
     assert "make room" in item["error"]
     assert (await daemon.http.post(f"/api/v1/downloads/{identifier}/resume")).status_code == 200
     assert (await ended(daemon, identifier))["state"] == "done"

@@ -46,7 +46,7 @@ def start(shell: Shell) -> None:
 
 
 def files(shell: Shell) -> list[str]:
-    return sorted(path.name for path in (shell.home / "models").rglob("*") if path.is_file())
+    return sorted(path.name for path in (shell.home / "models").rglob("[!.]*") if path.is_file())
 
 
 def test_a_model_is_chosen_pulled_listed_and_run(shell: Shell, hub: LocalHub) -> None:

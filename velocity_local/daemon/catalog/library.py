@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Protocol
 
 from velocity_local.config.stores import StorePaths
+from velocity_local.core.clock import Clock
 from velocity_local.core.errors import Conflict, DiskFull, InvalidModel, InvalidRequest
-from velocity_local.core.library import DiskItem, Leftover, Sighting
+from velocity_local.core.library import Check, DiskItem, Leftover, Sighting
 from velocity_local.core.models import ModelEntry
+from velocity_local.daemon.catalog import provenance
 from velocity_local.daemon.catalog.adopted import Adopted, AdoptedFiles
+from velocity_local.daemon.catalog.checks import Checks
 from velocity_local.daemon.catalog.downloads.reference import is_safe_path
 from velocity_local.daemon.catalog.files import UnreadableFile, part_path, split_of
 from velocity_local.daemon.catalog.local import DEMO_ID
 from velocity_local.daemon.catalog.preflight import inspect
+from velocity_local.daemon.catalog.provenance import Provenance
 from velocity_local.daemon.catalog.stores import Seen, in_folder, in_stores, of_file
 from velocity_local.daemon.catalog.unsound import UnsoundFile
 
@@ -46,7 +50,9 @@ class Library:
         adopted: AdoptedFiles,
         in_use: Callable[[], Sequence[str]],
         downloading: Callable[[], Sequence[Path]],
+        clock: Clock,
     ) -> None:
+        self.checks = Checks(clock)
         self._models = models
         self._stores = stores
         self._catalog = catalog
@@ -103,6 +109,22 @@ class Library:
         await self._catalog.refreshed()
         return item
 
+    async def verify(self, name: str) -> Check:
+        """Begin to compare a model's files with what was promised of them.
+
+        Raises:
+            ModelNotFound: telling near names.
+            QueueFull: if too many are read already.
+        """
+        entry = await self._catalog.resolve(name)
+        return self.checks.start(entry.id, files_of(entry))
+
+    async def origins(self, name: str) -> list[Provenance]:
+        """Where a model's files came from, as far as that was noted."""
+        entry = await self._catalog.resolve(name)
+        found = [provenance.read(path) for path in files_of(entry)]
+        return [one for one in found if one is not None]
+
     async def disk(self) -> list[DiskItem]:
         """What each model takes, largest first; a file of two models counts for both."""
         entries = await self._catalog.entries()
@@ -158,15 +180,18 @@ class Library:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 os.link(source.resolve(), target)
                 taken.append(target)
+                noted = provenance.of_blob(source.resolve(), f"{seen.store}: {seen.id}")
+                if noted is not None:
+                    provenance.write(target, noted)
         except OSError as error:
             for target in taken:
-                target.unlink(missing_ok=True)
+                _unlink(target)
             self._refer(seen, error)
 
     def _let_go(self, seen: Seen) -> None:
         if not self._adopted.remove(seen.id):
             for target in self._targets(seen):
-                target.unlink(missing_ok=True)
+                _unlink(target)
 
     def _targets(self, seen: Seen) -> list[Path]:
         first = self._models / f"{seen.id}.gguf"
@@ -202,7 +227,7 @@ class Library:
     def _unlink(self, item: DiskItem) -> None:
         root = self._models.resolve()
         for name in item.files:
-            Path(name).unlink(missing_ok=True)
+            _unlink(Path(name))
         folder = Path(item.files[0]).parent
         while folder != root and folder.is_relative_to(root) and not any(folder.iterdir()):
             folder.rmdir()
@@ -226,6 +251,11 @@ class Library:
         except OSError:  # gone meanwhile: it is like no other
             return (0, 0)
         return state.st_dev, state.st_ino
+
+
+def _unlink(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    provenance.file_of(path).unlink(missing_ok=True)
 
 
 _ENDS = (_PART, _JOURNAL)

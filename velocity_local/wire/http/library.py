@@ -14,6 +14,12 @@ class ImportAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: str | None = None
 
 
+class CheckAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The model whose files are to be read."""
+
+    model: str
+
+
 class SightingList(msgspec.Struct, frozen=True):
     """Models that other programs keep on the daemon's machine."""
 

@@ -1,5 +1,6 @@
 """Models of other programs: found, taken over without a copy, counted, removed, left alone."""
 
+import asyncio
 import errno
 import os
 from pathlib import Path
@@ -9,7 +10,13 @@ import pytest
 from tests.unit.daemon.catalog.folders import put, put_split
 from tests.unit.daemon.catalog.stores import Stores, named
 from velocity_local.core.clock import ManualClock
-from velocity_local.core.errors import Conflict, InvalidModel, InvalidRequest, ModelNotFound
+from velocity_local.core.errors import (
+    Conflict,
+    InvalidModel,
+    InvalidRequest,
+    ModelNotFound,
+    NotFound,
+)
 from velocity_local.daemon.catalog.adopted import AdoptedFiles
 from velocity_local.daemon.catalog.library import Library
 from velocity_local.daemon.catalog.local import LocalCatalog
@@ -36,6 +43,7 @@ class House:
             adopted=self.adopted,
             in_use=lambda: self.in_use,
             downloading=lambda: self.downloading,
+            clock=ManualClock(),
         )
 
 
@@ -198,3 +206,34 @@ async def test_only_parts_that_nobody_continues_are_left_over(house: House) -> N
         "now.gguf.part",
         "now.gguf.part.json",
     ]
+
+
+async def checked(house: House, name: str) -> list[str]:
+    check = await house.library.verify(name)
+    async with asyncio.timeout(20):
+        while True:
+            now = house.library.checks.get(check.id)
+            if now.state != "running":
+                break
+            await asyncio.sleep(0.01)
+    assert (now.state, now.done_bytes) == ("done", now.total_bytes)
+    return [file.outcome for file in now.files]
+
+
+async def test_a_model_of_a_store_that_names_its_bytes_is_verified(house: House) -> None:
+    path = house.stores.ollama("tiny", "latest", named("b"))
+    entry = await house.library.adopt(str(path), None)
+    assert await checked(house, entry.id) == ["right"]
+    (origin,) = await house.library.origins(entry.id)
+    assert origin.repository == "ollama: ollama/tiny-latest"
+    path.write_bytes(named("c"))
+    assert await checked(house, entry.id) == ["wrong"]
+    await house.library.remove(entry.id)
+    assert list(house.models.rglob("*")) == []
+
+
+async def test_of_a_file_that_nobody_promised_nothing_is_known(house: House) -> None:
+    put(house.models / "mine.gguf", named("m"))
+    assert await checked(house, "mine") == ["unknown"]
+    with pytest.raises(NotFound):
+        house.library.checks.get("ck_none")

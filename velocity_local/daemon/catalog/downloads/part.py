@@ -16,7 +16,9 @@ import msgspec
 
 from velocity_local.config.atomic import sync_folder, write_atomic
 from velocity_local.core.errors import DiskFull, HubError
+from velocity_local.daemon.catalog import provenance
 from velocity_local.daemon.catalog.downloads.ranges import Ranges, count, step_for
+from velocity_local.daemon.catalog.provenance import Provenance
 
 _FLAGS = (
     os.O_RDWR
@@ -162,6 +164,11 @@ class PartFile:
         if self._is_verified:
             self._path.replace(self.target)
             sync_folder(self.target.parent)
+        origin = self._origin
+        noted = Provenance(
+            origin.repository, origin.revision, origin.path, origin.size_bytes, origin.digest
+        )
+        provenance.write(self.target, noted)
         self.discard()
 
     def discard(self) -> None:

@@ -7,11 +7,13 @@ import msgspec
 from litestar import delete, get, post
 from litestar.params import FromPath, QueryParameter
 
+from velocity_local.core.library import Check
 from velocity_local.daemon.server.admin.ports import services_of
 from velocity_local.daemon.server.admin.query import known_parameters
 from velocity_local.daemon.server.context import AnyRequest, read
 from velocity_local.wire.http.admin import ModelItem
 from velocity_local.wire.http.library import (
+    CheckAsk,
     DiskAnswer,
     ImportAsk,
     LeftoverList,
@@ -22,6 +24,7 @@ from velocity_local.wire.http.library import (
 _TAGS = ["Models"]
 _PATH_CHARS = 4096
 _ask = msgspec.json.Decoder(ImportAsk)
+_check_ask = msgspec.json.Decoder(CheckAsk)
 
 
 @get(
@@ -99,4 +102,44 @@ async def clean_leftovers(request: AnyRequest) -> LeftoverList:
     return LeftoverList(tuple(gone), is_removed=True)
 
 
-ROUTES = [list_stores, import_model, remove_model, disk, list_leftovers, clean_leftovers]
+@post(
+    "/api/v1/checks",
+    summary="Compare a model's files with what was promised of them",
+    description="Answers at once; the check tells how far it is and what it found.",
+    tags=_TAGS,
+    status_code=202,
+    guards=[known_parameters],
+    opt={"body": CheckAsk},
+)
+async def start_check(request: AnyRequest) -> Check:
+    ask = await read(request, _check_ask)
+    return await services_of(request).library.verify(ask.model)
+
+
+@get("/api/v1/checks/{check_id:str}", summary="One check", tags=_TAGS, guards=[known_parameters])
+async def get_check(request: AnyRequest, check_id: FromPath[str]) -> Check:
+    return services_of(request).library.checks.get(check_id)
+
+
+@delete(
+    "/api/v1/checks/{check_id:str}",
+    summary="End a check",
+    tags=_TAGS,
+    status_code=200,
+    guards=[known_parameters],
+)
+async def cancel_check(request: AnyRequest, check_id: FromPath[str]) -> Check:
+    return services_of(request).library.checks.cancel(check_id)
+
+
+ROUTES = [
+    start_check,
+    get_check,
+    cancel_check,
+    list_stores,
+    import_model,
+    remove_model,
+    disk,
+    list_leftovers,
+    clean_leftovers,
+]

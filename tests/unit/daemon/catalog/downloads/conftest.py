@@ -101,8 +101,8 @@ class Yard:
         ]
 
     def names(self) -> list[str]:
-        """Every file below the models folder."""
-        files = (path for path in self.models.rglob("*") if path.is_file())
+        """Every file below the models folder, without the records of where they came from."""
+        files = (path for path in self.models.rglob("[!.]*") if path.is_file())
         return sorted(path.relative_to(self.models).as_posix() for path in files)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.daemon.catalog.downloads.conftest import DATA, FILE, REPOSITORY, Stop, Yard
 from velocity_local.core.errors import Conflict, DiskFull, HubError
+from velocity_local.daemon.catalog import provenance
 from velocity_local.daemon.catalog.downloads.connection import MAX_FRUITLESS_ATTEMPTS
 from velocity_local.daemon.catalog.downloads.stopping import Stopped
 
@@ -189,3 +190,11 @@ def test_the_parts_of_a_model_appear_together_and_the_first_one_last(yard: Yard)
     assert delivery.model == "owner/big/big-Q8_0"
     digest = hashlib.sha256((yard.models / "owner/big/big-Q8_0-00002-of-00002.gguf").read_bytes())
     assert digest.hexdigest() == hashlib.sha256(bytes([2]) * 50_000).hexdigest()
+
+
+def test_where_a_file_came_from_is_noted_beside_it(yard: Yard) -> None:
+    yard.pull()
+    noted = provenance.read(yard.target)
+    assert noted is not None
+    assert (noted.repository, noted.path) == (REPOSITORY, FILE)
+    assert noted.digest == f"sha256:{hashlib.sha256(DATA).hexdigest()}"
