@@ -12,7 +12,9 @@ when the sum of rows fills whole tiles):
    bits however it is cut.
 4. Beside others a prompt's odd part, which would leave a tile unfilled, is computed early, where
    that costs little. What is left over all the same is cut small enough not to stall anyone.
-5. If all that decode have one token so far, and the prompts beside them are done soon, they
+5. Where even a single tile takes twice `stall_target_ms`, for it is so deep, a quarter of one is
+   computed at a time, if that is known to help.
+6. If all that decode have one token so far, and the prompts beside them are done soon, they
    wait: prompts that arrive together then decode together, in full steps. See `may_wait`.
 """
 
@@ -25,6 +27,10 @@ OLDEST_SHARE = 4
 SHALLOW_TILES = 8
 # More rows than these, but less than a tile, cost a CPU more than a whole tile once they are deep.
 SMALL_ROWS = 16
+# A step of one tile may take so many times the target before it is cut, and cutting must bring it
+# down to this share: 16 rows at a time, prefill on a CPU takes 1.8 times as long in all.
+MOST_STALL = 2.0
+WORTHWHILE_SHARE = 0.75
 
 # Milliseconds of a pass of so many rows at a mean depth of so many tokens.
 Cost = Callable[[int, float], float]
@@ -58,9 +64,11 @@ def plan(demands: Sequence[Demand], limits: StepLimits, cost: Cost) -> list[int]
         counts = _shares(demands, n_rows - n_single)
         if cost(sum(counts), mean_depth(demands, counts)) <= target_ms:
             break
-    if n_single and len(demands) == n_single + 1:
+    if not n_single:
+        return counts
+    if len(demands) == n_single + 1:
         _even_out(counts, demands, limits, cost)
-    return counts
+    return _cut_if_too_deep(counts, demands, limits, cost)
 
 
 def may_wait(waited_ms: float, prefill_ms: float) -> bool:
@@ -102,6 +110,18 @@ def _shares(demands: Sequence[Demand], n_rows: int) -> list[int]:
         counts[i] += n_tokens
         n_rows -= n_tokens
     return counts
+
+
+def _cut_if_too_deep(
+    counts: list[int], demands: Sequence[Demand], limits: StepLimits, cost: Cost
+) -> list[int]:
+    n_rows, n_single = sum(counts), sum(demand.n_pending == 1 for demand in demands)
+    tile_ms = cost(n_rows, mean_depth(demands, counts))
+    if n_rows <= SMALL_ROWS or tile_ms <= MOST_STALL * limits.stall_target_ms:
+        return counts
+    smaller = _shares(demands, max(SMALL_ROWS - n_single, SMALL_ROWS // 2))
+    small_ms = cost(sum(smaller), mean_depth(demands, smaller))
+    return smaller if small_ms <= WORTHWHILE_SHARE * tile_ms else counts
 
 
 def _even_out(counts: list[int], demands: Sequence[Demand], limits: StepLimits, cost: Cost) -> None:

@@ -38,30 +38,46 @@ class _Cell:
 
 
 class StepTable:
-    """Learns from passes of one tile of rows and more; smaller ones count as a tile."""
+    """Learns from passes of whole tiles, and of a quarter of one.
+
+    What lies between counts as a tile: on CPUs it costs as much, or more where it is deep.
+    """
 
     def __init__(self, tile: int) -> None:
         self._tile = tile
+        self._small_rows = tile // 4
         self._bands: dict[int, dict[int, _Cell]] = {}
+        self._small_bands: dict[int, dict[int, _Cell]] = {}
 
     @property
     def is_empty(self) -> bool:
         return not self._bands
 
     def observe(self, n_rows: int, depth: float, ms: float) -> None:
-        """A pass of so many rows took so long; less than a tile says nothing about prefill."""
-        if n_rows < self._tile:
-            return
+        """A pass of so many rows took so long; what is between the sizes teaches nothing."""
         band = max(0, int(depth).bit_length() - _FIRST_BAND_BITS)
-        cells = self._bands.setdefault(band, {})
-        cells.setdefault(self._n_tiles(n_rows), _Cell()).see(depth, ms)
+        if n_rows >= self._tile:
+            cells = self._bands.setdefault(band, {})
+            cells.setdefault(self._n_tiles(n_rows), _Cell()).see(depth, ms)
+        elif self._small_rows // 2 <= n_rows <= self._small_rows:
+            self._small_bands.setdefault(band, {}).setdefault(1, _Cell()).see(depth, ms)
 
     def expected_ms(self, n_rows: int, depth: float) -> float:
         """How long so many rows take, in one pass or several; without limit if nothing is known."""
         if not self._bands:
             return float("inf")
-        n_tiles = self._n_tiles(n_rows)
-        points = [_point(self._bands[band], n_tiles) for band in sorted(self._bands)]
+        if n_rows <= self._small_rows:
+            return self._small_ms(depth)
+        return self._tiles_ms(self._n_tiles(n_rows), self._bands, depth)
+
+    def _small_ms(self, depth: float) -> float:
+        """Of a quarter of a tile; half of a whole one's time until that is known better."""
+        if not self._small_bands:
+            return self._tiles_ms(1, self._bands, depth) / 2
+        return self._tiles_ms(1, self._small_bands, depth)
+
+    def _tiles_ms(self, n_tiles: int, bands: dict[int, dict[int, _Cell]], depth: float) -> float:
+        points = [_point(bands[band], n_tiles) for band in sorted(bands)]
         return n_tiles * _interpolated(points, depth)
 
     def _n_tiles(self, n_rows: int) -> int:

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from velocity_local.worker.engine.scheduler import Demand, StepLimits, mean_depth, plan
@@ -89,11 +89,24 @@ def test_the_depth_of_what_is_computed_decides_how_much_that_is() -> None:
     assert plan([DECODE, Demand(6000, 3000)], ROOMY, by_depth) == [1, 63]
 
 
+@pytest.mark.parametrize(
+    ("small_ms", "expected"), [(300.0, [1, 15]), (460.0, [1, 63])], ids=["it helps", "it does not"]
+)
+def test_a_tile_that_stalls_everybody_is_cut_if_that_helps(
+    small_ms: float, expected: list[int]
+) -> None:
+    def deep(n_rows: int, _: float) -> float:
+        return small_ms if n_rows <= 16 else 600.0 * -(-n_rows // 64)
+
+    assert plan([DECODE, Demand(6000, 9000)], ROOMY, deep) == expected
+
+
 def test_the_mean_depth_is_that_of_the_rows() -> None:
     demands = [Demand(1, 99), Demand(100, 200)]
     assert mean_depth(demands, [1, 9]) == pytest.approx((99.5 + 9 * 204.5) / 10)
 
 
+@settings(deadline=None, derandomize=True)
 @given(
     st.lists(
         st.one_of(

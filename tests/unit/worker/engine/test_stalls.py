@@ -85,6 +85,15 @@ def test_streams_beside_a_long_prompt_stall_no_longer_than_the_target_allows() -
         assert gaps[-1] <= 2 * TARGET_MS
 
 
+def test_a_very_deep_prompt_is_cut_smaller_so_that_streams_do_not_stall() -> None:
+    machine = Machine(noise=0.05)
+    streams = _streams(machine, 4)
+    machine.submit(spec(99, "z" * 12_000, max_tokens=1))
+    machine.first_token_ms(99)
+    gaps = machine.gaps_ms(streams)
+    assert gaps[-1] <= 2.2 * TARGET_MS
+
+
 def test_a_stream_that_ends_meanwhile_makes_no_long_stall() -> None:
     machine = Machine()
     streams = _streams(machine, 4)
