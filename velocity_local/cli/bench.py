@@ -12,7 +12,7 @@ from velocity_local.cli.lens_made import keep
 from velocity_local.cli.lens_run import environ_of, saying
 from velocity_local.core.clock import SystemClock
 from velocity_local.lens import targets
-from velocity_local.lens.engine_bench import EngineSource, EngineTest, repeat, tests_of
+from velocity_local.lens.engine_bench import EngineSource, EngineTest, combinations, repeat
 from velocity_local.lens.events import Event
 from velocity_local.lens.execution import Execution
 from velocity_local.lens.loads import Concurrency
@@ -30,7 +30,7 @@ from velocity_local.lens.words import WordTexts, word_texts
 
 def bench(call: Call) -> int:
     """Every combination of what was asked for, and a table of tokens a second."""
-    tests = tests_of(*(_whole(call, flag) for flag in ("prompt", "output", "depth", "batch")))
+    tests = combinations(*(_whole(call, flag) for flag in ("prompt", "output", "depth", "batch")))
     maker = saying(lambda: _Bench(call))
     points = [point for test in tests if (point := maker.point(test)) is not None]
     if not points:

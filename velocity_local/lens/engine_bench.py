@@ -33,7 +33,7 @@ class EngineTest:
         return f"{work} @ d{self.depth}" if self.depth else work
 
 
-def tests_of(
+def combinations(
     prompts: Sequence[int], outputs: Sequence[int], depths: Sequence[int], batches: Sequence[int]
 ) -> tuple[EngineTest, ...]:
     """Every combination: prefill first, then decoding."""

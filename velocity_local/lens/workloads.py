@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import count, cycle
 
 from velocity_local.lens.asks import Ask, Chat, Embed, Tool, Turn
+from velocity_local.lens.errors import BadScenario
 from velocity_local.lens.jobs import Session, Source
 from velocity_local.lens.prompts import FilePrompts
 from velocity_local.lens.results import CacheState
@@ -21,8 +22,10 @@ def source_of(scenario: Scenario, texts: WordTexts, *, nonce: str) -> Source:
     every run of the scenario.
 
     Raises:
-        LensError: if a prompt file cannot be read.
+        BadScenario: if a prompt file cannot be read, or prompts that recur are to be cold.
     """
+    if isinstance(scenario.workload, Synthetic) and scenario.workload.prompts is not None:
+        _check_recurring(scenario)
     match scenario.workload:
         case Synthetic():
             return SyntheticPrompts(scenario, scenario.workload, texts, nonce=nonce)
@@ -130,6 +133,15 @@ class EmbeddingTexts:
         inputs = tuple(self._texts.text(work.input_tokens, random) for _ in range(work.batch))
         ask = Ask(input=Embed(inputs), stream=False, extra=self._scenario.extra)
         return Session(prompt_id=f"embedding-{number}", ask=ask)
+
+
+def _check_recurring(scenario: Scenario) -> None:
+    state = scenario.cache_state
+    if state in (CacheState.COLD, CacheState.PREFIX_SHARED):
+        raise BadScenario(
+            f"workload.prompts: prompts that come again are not {state.value}; leave it out, or"
+            " set cache to warm or uncontrolled"
+        )
 
 
 def _ask(scenario: Scenario, chat: Chat, output_tokens: int | None) -> Ask:

@@ -167,6 +167,11 @@ def test_cold_prompts_are_all_different_also_from_run_to_run() -> None:
     assert len(set(prompts)) == 8
 
 
+def test_prompts_that_come_again_are_not_cold() -> None:
+    with serving(lambda _: HELLO) as served, pytest.raises(LensError, match="not cold"):
+        LENS.run(scenario(served, workload=Synthetic(prompts=2)))
+
+
 def test_warm_prompts_are_asked_before() -> None:
     with serving(lambda _: HELLO) as served:
         work = Synthetic(prompt_tokens=8, output_tokens=4, prompts=2)
