@@ -61,6 +61,18 @@ def test_who_made_room_goes_on_later_as_if_nothing_had_happened() -> None:
     assert driver.tokens(slow.key) == alone(slow)
 
 
+def test_what_a_sequence_had_computed_when_it_made_room_is_not_computed_again() -> None:
+    driver = Driver(ENDLESS, n_seq_max=1, state_bytes=1 << 20)
+    driver.submit(_spec(1, "a" * 100, "batch", max_tokens=60))
+    for _ in range(20):
+        driver.step()
+    driver.submit(_spec(2, "b" * 100, "interactive", max_tokens=2))
+    while _running(driver) != {1} or driver.engine._roster.waiting:
+        driver.step()
+    n_again = sum(n for one in driver.backend.passes[-1:] for _, n in one)
+    assert n_again <= 2
+
+
 def test_nobody_makes_room_for_its_own_class() -> None:
     driver = Driver(ENDLESS, n_seq_max=1)
     driver.submit(_spec(1, "aaa", "interactive"))
@@ -139,12 +151,15 @@ TICK = st.tuples(st.just("tick"), st.floats(0.0, 30.0), st.integers(1, 6))
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(st.lists(REQUEST | TICK, min_size=5, max_size=40))
+@given(st.lists(REQUEST | TICK, min_size=5, max_size=40), st.sampled_from([0, 1 << 20]))
 def test_whatever_comes_the_model_works_and_everybody_gets_their_answer(
     actions: list[tuple],  # type: ignore[type-arg]  # a mixed union
+    state_bytes: int,
 ) -> None:
     script = Script(reply=Babble(mean_tokens=30), prefill_tile=16)
-    driver = Driver(script, n_ctx=160, n_seq_max=3, n_batch=32, reserve_tokens=8)
+    driver = Driver(
+        script, n_ctx=160, n_seq_max=3, n_batch=32, reserve_tokens=8, state_bytes=state_bytes
+    )
     specs: list[SequenceSpec] = []
     for kind, *arguments in actions:
         if kind == "submit":
