@@ -73,6 +73,12 @@ def test_a_worker_loads_no_server(wheel: Path, tmp_path: Path) -> None:
     assert packages(loaded) & {"daemon", "cli", "client"} == set()
 
 
+def test_the_lens_loads_no_server_and_no_engine(wheel: Path, tmp_path: Path) -> None:
+    loaded = imported(wheel, "velocity_local.lens", tmp_path)
+    assert roots(loaded) & (ENGINE | SERVER | HEAVY) == set()
+    assert packages(loaded) & {"daemon", "worker", "cli"} == set()
+
+
 @pytest.mark.parametrize("module", ["api", "chat", "daemon"])
 def test_a_client_loads_no_server_and_no_engine(wheel: Path, module: str, tmp_path: Path) -> None:
     loaded = imported(wheel, f"velocity_local.client.{module}", tmp_path)

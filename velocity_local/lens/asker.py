@@ -78,14 +78,15 @@ class Asker:
         self._requests = TokenBucket(requests, now_s=now_s) if requests else None
         self._tokens = TokenBucket(tokens, now_s=now_s) if tokens else None
 
-    async def wait_for_quota(self, ask: Ask) -> None:
-        """Return when the provider's limits let a request through."""
+    async def wait_for_quota(self, ask: Ask) -> float:
+        """Return when the provider's limits let a request through, with the seconds waited."""
         now_s = perf_counter()
         wait_s = self._requests.claim(1, now_s) if self._requests is not None else 0.0
         if self._tokens is not None:
             wait_s = max(wait_s, self._tokens.claim(ask.max_tokens or _ASSUMED_TOKENS, now_s))
         if wait_s > 0:
             await self._pause(wait_s)
+        return wait_s
 
     async def ask(
         self, ask: Ask, slot: Slot, *, on_break: Callable[[RequestRecord], None]
@@ -102,15 +103,22 @@ class Asker:
             progress.seen.end_s = perf_counter()
             on_break(self._record(ask, slot, progress))
             raise
-        return self._record(ask, slot, progress), progress.seen.text()
+        record = self._record(ask, slot, progress)
+        self._settle_quota(ask, record)
+        return record, progress.seen.text()
+
+    def _settle_quota(self, ask: Ask, record: RequestRecord) -> None:
+        """What was claimed is a guess; what was used is known now."""
+        if self._tokens is not None and record.tokens is not None:
+            used = (record.tokens.prompt or 0) + (record.tokens.output or 0)
+            self._tokens.correct((ask.max_tokens or _ASSUMED_TOKENS) - used)
 
     async def _until_answered(self, ask: Ask, progress: _Progress) -> None:
         while True:
             await self._turnstile.turn()
             progress.seen = await self._attempt(ask, progress)
             fault = progress.seen.fault
-            is_over = progress.retries >= self._retries.most or progress.seen.first_s is not None
-            if fault is None or is_over or not fault.is_transient:
+            if fault is None or not self._may_help(fault, progress):
                 await self._turnstile.turn()
                 return
             wait_s = self._wait_s(fault, progress.retries)
@@ -137,10 +145,16 @@ class Asker:
         self._door.give_back(opened.connection)
         return recorder.close(outcome)
 
+    def _may_help(self, fault: Fault, progress: _Progress) -> bool:
+        """Whether to ask again: not once text came, nor sooner than the server wants it."""
+        is_over = progress.retries >= self._retries.most or progress.seen.first_s is not None
+        is_soon = (fault.retry_after_s or 0) <= self._retries.longest_wait_s
+        return fault.is_transient and is_soon and not is_over
+
     def _wait_s(self, fault: Fault, n_before: int) -> float:
         """What the server asks for; else exponential back-off with full jitter (Brooker, 2015)."""
         if fault.retry_after_s is not None:
-            return min(fault.retry_after_s, self._retries.longest_wait_s)
+            return fault.retry_after_s
         most_s = min(self._retries.first_wait_s * 2**n_before, self._retries.longest_wait_s)
         return self._random.uniform(0, most_s)
 

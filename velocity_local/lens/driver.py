@@ -165,8 +165,9 @@ class Driver:
         replies = iter(session.replies)
         while True:
             self._n_begun += 1
-            await self._asker.wait_for_quota(ask)
-            slot = self._slot(session, perf_counter() if intended_s is None else intended_s)
+            waited_s = await self._asker.wait_for_quota(ask)
+            begin_s = perf_counter() if intended_s is None else intended_s + waited_s
+            slot = self._slot(session, begin_s)
             record, text = await self._ask(ask, slot)
             reply = next(replies, None)
             if reply is None or record.error_kind is not None:

@@ -35,7 +35,7 @@ from velocity_local.lens.results import ServerTimes
 
 MAX_ERROR_BYTES = 64 * 1024
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
-_FIRST_ERROR_STATUS = 400
+_FIRST_ERROR_STATUS = 300  # nobody follows a redirection here: it would be measured too
 _MS = 1000.0
 _Facts = TypeVar("_Facts", Counts, ServerTimes)
 
@@ -106,6 +106,7 @@ class Recorder:
         self._is_stream = ask.stream
         self._events: EventParser | LineParser | None = None
         self._rest = bytearray()
+        self._n_read = 0
         self._headers: Mapping[str, str] = {}
         self.seen = Observation()
 
@@ -145,6 +146,9 @@ class Recorder:
 
     def _take_stream(self, at_s: float, data: bytes) -> Fault | None:
         assert self._events is not None
+        self._n_read += len(data)
+        if self._n_read > MAX_ANSWER_BYTES:
+            return Fault("bad_stream", f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
         try:
             for event in self._events.feed(data):
                 fault = self._read(at_s, self._reader.event(event))

@@ -77,7 +77,8 @@ class Patience(_Section, frozen=True, kw_only=True):
 
 class Retries(_Section, frozen=True, kw_only=True):
     """Failures that may pass are asked again up to `most` times, after the time that the server
-    asks for, else after a random part of `first_wait_s`, doubled each time. Never once text came.
+    asks for, else after a random part of `first_wait_s`, doubled each time. Never once text came,
+    nor if the server wants a wait longer than `longest_wait_s`.
     """
 
     most: Annotated[int, msgspec.Meta(ge=0, le=20)] = 0

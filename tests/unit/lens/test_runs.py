@@ -114,6 +114,30 @@ def test_retries_are_made_and_counted(refusal: bytes) -> None:
     assert record.wait_ms >= record.retry_wait_ms > 0
 
 
+def test_a_server_that_wants_too_long_a_wait_is_not_asked_again() -> None:
+    later = json_answer('{"error":{"message":"slow"}}', "429 Too Many", "Retry-After: 3600")
+    with serving(lambda _: [later]) as served:
+        result = LENS.run(scenario(served, load=Iterations(requests=1), retries=Retries(most=5)))
+    assert (served.n_chats, result.n_errors) == (1, {"rate_limit": 1})
+
+
+def test_a_quota_in_tokens_is_no_latency_of_an_open_load_either() -> None:
+    with serving(lambda _: HELLO) as served:
+        load = Constant(rate_per_s=1000, requests=8)
+        quota = Quota(tokens_per_min=600)  # claims of 4, corrected to the 5 that are used
+        result = LENS.run(scenario(served, load=load, quota=quota))
+    assert result.n_errors == {}
+    assert all(record.wait_ms < 100 for record in result.records)
+
+
+def test_a_redirection_is_not_followed() -> None:
+    away = json_answer("", "307 Temporary Redirect", "Location: http://elsewhere.invalid/")
+    with serving(lambda _: [away]) as served:
+        result = LENS.run(scenario(served, load=Iterations(requests=1)))
+    assert result.records[0].status == 307
+    assert result.n_errors == {"http_status": 1}
+
+
 def test_without_retries_a_rate_limit_is_an_error() -> None:
     with serving(lambda _: [SLOW_DOWN]) as served:
         result = LENS.run(scenario(served, load=Iterations(requests=2)))
