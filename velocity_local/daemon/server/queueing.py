@@ -10,6 +10,9 @@ from velocity_local.daemon.server.access import Caller
 from velocity_local.daemon.server.context import AnyRequest
 from velocity_local.wire.http import headers
 
+# What `terms_of` reads, for the routes' descriptions.
+TAKEN = {headers.PRIORITY: Priority, headers.QUEUE_TIMEOUT: float}
+
 
 def terms_of(request: AnyRequest) -> QueueTerms:
     """The terms in the request's headers; its API key says the rest.

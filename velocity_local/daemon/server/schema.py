@@ -1,7 +1,8 @@
 """The OpenAPI document, from the routes themselves and the structs they read and write.
 
 A handler that reads its own body names the struct in `opt["body"]`, and what it answers with in
-`opt["answer"]`; for other handlers the return annotation tells.
+`opt["answer"]`; for other handlers the return annotation tells. `opt["headers"]` has the types of
+headers by name.
 """
 
 import inspect
@@ -119,6 +120,8 @@ def _parameters(path: str, handler: HTTPRouteHandler) -> Iterator[Json]:
             "required": is_in_path or not parameter.has_default,
             "schema": _plain_schema(parameter.annotation),
         }
+    for name, kind in handler.opt.get("headers", {}).items():
+        yield {"name": name, "in": "header", "required": False, "schema": _plain_schema(kind)}
 
 
 def _plain_schema(annotation: Any) -> Json:

@@ -78,6 +78,14 @@ async def test_path_parameters_are_declared(api: Any) -> None:
             assert declared == set(re.findall(r"\{(\w+)\}", path))
 
 
+async def test_the_headers_of_a_route_are_declared(api: Any) -> None:
+    for path in ("/v1/chat/completions", "/v1/completions"):
+        parameters = api["paths"][path]["post"]["parameters"]
+        taken = {p["name"]: p["schema"] for p in parameters if p["in"] == "header"}
+        assert taken["x-velocity-priority"]["enum"] == ["api", "batch", "interactive"]
+        assert taken["x-velocity-queue-timeout"] == {"type": "number"}
+
+
 async def test_the_document_is_made_once(app: AsgiApp) -> None:
     first = await call(app, "GET", "/openapi.json")
     second = await call(app, "GET", "/openapi.json", headers={"authorization": f"Bearer {TOKEN}"})

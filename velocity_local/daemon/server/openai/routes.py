@@ -45,7 +45,11 @@ _TEMPLATE = msgspec.json.Decoder(openai.ApplyTemplateBody)
     "/v1/chat/completions",
     summary="Answer a conversation",
     tags=["OpenAI"],
-    opt={"body": openai.ChatCompletionRequest, "answer": answers.ChatCompletion},
+    opt={
+        "body": openai.ChatCompletionRequest,
+        "answer": answers.ChatCompletion,
+        "headers": queueing.TAKEN,
+    },
 )
 async def chat_completions(request: AnyRequest) -> ASGIResponse:
     context = context_of(request)
@@ -65,7 +69,11 @@ async def chat_completions(request: AnyRequest) -> ASGIResponse:
     "/v1/completions",
     summary="Continue one or several texts",
     tags=["OpenAI"],
-    opt={"body": openai.CompletionRequest, "answer": answers.Completion},
+    opt={
+        "body": openai.CompletionRequest,
+        "answer": answers.Completion,
+        "headers": queueing.TAKEN,
+    },
 )
 async def completions(request: AnyRequest) -> ASGIResponse:
     context = context_of(request)
