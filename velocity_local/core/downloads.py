@@ -21,12 +21,15 @@ ENDED: frozenset[DownloadState] = frozenset({"done", "failed", "cancelled"})
 class Variant(msgspec.Struct, frozen=True):
     """One quantization of a repository's model. `files` are its parts, paths in the repository.
 
-    `quantization` is empty if the files' name does not tell it.
+    `quantization` is empty if the files' name does not tell it. `companions` are fetched with it:
+    the projector of a model that sees or hears, a draft that it was published with. `size_bytes`
+    counts them too.
     """
 
     quantization: str
     files: tuple[str, ...]
     size_bytes: int
+    companions: tuple[str, ...] = ()
 
 
 class Download(msgspec.Struct, frozen=True):

@@ -21,7 +21,7 @@ PATIENCE_S = 20.0
 
 @pytest.fixture(autouse=True)
 def _repository(hub: LocalHub) -> None:
-    hub.put(REPOSITORY, **{FILE: DATA, "tiny-Q4_K_M.gguf": DATA[:1000], "mmproj-f16.gguf": b"x"})
+    hub.put(REPOSITORY, **{FILE: DATA, "tiny-Q4_K_M.gguf": DATA[:1000], "imatrix.gguf": b"x"})
 
 
 async def post(daemon: Daemon, model: str) -> httpx.Response:
@@ -229,3 +229,16 @@ async def test_a_full_disk_pauses_and_says_so(
     assert "make room" in item["error"]
     assert (await daemon.http.post(f"/api/v1/downloads/{identifier}/resume")).status_code == 200
     assert (await ended(daemon, identifier))["state"] == "done"
+
+
+async def test_two_models_that_share_a_projector_are_fetched_one_after_the_other(
+    daemon: Daemon, hub: LocalHub
+) -> None:
+    hub.faults.hold_after = 0
+    hub.put("owner/eye", **{"e-Q8_0.gguf": DATA, "e-Q4_0.gguf": DATA, "mmproj-F16.gguf": DATA})
+    ids = [(await post(daemon, f"owner/eye:{quant}")).json()["id"] for quant in ("Q8_0", "Q4_0")]
+    states = [(await daemon.get(f"/downloads/{identifier}")).json()["state"] for identifier in ids]
+    assert states[1] == "waiting"
+    hub.released.set()
+    assert [(await ended(daemon, identifier))["state"] for identifier in ids] == ["done"] * 2
+    assert len([asked for asked in hub.storage if "mmproj" in asked.path]) == 1

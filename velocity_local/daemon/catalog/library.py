@@ -16,6 +16,7 @@ from velocity_local.daemon.catalog import provenance
 from velocity_local.daemon.catalog.adopted import Adopted, AdoptedFiles
 from velocity_local.daemon.catalog.checks import Checks
 from velocity_local.daemon.catalog.downloads.reference import is_safe_path
+from velocity_local.daemon.catalog.downloads.variants import is_companion
 from velocity_local.daemon.catalog.files import UnreadableFile, part_path, split_of
 from velocity_local.daemon.catalog.local import DEMO_ID
 from velocity_local.daemon.catalog.preflight import inspect
@@ -229,6 +230,10 @@ class Library:
         for name in item.files:
             _unlink(Path(name))
         folder = Path(item.files[0]).parent
+        rest = [path for path in folder.glob("*") if not path.name.startswith(".")]
+        if all(is_companion(path.name) for path in rest):
+            for path in rest:
+                _unlink(path)
         while folder != root and folder.is_relative_to(root) and not any(folder.iterdir()):
             folder.rmdir()
             folder = folder.parent

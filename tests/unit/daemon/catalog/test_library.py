@@ -237,3 +237,14 @@ async def test_of_a_file_that_nobody_promised_nothing_is_known(house: House) -> 
     assert await checked(house, "mine") == ["unknown"]
     with pytest.raises(NotFound):
         house.library.checks.get("ck_none")
+
+
+async def test_a_projector_goes_with_the_last_model_of_its_folder(house: House) -> None:
+    folder = house.models / "o" / "eye"
+    put(folder / "eye-Q8_0.gguf", named("a"))
+    put(folder / "eye-Q4_0.gguf", named("b"))
+    put(folder / "mmproj-eye-F16.gguf", b"p")
+    await house.library.remove("eye-Q8_0")
+    assert (folder / "mmproj-eye-F16.gguf").exists()
+    await house.library.remove("eye-Q4_0")
+    assert list(house.models.iterdir()) == []

@@ -30,8 +30,8 @@ class Delivery:
         self._terms = terms
         self._hub = hub
         self._models = models
-        self._files = [file for file in repository.files if file.path in variant.files]
-        self._files.sort(key=lambda file: file.path)
+        by_path = {file.path: file for file in repository.files}
+        self._files = [by_path[path] for path in (*variant.files, *variant.companions)]
         self._parts = [
             PartFile(
                 models / repository.id / file.path,
@@ -76,7 +76,8 @@ class Delivery:
             )
             transfer.run()
             self.progress.finish_file(file.size_bytes)
-        # The first part is what makes the catalogue look for the others: it comes last.
+        # The first part is what makes the catalogue look for the others: it comes last, as the
+        # first of these.
         for part in reversed(self._parts):
             part.publish()
 

@@ -178,9 +178,15 @@ class Downloads:
 
     def _begin_next(self) -> None:
         unfinished = self._unfinished()
-        waiting = [job for job in unfinished if job.is_waiting]
-        free = MAX_RUNNING - sum(job.is_running for job in unfinished)
-        for job in waiting[: max(free, 0)]:
+        running = [job for job in unfinished if job.is_running]
+        for job in unfinished:
+            if len(running) >= MAX_RUNNING:
+                return
+            # Models of one repository share a projector: no two may write it at once.
+            busy = {path for other in running for path in other.delivery.key}
+            if not job.is_waiting or busy.intersection(job.delivery.key):
+                continue
+            running.append(job)
             job.begin()
             task = asyncio.create_task(self._run(job))
             self._tasks.add(task)

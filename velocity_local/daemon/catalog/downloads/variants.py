@@ -14,8 +14,12 @@ _QUANTIZATION = re.compile(
     r"(?i)(?<![A-Za-z0-9])(?:UD-)?(?:(?:I?Q|TQ)\d(?:_[A-Z0-9]+)*|BF16|FP?16|FP?32|MXFP4(?:_MOE)?"
     r"|NVFP4)(?![A-Za-z0-9])"
 )
-# Parts of a model that are no model: projectors for images, and what quantizers leave behind.
-_COMPANION = re.compile(r"(?i)(?<![a-z])(mmproj|imatrix)(?![a-z])")
+# What is no model of its own: projectors, drafts, and what quantizers leave behind.
+_COMPANION = re.compile(r"(?i)(?<![a-z])(mmproj|imatrix)(?![a-z])|^mtp-")
+_PROJECTOR = re.compile(r"(?i)(?<![a-z])mmproj(?![a-z])")
+_DRAFT = re.compile(r"(?i)^mtp-")
+# A projector is small and loses most by quantization.
+_PROJECTOR_RANK = ("F16", "BF16", "F32", "Q8_0")
 _SHOWN = 12
 
 
@@ -25,7 +29,10 @@ def variants(repository: Repository) -> tuple[Variant, ...]:
     for file in repository.files:
         if _is_model(file.path):
             models.setdefault(_model_of(file.path), []).append(file)
-    found = [_variant(model, files) for model, files in models.items() if _is_whole(files)]
+    companions = [file for file in repository.files if is_companion(file.path)]
+    found = [
+        _variant(model, files, companions) for model, files in models.items() if _is_whole(files)
+    ]
     return tuple(sorted(found, key=lambda variant: (variant.size_bytes, variant.files)))
 
 
@@ -65,8 +72,8 @@ def model_path(variant: Variant) -> str:
 
 
 def _is_model(path: str) -> bool:
-    name = PurePosixPath(path).name
-    return path.lower().endswith(SUFFIX) and is_safe_path(path) and not _COMPANION.search(name)
+    is_own = not _COMPANION.search(_name(path))
+    return path.lower().endswith(SUFFIX) and is_safe_path(path) and is_own
 
 
 def _model_of(path: str) -> str:
@@ -87,13 +94,48 @@ def _is_whole(files: Sequence[HubFile]) -> bool:
     )
 
 
-def _variant(model: str, files: Sequence[HubFile]) -> Variant:
+def _variant(model: str, files: Sequence[HubFile], companions: Sequence[HubFile]) -> Variant:
     paths = tuple(sorted(file.path for file in files))
-    return Variant(_quantization(model), paths, sum(file.size_bytes for file in files))
+    quantization = _quantization(model)
+    fitting = _companions_of(quantization, companions)
+    return Variant(
+        quantization,
+        paths,
+        sum(file.size_bytes for file in (*files, *fitting)),
+        tuple(file.path for file in fitting),
+    )
+
+
+def _companions_of(quantization: str, companions: Sequence[HubFile]) -> list[HubFile]:
+    """The best projector, and the draft of the same quantization."""
+    projectors = [file for file in companions if _PROJECTOR.search(_name(file.path))]
+    drafts = [
+        file
+        for file in companions
+        if _DRAFT.search(_name(file.path)) and _quantization(file.path) == quantization
+    ]
+    return [*sorted(projectors, key=_projector_rank)[:1], *drafts[:1]]
+
+
+def _projector_rank(file: HubFile) -> tuple[int, str]:
+    quantization = _quantization(file.path)
+    is_known = quantization in _PROJECTOR_RANK
+    return _PROJECTOR_RANK.index(quantization) if is_known else len(_PROJECTOR_RANK), file.path
+
+
+def is_companion(path: str) -> bool:
+    """Whether a file of this name goes with models of its folder and is none."""
+    name = _name(path)
+    is_wanted = bool(_PROJECTOR.search(name) or _DRAFT.search(name))
+    return is_wanted and path.lower().endswith(SUFFIX) and is_safe_path(path)
+
+
+def _name(path: str) -> str:
+    return PurePosixPath(path).name
 
 
 def _quantization(model: str) -> str:
-    found = _QUANTIZATION.findall(PurePosixPath(model).name)
+    found = _QUANTIZATION.findall(_name(model))
     return found[-1].upper() if found else ""
 
 

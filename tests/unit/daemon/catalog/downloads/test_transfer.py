@@ -198,3 +198,21 @@ def test_where_a_file_came_from_is_noted_beside_it(yard: Yard) -> None:
     assert noted is not None
     assert (noted.repository, noted.path) == (REPOSITORY, FILE)
     assert noted.digest == f"sha256:{hashlib.sha256(DATA).hexdigest()}"
+
+
+def test_a_projector_comes_with_the_model_and_is_visible_before_it(yard: Yard) -> None:
+    files = {
+        "eye-Q8_0.gguf": b"m" * 40_000,
+        "eye-Q4_0.gguf": b"n" * 20_000,
+        "mmproj-eye-Q8_0.gguf": b"p" * 5_000,
+        "mmproj-eye-F16.gguf": b"q" * 9_000,
+        "mtp-eye-Q8_0.gguf": b"d" * 3_000,
+        "imatrix.gguf": b"i" * 1_000,
+    }
+    yard.hub.put("owner/eye", **files)
+    delivery = yard.delivery("owner/eye:Q8_0")
+    assert delivery.progress.total_bytes == 40_000 + 9_000 + 3_000
+    delivery.run(Stop())
+    wanted = ["eye-Q8_0.gguf", "mmproj-eye-F16.gguf", "mtp-eye-Q8_0.gguf"]
+    assert yard.names() == [f"owner/eye/{name}" for name in wanted]
+    assert delivery.model == "owner/eye/eye-Q8_0"
