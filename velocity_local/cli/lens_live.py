@@ -128,6 +128,12 @@ def _rates(result: RunResult, slo: Slo | None) -> Iterable[tuple[str, str]]:
         yield "within SLO", f"{share:.1%} of requests, {rate:.2f} requests/s"
     if result.cost is not None:
         yield from _costs(result, result.cost, slo)
+    energy = result.energy
+    if energy is not None:
+        n_tokens = output_tokens(result)
+        each = f", {energy.joules / n_tokens:.3f} J a token" if n_tokens else ""
+        spread = f"{energy.joules:.1f} ± {energy.uncertainty_joules:.1f} J above idle"
+        yield "energy", f"{spread}{each} ({energy.method})"
     overhead = result.client_overhead
     if overhead is not None:
         delay = f"{overhead.delay_p50_ms:.2f} ms p50, {overhead.delay_p99_ms:.2f} ms p99"

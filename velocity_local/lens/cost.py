@@ -1,4 +1,4 @@
-"""What requests cost by a dated table of prices. Local energy has no price here: it is not told."""
+"""What requests cost: by a dated table of prices, or by energy and a tariff."""
 
 import tomllib
 from collections.abc import Iterable, Sequence
@@ -12,6 +12,7 @@ from velocity_local.lens.results import Tokens
 
 FILE_NAME = "prices.toml"
 _TOKENS_PER_UNIT = 1_000_000
+_JOULES_PER_KWH = 3_600_000
 _SECONDS_PER_MONTH = 30 * 24 * 3600
 _NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 _FAMILIES = {"openai_responses": "openai"}
@@ -32,28 +33,43 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     dated: str
 
 
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Electricity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a kilowatt hour costs where the machine stands."""
+
+    per_kwh: _NotNegative
+    currency: str
+    dated: str
+
+    def cost(self, joules: float) -> float:
+        return joules / _JOULES_PER_KWH * self.per_kwh
+
+
+class Tables(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file of prices, or several as one."""
+
     price: tuple[Price, ...] = ()
+    electricity: Electricity | None = None
 
 
-def read_prices(paths: Iterable[Path]) -> tuple[Price, ...]:
+def read_tables(paths: Iterable[Path]) -> Tables:
     """The prices of every file that is there; those of earlier files go first.
 
     Raises:
         BadScenario: if a file is broken.
     """
-    found: list[Price] = []
+    found = Tables()
     for path in paths:
         try:
             tree = tomllib.loads(path.read_bytes().decode())
-            found += msgspec.convert(tree, _File).price
+            more = msgspec.convert(tree, Tables)
+            found = Tables(found.price + more.price, found.electricity or more.electricity)
         except FileNotFoundError:
             continue
         except OSError as error:
             raise BadScenario(f"cannot read {path}: {error.strerror}") from error
         except (ValueError, msgspec.ValidationError) as error:
             raise BadScenario(f"{path}: {error}") from error
-    return tuple(found)
+    return found
 
 
 def price_of(prices: Sequence[Price], provider: str, model: str) -> Price | None:

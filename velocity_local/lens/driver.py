@@ -39,7 +39,9 @@ class Window:
 
 
 class Driver:
-    """One run of one scenario. `restore` empties the server's memory between priming and asking."""
+    """One run of one scenario. `on_begin` is called as the measured window begins, `restore`
+    empties the server's memory between priming and asking.
+    """
 
     def __init__(
         self,
@@ -50,6 +52,7 @@ class Driver:
         meter: OverheadMeter,
         *,
         listen: Listener,
+        on_begin: Callable[[], None],
         recorded_s: Sequence[float] = (),
         restore: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
@@ -59,6 +62,7 @@ class Driver:
         self._gathering = gathering
         self._meter = meter
         self._listen = listen
+        self._on_begin = on_begin
         self._recorded_s = recorded_s
         self._restore = restore
         self._indexes = count()
@@ -118,6 +122,7 @@ class Driver:
         has_end = load.duration_s is not None
         n = load.requests if load.requests or has_end else DEFAULT_REQUESTS
         self._listen(Began(self._scenario.name, model, n, load.duration_s))
+        self._on_begin()
         self._meter.begin()
         self._zero_s = perf_counter()
 

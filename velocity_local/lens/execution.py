@@ -9,9 +9,12 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from velocity_local.client import api
-from velocity_local.lens import cache_axis, targets
+from velocity_local.lens import cache_axis, energy, targets
 from velocity_local.lens.asker import Asker
+from velocity_local.lens.cost import Electricity, price_of
 from velocity_local.lens.door import Door
 from velocity_local.lens.driver import Driver, Window
 from velocity_local.lens.errors import BadScenario
@@ -27,6 +30,7 @@ from velocity_local.lens.surroundings import client_facts
 from velocity_local.lens.targets import Found
 from velocity_local.lens.words import WordTexts, random_of, word_texts
 from velocity_local.lens.workloads import source_of
+from velocity_local.wire.http.telemetry import PowerItem
 
 Trace = Sequence[float]
 
@@ -64,6 +68,7 @@ class Execution:
         self._given_source = source
         self._recorded_s = recorded_s
         self._series = series
+        self._power: PowerItem | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[Window] | None = None
 
@@ -77,7 +82,8 @@ class Execution:
         self._listen(Preparing("looking at the server"))
         found = targets.find(scenario.target, self._environ)
         facts = targets.server_facts(found)
-        self._gathering.price = targets.price(found, self._environ)
+        tables = targets.price_tables(self._environ)
+        self._gathering.price = price_of(tables.price, found.provider.name, found.model)
         source = self._given_source or self._source(found)
         selector = MeteredSelector()
         meter = OverheadMeter(selector)
@@ -85,7 +91,8 @@ class Execution:
         with asyncio.Runner(loop_factory=lambda: metered_loop(selector)) as runner:
             self._loop = runner.get_loop()
             window = runner.run(self._drive(found, source, meter))
-        result = self._result(_Ran(found, source, meter, window, started_s, facts))
+        ran = _Ran(found, source, meter, window, started_s, facts)
+        result = self._with_energy(self._result(ran), found, tables.electricity)
         self._listen(Ended(result))
         return result
 
@@ -120,6 +127,7 @@ class Execution:
             self._gathering,
             meter,
             listen=self._listen,
+            on_begin=lambda: self._look(found),
             recorded_s=self._recorded_s,
             restore=_restoring(found, scenario.cache_state),
         )
@@ -162,6 +170,27 @@ class Execution:
             partial_reason=ran.window.partial_reason,
             labels=scenario.labels,
             **self._gathering.fields(),
+        )
+
+    def _look(self, found: Found) -> None:
+        self._power = energy.look(found.admin)
+
+    def _with_energy(
+        self, result: RunResult, found: Found, tariff: Electricity | None
+    ) -> RunResult:
+        """The result with its energy, and with its cost if the tariff is known and nothing else."""
+        after = energy.look(found.admin)
+        spent = energy.spent(self._power, after, model=found.model, duration_s=result.duration_s)
+        if spent is None:
+            return result
+        result = msgspec.structs.replace(result, energy=spent)
+        if tariff is None or result.cost is not None:
+            return result
+        return msgspec.structs.replace(
+            result,
+            cost=tariff.cost(spent.joules),
+            currency=tariff.currency,
+            prices_dated=tariff.dated,
         )
 
     def _cache_doubt(self) -> str | None:

@@ -12,7 +12,7 @@ from velocity_local.client.errors import ClientError
 from velocity_local.client.http import HttpClient
 from velocity_local.config.paths import data_root, locate
 from velocity_local.config.secrets import read_token
-from velocity_local.lens.cost import FILE_NAME, Price, price_of, read_prices
+from velocity_local.lens.cost import FILE_NAME, Tables, read_tables
 from velocity_local.lens.errors import BadScenario, LensError
 from velocity_local.lens.keys import find_key
 from velocity_local.lens.providers.port import Provider
@@ -84,14 +84,14 @@ def counter(found: Found) -> CountTokens | None:
         return None
 
 
-def price(found: Found, environ: Mapping[str, str]) -> Price | None:
-    """What the model costs by the user's table, or by the one that ships; None if neither says.
+def price_tables(environ: Mapping[str, str]) -> Tables:
+    """The user's own prices, then those that ship.
 
     Raises:
         BadScenario: if a table is broken.
     """
     own = locate(environ).config_file.parent / FILE_NAME
-    return price_of(read_prices([own, data_root() / FILE_NAME]), found.provider.name, found.model)
+    return read_tables([own, data_root() / FILE_NAME])
 
 
 def server_facts(found: Found) -> dict[str, Fact]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from velocity_local.config.paths import data_root
-from velocity_local.lens.cost import FILE_NAME, Price, cost_of, monthly, price_of, read_prices
+from velocity_local.lens.cost import FILE_NAME, Price, cost_of, monthly, price_of, read_tables
 from velocity_local.lens.errors import BadScenario
 from velocity_local.lens.results import CountSource, Tokens
 
@@ -53,7 +53,7 @@ def test_a_month_at_the_same_rate() -> None:
 
 
 def test_the_table_that_ships_is_dated_and_unique() -> None:
-    prices = read_prices([data_root() / FILE_NAME])
+    prices = read_tables([data_root() / FILE_NAME]).price
     names = [(each.provider, each.model) for each in prices]
     assert len(names) == len(set(names)) > 0
     assert all(len(each.dated) == 10 for each in prices)
@@ -65,7 +65,7 @@ def test_the_users_own_table_goes_first(tmp_path: Path) -> None:
         '[[price]]\nprovider = "openai"\nmodel = "gpt-4o"\ninput = 1\noutput = 1\n'
         'currency = "EUR"\ndated = "2026-02-02"\n'
     )
-    prices = read_prices([own, tmp_path / "none.toml", data_root() / FILE_NAME])
+    prices = read_tables([own, tmp_path / "none.toml", data_root() / FILE_NAME]).price
     found = price_of(prices, "openai", "gpt-4o-2024")
     assert found is not None
     assert found.currency == "EUR"
@@ -76,4 +76,4 @@ def test_a_broken_table_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / FILE_NAME
     path.write_text(text)
     with pytest.raises(BadScenario, match=FILE_NAME):
-        read_prices([path])
+        read_tables([path])
