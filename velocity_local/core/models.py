@@ -64,6 +64,7 @@ class LoadOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     flash_attention: bool | None = None
     stall_target_ms: float = 250.0
     speculation: Speculation = "auto"
+    draft_path: str | None = None
     backend: Literal["llama_cpp", "mlx", "fake"] = "llama_cpp"
     backend_script: str | None = None
 

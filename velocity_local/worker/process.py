@@ -33,6 +33,7 @@ from velocity_local.wire.ipc.messages import (
 )
 from velocity_local.wire.ipc.transport import Closed, CommandReader, Incoming, ReportWriter
 from velocity_local.worker.backends import registry
+from velocity_local.worker.drafting import load_draft, with_draft
 from velocity_local.worker.engine.backend import Backend, BackendError, NoMemoryError
 from velocity_local.worker.measuring import measured
 from velocity_local.worker.render_host import RenderHost
@@ -99,6 +100,7 @@ class _Process:
             return EXIT_PROTOCOL
         try:
             backend = _load(first)
+            draft = load_draft(backend, first.options)
             service = WorkerService(
                 backend,
                 self._inbox,
@@ -108,13 +110,14 @@ class _Process:
                 stall_target_ms=first.options.stall_target_ms,
                 kv=first.kv,
                 speculation=first.options.speculation,
+                draft=draft,
             )
             service.warm_up()
         except Exception as error:  # noqa: BLE001 - supervisor
             _log.exception("loading %s failed", first.path)
             self.writer.send(LoadFailed(_load_error(error)))
             return EXIT_LOAD_FAILED
-        return self._serve(service, backend)
+        return self._serve(service, backend, draft)
 
     def _measure(self, command: Tune) -> int:
         try:
@@ -126,16 +129,18 @@ class _Process:
         self.writer.send(Tuned(result))
         return EXIT_OK
 
-    def _serve(self, service: WorkerService, backend: Backend) -> int:
+    def _serve(self, service: WorkerService, backend: Backend, draft: Backend | None) -> int:
         gc.collect()
         gc.freeze()  # the model's objects stay: later collections need not look at them
         service.start()
         self._service = service
-        self.writer.send(Loaded(backend.loaded, os.getpid()))
+        self.writer.send(Loaded(with_draft(backend.loaded, draft), os.getpid()))
         try:
             return service.run()
         finally:
             backend.close()
+            if draft is not None:
+                draft.close()
 
 
 def _load(command: Load) -> Backend:

@@ -78,6 +78,7 @@ class WorkerService:
         stall_target_ms: float = STALL_TARGET_MS,
         kv: KvTiers = NO_TIERS,
         speculation: Speculation = "off",
+        draft: Backend | None = None,
     ) -> None:
         tokenizer = backend.tokenizer
         self._inbox = inbox
@@ -91,6 +92,7 @@ class WorkerService:
             state_bytes=self._tiers.ram_bytes,
             on_drop=self._tiers.on_drop,
             speculation=speculation,
+            draft=draft,
         )
         self._adapters = Adapters(backend, self._engine.adapters_in_use)
         self._embeddings = Embeddings(backend)

@@ -1,7 +1,6 @@
 """The engine: sequences in, tokens out, one step at a time. No threads and no text in here."""
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import repeat
 
 from velocity_local.core.clock import Clock
 from velocity_local.core.errors import ModelError, OutOfMemory, VelocityError
@@ -23,7 +22,7 @@ from velocity_local.worker.engine.live import NO_SLOT, LiveSequence
 from velocity_local.worker.engine.passes import STALL_TARGET_MS, Passes
 from velocity_local.worker.engine.planner import Batch, Planner
 from velocity_local.worker.engine.roster import Roster
-from velocity_local.worker.engine.rows import row_of, span_of
+from velocity_local.worker.engine.rows import row_of, spans_of
 from velocity_local.worker.engine.sequence import (
     Broken,
     Ended,
@@ -52,6 +51,7 @@ class Engine:
         reserve_tokens: int = RESERVE_TOKENS,
         stall_target_ms: float = STALL_TARGET_MS,
         speculation: Speculation = "off",
+        draft: Backend | None = None,
         state_bytes: int = 0,
         on_drop: Callable[[Kept], None] | None = None,
     ) -> None:
@@ -67,7 +67,7 @@ class Engine:
         self._roster = Roster()
         self._passes = Passes(backend, clock, stall_target_ms=stall_target_ms)
         self._planner = Planner(self._passes, clock)
-        self._speculator = Speculator(backend, speculation, stall_target_ms=stall_target_ms)
+        self._speculator = Speculator(backend, clock, speculation, draft, stall_target_ms)
         self._events: list[SequenceEvent] = []
         self._is_blocked = False
         self._step_ms = 0.0
@@ -269,8 +269,7 @@ class Engine:
     def _compute(self, batch: Batch) -> None:
         cells = Cells(self._cache.used_cells, self._cache.free_cells)
         drafts = self._speculator.drafts(batch, self._roster.running, cells)
-        pairs = zip(batch, drafts or repeat(()), strict=False)
-        spans = [span_of(sequence, n_tokens, draft) for (sequence, n_tokens), draft in pairs]
+        spans = spans_of(batch, drafts)
         started_s = self._clock.monotonic_s()
         try:
             outcome = self._passes.run(spans, lambda: [s.key.handle for s, _ in batch])

@@ -6,8 +6,17 @@ from velocity_local.worker.engine.backend import SampleRow, Span
 from velocity_local.worker.engine.live import LiveSequence
 
 
-def span_of(sequence: LiveSequence, n_tokens: int, draft: Sequence[int] = ()) -> Span:
-    """The next tokens of a sequence, and guesses at what follows the last of all."""
+def spans_of(
+    batch: Sequence[tuple[LiveSequence, int]], drafts: Sequence[Sequence[int]]
+) -> list[Span]:
+    """The next tokens of each sequence, and guesses at what follows the last of all."""
+    if not drafts:
+        return [_span(sequence, n_tokens) for sequence, n_tokens in batch]
+    pairs = zip(batch, drafts, strict=True)
+    return [_span(sequence, n_tokens, draft) for (sequence, n_tokens), draft in pairs]
+
+
+def _span(sequence: LiveSequence, n_tokens: int, draft: Sequence[int] = ()) -> Span:
     start = sequence.n_computed
     end = start + n_tokens
     tokens, wants_logits = sequence.tokens[start:end], end == len(sequence.tokens)

@@ -60,16 +60,19 @@ class Driver:
         reserve_tokens: int = 16,
         state_bytes: int = 0,
         speculation: Speculation = "off",
+        draft: Script | None = None,
     ) -> None:
         options = LoadOptions(backend="fake", n_ctx=n_ctx, n_seq_max=n_seq_max, n_batch=n_batch)
         self.backend = RecordingBackend(script or Script(reply=Babble()), options)
         self.clock = ManualClock()
+        self.draft = None if draft is None else RecordingBackend(draft, options)
         self.engine = Engine(
             self.backend,
             clock=self.clock,
             reserve_tokens=reserve_tokens,
             state_bytes=state_bytes,
             speculation=speculation,
+            draft=self.draft,
         )
         self.events: dict[SequenceKey, list[SequenceEvent]] = {}
 

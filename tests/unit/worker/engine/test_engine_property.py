@@ -30,12 +30,21 @@ KINDS = st.sampled_from(
     ]
 )
 SPECULATION: list[Speculation] = ["off", "on", "auto"]
+# One that says the same, one that wavers, and one that says something else
+DRAFTS = [
+    None,
+    Script(reply=Babble(mean_tokens=40)),
+    Script(reply=Babble(mean_tokens=40, repeats=4)),
+    Script(reply=Babble(seed=1)),
+]
 
 
 class World:
     """An engine under random use, and who was submitted, dropped and finished."""
 
-    def __init__(self, script: Script, state_bytes: int, speculation: Speculation) -> None:
+    def __init__(
+        self, script: Script, state_bytes: int, speculation: Speculation, draft: Script | None
+    ) -> None:
         self.driver = Driver(
             script,
             n_ctx=256,
@@ -44,6 +53,7 @@ class World:
             reserve_tokens=8,
             state_bytes=state_bytes,
             speculation=speculation,
+            draft=draft,
         )
         self.specs: dict[SequenceKey, SequenceSpec] = {}
         self.gone: set[SequenceKey] = set()
@@ -91,15 +101,17 @@ class World:
     KINDS,
     STATE_BYTES,
     st.sampled_from(SPECULATION),
+    st.sampled_from(DRAFTS),
     st.lists(SUBMIT | OTHERS, min_size=5, max_size=40),
 )
 def test_random_use_keeps_every_promise(
     script: Script,
     state_bytes: int,
     speculation: Speculation,
+    draft: Script | None,
     actions: list[tuple],  # type: ignore[type-arg]  # a mixed union
 ) -> None:
-    world = World(script, state_bytes, speculation)
+    world = World(script, state_bytes, speculation, draft)
     for name, *arguments in actions:
         getattr(world, name)(*arguments)
         world.driver.engine.check_integrity()

@@ -1,5 +1,7 @@
 """How often guesses come true: decayed counts, by how sure a guess is. Pure arithmetic."""
 
+from collections.abc import Sequence
+
 # Guesses are told apart by the length of the match that they come from, in powers of two.
 N_LEVELS = 7
 # What is expected of a match of up to 1, 3, 7, 15, 31 and more tokens before anything was seen
@@ -24,8 +26,11 @@ class Acceptance:
     Each sequence begins with what is known of the model's others, and tells them what it sees.
     """
 
-    def __init__(self, model: "Acceptance | None" = None) -> None:
+    def __init__(
+        self, model: "Acceptance | None" = None, *, prior: Sequence[float] = _PRIOR
+    ) -> None:
         self._model = model
+        self._prior = prior
         self._decay = _MODEL_DECAY if model is None else _DECAY
         self._hits = [0.0] * N_LEVELS
         self._trials = [0.0] * N_LEVELS
@@ -38,10 +43,15 @@ class Acceptance:
         if self._model is not None:
             self._model.saw(length, is_hit)
 
+    def fade(self) -> None:
+        """What was seen so far counts half."""
+        self._hits = [hits / 2 for hits in self._hits]
+        self._trials = [trials / 2 for trials in self._trials]
+
     def rate(self, length: int) -> float:
         """The chance that the next token of a match of `length` tokens comes."""
         level = level_of(length)
-        prior = _PRIOR[level] if self._model is None else self._model.rate(length)
+        prior = self._prior[level] if self._model is None else self._model.rate(length)
         hits = self._hits[level] + _PRIOR_WEIGHT * prior
         return hits / (self._trials[level] + _PRIOR_WEIGHT)
 

@@ -9,14 +9,23 @@ import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from velocity_local.core.clock import Clock
 from velocity_local.core.models import Speculation
 from velocity_local.worker.engine.backend import Backend, Truncation
 from velocity_local.worker.engine.live import LiveSequence
 from velocity_local.worker.engine.speculation.acceptance import Acceptance
 from velocity_local.worker.engine.speculation.allowance import Allowance
-from velocity_local.worker.engine.speculation.choice import KEPT_GAIN, MIN_GAIN, Plan, best
+from velocity_local.worker.engine.speculation.choice import (
+    KEPT_GAIN,
+    MIN_GAIN,
+    Plan,
+    Relative,
+    best,
+)
 from velocity_local.worker.engine.speculation.costs import PassCosts
+from velocity_local.worker.engine.speculation.drafter import Drafter
 from velocity_local.worker.engine.speculation.guesses import Guesses
+from velocity_local.worker.engine.speculation.model_guesses import ModelGuesses
 
 Batch = Sequence[tuple[LiveSequence, int]]
 Drafts = list[list[int]]
@@ -24,6 +33,7 @@ Drafts = list[list[int]]
 LONGEST_DRAFT = 31
 # Guesses of a pass that makes them without asking what they cost
 FORCED_DRAFT = 7
+FORCED_MODEL_DRAFT = 4
 # Guesses that were found not to pay are not thought about again for so many passes.
 _REFUSED_FOR_PASSES = 16
 _NEVER = float("inf")
@@ -42,17 +52,30 @@ class Speculator:
     Only with models whose sequences can be cut anywhere: wrong guesses must leave the cache.
     """
 
-    def __init__(self, backend: Backend, mode: Speculation, *, stall_target_ms: float) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        clock: Clock,
+        mode: Speculation,
+        draft: Backend | None,
+        stall_target_ms: float,
+    ) -> None:
+        """`draft` is a smaller model of the same vocabulary, to be used by nobody else."""
         capabilities = backend.capabilities
         can_cut = capabilities.truncation is Truncation.ANYWHERE
         self._mode: Speculation = mode if can_cut else "off"
+        self._clock = clock
+        self._n_vocab = capabilities.n_vocab
         self._most_rows = min(capabilities.n_batch, capabilities.n_logits)
         self._stall_target_ms = stall_target_ms
         self._is_end = functools.cache(backend.tokenizer.is_end)
         self._costs = PassCosts()
         self._acceptance = Acceptance()
         self._allowance = Allowance()
+        drafter = None if draft is None else Drafter(draft, clock)
+        self._models = None if drafter is None else ModelGuesses(drafter)
         self._plan: Plan | None = None
+        self._draft_ms = 0.0
         self._is_decoding = False
         self._rests = False
         self._n_used = 0
@@ -64,33 +87,30 @@ class Speculator:
         """A draft for each sequence of the pass, some of them empty; [] if there is none."""
         before, self._plan = self._plan, None
         rests, self._rests = self._rests, False
-        self._n_drafted, self._n_used = 0, cells.used
+        self._n_drafted, self._n_used, self._draft_ms = 0, cells.used, 0.0
         self._is_decoding = self._mode != "off" and _is_decoding(batch, running)
         if not self._is_decoding or rests:
             return []
-        levels = [self._guesses(sequence).level() for sequence, _ in batch]
-        if not any(levels) or self._was_refused(levels):
-            return []
-        chances = [self._chances(sequence) for sequence, _ in batch]
+        sequences = [sequence for sequence, _ in batch]
         n_rows_max = min(self._most_rows, cells.free)
-        if self._mode == "on":
-            self._plan = _forced(chances, n_rows_max)
-        else:
-            threshold = MIN_GAIN if before is None else KEPT_GAIN
-            self._plan = self._best(chances, n_rows_max, threshold)
-        if self._plan is None:
-            self._refused, self._n_refusals = levels, 0
-            return []
-        pairs = zip(batch, self._plan.counts, strict=True)
-        drafts = [self._draft(sequence, n_tokens) for (sequence, _), n_tokens in pairs]
+        threshold = MIN_GAIN if before is None else KEPT_GAIN
+        looked_up = self._lookup_plan(sequences, n_rows_max, threshold)
+        modelled = self._model_plan(sequences, n_rows_max, threshold)
+        drafts: Drafts = []
+        if modelled is not None and (looked_up is None or modelled.value > looked_up.value):
+            self._plan, drafts = modelled, self._by_model(sequences, modelled)
+        elif looked_up is not None:
+            self._plan, drafts = looked_up, self._by_lookup(sequences, looked_up)
         self._n_drafted = sum(map(len, drafts))
-        if not self._n_drafted:
-            self._plan = None
-            return []
-        return drafts
+        if self._n_drafted:
+            return drafts
+        self._plan = None
+        return []
 
     def computed(self, n_sequences: int, n_tokens: int, ms: float) -> None:
         """The pass that was asked about has been made, and gave so many tokens."""
+        if self._models is not None and self._is_decoding:
+            self._models.computed()
         if self._mode != "auto" or not self._is_decoding or ms <= 0:
             return
         n_used = self._n_used
@@ -99,7 +119,7 @@ class Speculator:
             self._allowance.plain()
             return
         base_ms = self._costs.ms(n_sequences, n_used)
-        cost = self._plan.cost if base_ms is None else ms / base_ms - 1
+        cost = self._plan.cost if base_ms is None else (ms + self._draft_ms) / base_ms - 1
         gain = n_tokens / n_sequences - 1
         self._allowance.guessed(gain, cost, is_probe=self._plan.is_probe)
 
@@ -119,34 +139,98 @@ class Speculator:
             sequence.guesses = Guesses(sequence.tokens, n_before, self._acceptance)
         return sequence.guesses
 
-    def _chances(self, sequence: LiveSequence) -> list[float]:
-        n_most = sequence.end_length - len(sequence.tokens) - 1
-        return self._guesses(sequence).chances(min(n_most, LONGEST_DRAFT))
+    def _lookup_plan(
+        self, sequences: Sequence[LiveSequence], n_rows_max: int, threshold: float
+    ) -> Plan | None:
+        levels = [self._guesses(sequence).level() for sequence in sequences]
+        if not any(levels) or self._was_refused(levels):
+            return None
+        chances = [
+            self._guesses(sequence).chances(min(_room(sequence), LONGEST_DRAFT))
+            for sequence in sequences
+        ]
+        if self._mode == "on":
+            return _forced(chances, n_rows_max)
+        plan = self._best(chances, n_rows_max, threshold)
+        if plan is None:
+            self._refused, self._n_refusals = levels, 0
+        return plan
 
     def _best(self, chances: list[list[float]], n_rows_max: int, threshold: float) -> Plan | None:
-        n_sequences, n_used = len(chances), self._n_used
-        base_ms = self._costs.ms(n_sequences, n_used)
+        n_sequences = len(chances)
+        base_ms = self._costs.ms(n_sequences, self._n_used)
         if base_ms is None:
             return None
-        # One stream may take its time for itself; others must not wait for its guesses.
-        longest = _NEVER if n_sequences == 1 else self._stall_target_ms / base_ms
         plan = best(
             chances,
-            lambda n_rows: self._costs.relative(n_rows, n_sequences, n_used),
+            self._relative_to(n_sequences),
             n_rows_max=n_rows_max,
-            longest=longest,
+            # One stream may take its time for itself; others must not wait for its guesses.
+            longest=_NEVER if n_sequences == 1 else self._stall_target_ms / base_ms,
             threshold=threshold,
             probe_cost=self._allowance.for_probes,
         )
+        return self._if_allowed(plan)
+
+    def _model_plan(
+        self, sequences: Sequence[LiveSequence], n_rows_max: int, threshold: float
+    ) -> Plan | None:
+        n_sequences = len(sequences)
+        n_most = min(n_rows_max // n_sequences - 1, max(map(_room, sequences)))
+        if self._models is None or n_most <= 0 or not self._models.is_usable(sequences):
+            return None
+        if self._mode == "on":
+            return Plan([min(n_most, FORCED_MODEL_DRAFT)] * n_sequences, 0.0, 0.0)
+        base_ms = self._costs.ms(n_sequences, self._n_used)
+        if base_ms is None:
+            return None
+        plan = self._models.plan(
+            sequences,
+            self._relative_to(n_sequences),
+            n_most=n_most,
+            base_ms=base_ms,
+            threshold=threshold,
+            probe_cost=self._allowance.for_probes,
+        )
+        return self._if_allowed(plan)
+
+    def _relative_to(self, n_sequences: int) -> Relative:
+        return lambda n_rows: self._costs.relative(n_rows, n_sequences, self._n_used)
+
+    def _if_allowed(self, plan: Plan | None) -> Plan | None:
         if plan is None or plan.is_probe or self._allowance.may_risk(plan.cost):
             return plan
         return None
 
-    def _draft(self, sequence: LiveSequence, n_tokens: int) -> list[int]:
-        """Guesses, but none from where the answer would end."""
-        tokens = self._guesses(sequence).lookup.draft(n_tokens)
-        end = next((i for i, token in enumerate(tokens) if self._is_end(token)), n_tokens)
-        return tokens[:end]
+    def _by_lookup(self, sequences: Sequence[LiveSequence], plan: Plan) -> Drafts:
+        pairs = zip(sequences, plan.counts, strict=True)
+        return [
+            self._usable(sequence, self._guesses(sequence).lookup.draft(n_tokens))
+            for sequence, n_tokens in pairs
+        ]
+
+    def _by_model(self, sequences: Sequence[LiveSequence], plan: Plan) -> Drafts:
+        assert self._models is not None
+        started_s = self._clock.monotonic_s()
+        found = self._models.drafts(sequences, plan.counts[0])
+        pairs = zip(sequences, found, strict=True)
+        drafts = [self._usable(sequence, draft) for sequence, draft in pairs]
+        self._draft_ms = (self._clock.monotonic_s() - started_s) * 1000
+        base_ms = self._costs.ms(len(sequences), self._n_used)
+        if base_ms and not any(drafts):
+            self._allowance.guessed(0.0, self._draft_ms / base_ms, is_probe=False)
+        return drafts
+
+    def _usable(self, sequence: LiveSequence, draft: list[int]) -> list[int]:
+        """Guesses up to where the answer would end."""
+        draft = draft[: max(0, _room(sequence))]
+        unusable = (i for i, t in enumerate(draft) if t >= self._n_vocab or self._is_end(t))
+        return draft[: next(unusable, len(draft))]
+
+
+def _room(sequence: LiveSequence) -> int:
+    """How many guesses there is room for: one token comes in any case."""
+    return sequence.end_length - len(sequence.tokens) - 1
 
 
 def _is_decoding(batch: Batch, running: Sequence[LiveSequence]) -> bool:

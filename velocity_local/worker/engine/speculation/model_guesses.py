@@ -1,0 +1,97 @@
+"""Whether a draft model's guesses pay, and how many: the same choice as for guesses that are free.
+
+Of a draft's tokens the first is told from the second and third, those from the next four, and so
+on: that is what `Acceptance` calls the length of a match.
+"""
+
+from collections.abc import Sequence
+
+from velocity_local.worker.engine.live import LiveSequence
+from velocity_local.worker.engine.speculation.acceptance import N_LEVELS, Acceptance
+from velocity_local.worker.engine.speculation.choice import PROBED_ROWS, Plan, Relative
+from velocity_local.worker.engine.speculation.drafter import Drafter
+
+LENGTHS = (1, 2, 3, 4, 5, 7, 11, 15)
+# Models that draft for another are chosen for guessing well; it is not long before that is known.
+_PRIOR = (0.6,) * N_LEVELS
+# A text is not read for fewer tokens than a quarter of it.
+_READ_FOR_EACH = 4
+# What guesses were worth is half forgotten after so many passes without: then they are tried again.
+_FORGOTTEN_AFTER_PASSES = 1000
+# A small model's pass before one was measured, in passes of the large one, at the worst
+_UNKNOWN_PASS = 0.4
+
+
+class ModelGuesses:
+    """Plans with a `Drafter`, and learns what came of it."""
+
+    def __init__(self, drafter: Drafter) -> None:
+        self._drafter = drafter
+        self._acceptance = Acceptance(prior=_PRIOR)
+        self._made: list[tuple[LiveSequence, int, int]] = []
+        self._n_plain = 0
+
+    def is_usable(self, sequences: Sequence[LiveSequence]) -> bool:
+        """False for texts longer than the small model holds, or once its library has failed."""
+        longest = max(len(sequence.tokens) for sequence in sequences)
+        return not self._drafter.is_broken and longest + LENGTHS[-1] <= self._drafter.n_ctx
+
+    def plan(
+        self,
+        sequences: Sequence[LiveSequence],
+        relative: Relative,
+        *,
+        n_most: int,
+        base_ms: float,
+        threshold: float,
+        probe_cost: float,
+    ) -> Plan | None:
+        """As many guesses for each sequence, `n_most` at most; None if going without is better."""
+        if not self._is_readable(sequences):
+            return None
+        chances = self._acceptance.chances(1, n_most)
+        each = self._drafter.pass_ms / base_ms
+        found, bound, highest = None, threshold, 1.0
+        for length in LENGTHS:
+            if length > len(chances):
+                break
+            n_rows = len(sequences) * (1 + length)
+            cost = relative(n_rows)
+            is_probe = cost is None or not each
+            known = (cost or 1 + length) + length * (each or _UNKNOWN_PASS)
+            if is_probe and (known - 1 > probe_cost or n_rows not in PROBED_ROWS):
+                continue
+            highest = max(highest, cost or 0.0)
+            gain = sum(chances[:length])
+            value = (1 + gain) / (highest + length * each)
+            if value > bound:
+                bound = value
+                found = Plan([length] * len(sequences), gain, known - 1, is_probe)
+        return found
+
+    def drafts(self, sequences: Sequence[LiveSequence], n_tokens: int) -> list[list[int]]:
+        """Guesses for each, or none yet for anybody: the small model may have much to read."""
+        if not self._drafter.read(sequences):
+            return [[] for _ in sequences]
+        drafts = self._drafter.drafts(sequences, n_tokens)
+        pairs = zip(sequences, drafts, strict=True)
+        self._made = [(s, len(draft), s.n_accepted) for s, draft in pairs]
+        return drafts
+
+    def computed(self) -> None:
+        """The pass was made: see which guesses came true."""
+        if not self._made:
+            self._n_plain += 1
+            if self._n_plain % _FORGOTTEN_AFTER_PASSES == 0:
+                self._acceptance.fade()
+        for sequence, n_drafted, before in self._made:
+            n_accepted = sequence.n_accepted - before
+            for position in range(1, min(n_accepted + 1, n_drafted) + 1):
+                self._acceptance.saw(position, position <= n_accepted)
+        self._made = []
+
+    def _is_readable(self, sequences: Sequence[LiveSequence]) -> bool:
+        return all(
+            self._drafter.n_unread(s) <= _READ_FOR_EACH * (s.end_length - len(s.tokens))
+            for s in sequences
+        )
