@@ -6,6 +6,8 @@ import msgspec
 
 from velocity_local.lens.results import CacheState, Fact, LoadKind, RunResult
 
+_MEASURED = "_ms"  # a time differs between any two runs: it is no fact of the environment
+
 
 class Condition(msgspec.Struct, frozen=True):
     """What was asked, from which cache state, at which load."""
@@ -73,7 +75,11 @@ def facts(run: RunResult) -> dict[str, Fact]:
     }
     known: dict[str, Fact] = {"provider": run.provider, "model": run.model}
     for group, members in groups.items():
-        known |= {f"{group}.{name}": value for name, value in members.items()}
+        known |= {
+            f"{group}.{name}": value
+            for name, value in members.items()
+            if not name.endswith(_MEASURED)
+        }
     return known
 
 

@@ -90,7 +90,8 @@ def test_a_partial_run_is_told() -> None:
 
 
 def test_environment_differences_are_listed() -> None:
-    other = Environment(machine={"cpu": "other"}, server={"version": "1", "build": 7})
+    server = {"version": "1", "build": 7, "engine.load_ms": 36.1}
+    other = Environment(machine={"cpu": "other"}, server=server)
     after = changed(BASE, environment=other, model="other", labels={"branch": "x"})
     section = compare([BASE], [after], quantities=FEW[:1]).sections[0]
     assert [(d.name, d.before, d.after) for d in section.differences] == [
