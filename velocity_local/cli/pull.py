@@ -45,7 +45,7 @@ def _pull(call: Call, client: HttpClient) -> int:
         chosen = _choose(offer, accept_usual=call.args.yes)
         if chosen is None:
             return _show_choices(call, offer)
-        model = f"{model}/{chosen.files[0]}"
+        model = f"{offer.repository}/{chosen.files[0]}"
     return _look_on(call, client, api.start_download(client, model))
 
 
@@ -133,7 +133,9 @@ def _figures(now: Download) -> str:
 
 
 def _says_which(model: str) -> bool:
-    return ":" in model or "@" in model or model.lower().endswith(".gguf")
+    """A name of the shipped list, which has no owner, stands for one of its models."""
+    is_listed = "/" not in model
+    return is_listed or ":" in model or "@" in model or model.lower().endswith(".gguf")
 
 
 def _choose(offer: RepositoryAnswer, *, accept_usual: bool) -> Variant | None:
