@@ -171,6 +171,25 @@ def test_random_cuts_and_ends_read_the_same(family: Family, kind: str, text: str
         assert read(family, pieces) == read(family, [beginning]) == read(family, list(beginning))
 
 
+@pytest.mark.parametrize("stem", FILES)
+def test_a_call_that_is_cut_off_has_what_came(stem: str) -> None:
+    """After every token but the last ones: what was begun of a call is a call, and no more."""
+    family, text = FAMILIES[FILES[stem]["family"]], FILES[stem]["single"]
+    [(name, whole)] = read(family, [text]).calls
+    seen: set[str] = set()
+    for end in range(len(text)):
+        found = read(family, [text[:end]])
+        if not found.calls:
+            assert found.reason == "length"
+            continue
+        [(cut_name, arguments)] = found.calls
+        assert (cut_name, found.reason) == (name, "length")
+        assert whole.startswith(arguments)
+        assert found.content == ""
+        seen.add(arguments)
+    assert {'{"city": "Par', '{"city": "Paris'} <= {one.replace('":"', '": "') for one in seen}
+
+
 def test_the_corpus_has_every_family_with_tools() -> None:
     with_tools = {family.name for family in FAMILIES.values() if family.tools}
     assert {entry["family"] for entry in FILES.values()} == with_tools

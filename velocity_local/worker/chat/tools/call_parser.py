@@ -38,6 +38,7 @@ class CallParser:
         self._at = 0
         self._is_over = False
         self._index = 0
+        self._is_open = False
         self.is_after_call = False
         self._text: list[str] = []
         self._calls: list[ToolCallDelta] = []
@@ -112,6 +113,8 @@ class CallParser:
                 return found.marker
             if not (yield from self.more()):
                 self._at += pending * self._is_over
+                if pending and self._is_cut_off:
+                    self.drop()
                 self.give_back()
                 if self._is_over:
                     return None
@@ -138,14 +141,22 @@ class CallParser:
         return text
 
     def accept(self, literal: str) -> Steps[bool]:
-        """Read `literal` if it comes next."""
+        """Read `literal` if it comes next, or its beginning where a call is cut off in it."""
         while not self._buffer.startswith(literal, self._at):
-            if not literal.startswith(self._buffer[self._at : self._at + len(literal)]):
+            begun = self._buffer[self._at : self._at + len(literal)]
+            if not literal.startswith(begun):
                 return False
             if not (yield from self.more()):
-                return False
+                is_cut = bool(begun) and self._is_cut_off
+                self._at += len(begun) * is_cut
+                return is_cut
         self._at += len(literal)
         return True
+
+    @property
+    def _is_cut_off(self) -> bool:
+        """True if the text is over within calls: no text that begins a marker can be text."""
+        return self._is_over and (self._is_open or self.is_after_call)
 
     def space(self) -> Steps[None]:
         while True:
@@ -222,6 +233,7 @@ class CallParser:
     def open_call(self, name: str) -> None:
         """What was read begins a call of `name`."""
         self.drop()
+        self._is_open = True
         self._calls.append(ToolCallDelta(self._index, self._call_id(self._index), name, ""))
 
     def send(self, arguments: str) -> None:
@@ -232,6 +244,7 @@ class CallParser:
     def close_call(self) -> None:
         self.drop()
         self._index += 1
+        self._is_open = False
         self.is_after_call = True
 
     def stream_named(self, name: str | None) -> Steps[bool]:
@@ -273,6 +286,7 @@ class CallParser:
             if found:
                 return found.marker
             if not (yield from self.more()):
+                self._drop_rest()
                 return None
 
     def collect_until(self, close: str, *, strings: JsonStrings | None = None) -> Steps[str | None]:
@@ -293,7 +307,13 @@ class CallParser:
                 strings.feed(close)
             elif not (yield from self.more()):
                 self.send("".join(parts).strip())
+                self._drop_rest()
                 return None
+
+    def _drop_rest(self) -> None:
+        """The text is over in the middle of a call, perhaps within a marker."""
+        self._at = len(self._buffer)
+        self.drop()
 
     def _up_to(self, found: Found | None, closes: tuple[str, ...]) -> str:
         """Read on to the end of the marker, or to where one may begin; what comes before it."""

@@ -1,6 +1,5 @@
 """Reads calls in Gemma's own notation, which has bare keys and strings between markers."""
 
-import json
 from typing import NamedTuple
 
 from velocity_local.worker.chat.tools.call_parser import Steps
@@ -30,10 +29,7 @@ class GemmaParser(LiteralParser):
         is_string = yield from self.string()
         if is_string is not None:
             return is_string
-        name = (yield from self.run(":,{}[]\r\n")).strip()
-        self.drop()
-        self.send(json.dumps(name, ensure_ascii=False) if name else "")
-        return bool(name)
+        return (yield from self.bare_key(":,{}[]\r\n"))
 
     def string(self) -> Steps[bool | None]:
         if (yield from self.peek()) == '"':

@@ -25,6 +25,14 @@ class LiteralParser(CallParser):
         """Send a member's key; False if none comes."""
         raise NotImplementedError
 
+    def bare_key(self, stops: str) -> Steps[bool]:
+        """Send a key that stands before one of `stops`; False if none comes, or not all of it."""
+        name = (yield from self.run(stops)).strip()
+        is_whole = bool(name) and bool((yield from self.peek()))
+        self.drop()
+        self.send(json.dumps(name, ensure_ascii=False) if is_whole else "")
+        return is_whole
+
     def value(self, depth: int = 0) -> Steps[bool]:
         """Send a value; False if it is broken off, or is none."""
         first = yield from self.peek_next()
@@ -35,9 +43,11 @@ class LiteralParser(CallParser):
         if first in self.BRACKETS and depth < _MAX_DEPTH:
             return (yield from self._group(first, depth))
         word = yield from self.run(_WORD_ENDS)
+        source = _word(word)
+        is_whole = not source.startswith('"') or bool((yield from self.peek()))
         self.drop()
-        self.send(_word(word))
-        return bool(word)
+        self.send(source if is_whole else "")
+        return bool(word) and is_whole
 
     def members(self, end: str, *, depth: int = 0) -> Steps[bool]:
         """Send an object's members and its end; what opens it is read already."""

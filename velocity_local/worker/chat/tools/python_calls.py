@@ -1,6 +1,5 @@
 """Calls written as Python: `[f(a=1, b="x"), g()]`."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -62,10 +61,7 @@ class PythonCallParser(LiteralParser):
         is_string = yield from self.string()
         if is_string is not None:
             return is_string
-        name = (yield from self.run("=:,()[]{}\r\n")).strip()
-        self.drop()
-        self.send(json.dumps(name, ensure_ascii=False) if name else "")
-        return bool(name)
+        return (yield from self.bare_key("=:,()[]{}\r\n"))
 
     def string(self) -> Steps[bool | None]:
         quote = yield from self.peek_next()
