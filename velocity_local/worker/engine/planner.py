@@ -21,14 +21,17 @@ class Planner:
 
     def next_batch(self, running: Sequence[LiveSequence]) -> Batch:
         """What to compute next, if there are cells for it; nothing is changed by asking."""
-        ready = self._turns.next_of([s for s in running if s.leader is None])
+        ready = self._turns.next_of([s for s in running if s.leader is None], self._now_ms())
         ready = self._without_patient(ready)
         counts = zip(ready, self._counts(ready), strict=True)
         return [(s, min(n, s.n_to_checkpoint)) for s, n in counts if n]
 
     def had(self, batch: Batch) -> None:
         """That was computed."""
-        self._turns.had(batch)
+        self._turns.had(batch, self._now_ms())
+
+    def _now_ms(self) -> float:
+        return self._clock.monotonic_s() * 1000
 
     def _without_patient(self, ready: list[LiveSequence]) -> list[LiveSequence]:
         """`ready` without the new ones, if they may wait for the prompts that came with them."""
