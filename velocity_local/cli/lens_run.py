@@ -1,7 +1,6 @@
 """The verbs lens run and lens validate."""
 
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,9 +11,10 @@ from velocity_local.cli.lens_live import Live
 from velocity_local.cli.lens_made import deliver
 from velocity_local.lens.errors import BadScenario, LensError
 from velocity_local.lens.execution import Execution
-from velocity_local.lens.gathering import Spill, spilled
+from velocity_local.lens.gathering import Spill
 from velocity_local.lens.prompts import read_prompts
-from velocity_local.lens.results import RequestRecord, RunResult
+from velocity_local.lens.records_file import RecordsFile
+from velocity_local.lens.results import RunResult
 from velocity_local.lens.scenarios import PromptFile, Scenario
 from velocity_local.lens.targets import HOST_VARIABLE
 
@@ -24,10 +24,16 @@ T = TypeVar("T")
 def run(call: Call) -> int:
     """Measure a server under one load."""
     scenario = scenario_of(call, load_flags(call))
-    with ExitStack() as stack:
-        spill = _spill(call, stack)
-        result = measured(call, scenario, spill=spill)
-    return deliver(call, [result], slo=scenario.slo)
+    records = _records(call)
+    try:
+        result = measured(call, scenario, spill=None if records is None else records.write)
+    finally:
+        if records is not None:
+            records.close()
+    status = deliver(call, [result], slo=scenario.slo)
+    if records is not None and records.fault is not None:
+        raise CliError(f"{call.args.records} is not complete: {records.fault.lower()}")
+    return status
 
 
 def validate(call: Call) -> int:
@@ -81,16 +87,11 @@ def saying(work: Callable[[], T], call: Call | None = None) -> T:
             call.out.end_progress()
 
 
-def _spill(call: Call, stack: ExitStack) -> Spill | None:
+def _records(call: Call) -> RecordsFile | None:
     if call.args.records is None:
         return None
     path = Path(call.args.records)
     try:
-        file = stack.enter_context(path.open("wb"))
+        return RecordsFile(path.open("wb"))
     except OSError as error:
         raise CliError(f"cannot write {path}: {error.strerror}") from error
-
-    def write(record: RequestRecord) -> None:
-        file.write(spilled(record))
-
-    return write

@@ -1,6 +1,7 @@
 """The verbs that measure, against a server that answers as it is told."""
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +70,14 @@ def test_a_run_of_failures_says_why_and_fails(tmp_path: Path) -> None:
 
 
 def test_nobody_there(tmp_path: Path) -> None:
-    with serving(lambda _: HELLO) as served:
-        pass
-    assert measure(served, tmp_path, "--requests", "1").status == 3
+    with socket.socket() as bound:  # a port that is taken and listened to by nobody
+        bound.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}/v1"
+        target = ("--provider", "openai_compatible", "--url", url, "--model", "m")
+        environ = {"VELOCITY_HOME": str(tmp_path)}
+        ran = cli("lens", "run", *target, "--requests", "2", environ=environ)
+    assert ran.status == 3
+    assert "2 connect" in ran.out
 
 
 @pytest.mark.parametrize(
