@@ -6,9 +6,11 @@ import random
 from collections.abc import Callable, Iterable, Iterator
 
 import pytest
+from hypothesis import given, settings
 
+from tests.unit.worker.chat import chunks
 from tests.unit.worker.chat.counting import Work
-from tests.unit.worker.chat.test_tool_corpus import FAMILIES, TOOLS
+from tests.unit.worker.chat.test_tool_corpus import FAMILIES, FILES, TOOLS, read
 from tests.unit.worker.chat.test_tool_dialects import DIALECT, assembled, begun, opening
 from velocity_local.worker.chat.channel_forms import framing
 from velocity_local.worker.chat.channels import ChannelForm, ChannelSplitter
@@ -126,6 +128,27 @@ def test_telling_reasoning_grows_with_the_text(
         assert splitter.held == 0
         found.append(["".join(part) for part in zip(*parts, strict=True)])
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("stem", FILES)
+def test_any_answer_of_any_family_reads_the_same_however_it_is_cut(stem: str) -> None:
+    family = FAMILIES[FILES[stem]["family"]]
+    form, dialect = framing(family.thinking), DIALECTS[family.tools or ""]
+    halves = [half for kind in ("reasoning", "nested", "cut") for half in _halves(stem, kind)]
+    marks = (*form.markers, *form.open, *form.close, *dialect.MARKERS, opening(dialect))
+
+    @settings(derandomize=True, max_examples=20, deadline=None)
+    @given(chunks.cut(chunks.made_of(*filter(None, marks), *halves, '{"', '"}', "\\", "</")))
+    def reads_the_same(given_text: tuple[str, list[str]]) -> None:
+        text, pieces = given_text
+        assert read(family, pieces) == read(family, [text]) == read(family, list(text))
+
+    reads_the_same()
+
+
+def _halves(stem: str, kind: str) -> tuple[str, str]:
+    text = FILES[stem].get(kind, "")
+    return text[: len(text) // 2], text[len(text) // 2 :]
 
 
 @pytest.mark.parametrize("kind", ["openings", "nesting", "space", "a call and quotes"])
