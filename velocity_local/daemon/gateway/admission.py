@@ -138,7 +138,8 @@ class Admission:
         """
         if terms.timeout_s is not None and terms.timeout_s <= 0:
             raise QueueTimeout(
-                f"the time for which it may wait is over already ({terms.timeout_s:g} s are left)"
+                f"the time for which it may wait is over already ({terms.timeout_s:g} s are left); "
+                "allow more"
             )
         queue = self._queues.setdefault(model, _Queue(self._clock))
         waiting, waiting_tokens = self.waiting, self.waiting_tokens

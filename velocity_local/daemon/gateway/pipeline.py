@@ -188,7 +188,9 @@ class Gateway:
             if isinstance(event, Started):
                 self._start(run, event)
             elif isinstance(event, Finished | Failed) and run.measurement.has_ended:
-                await self._settle(run, run.measurement.finished_row(run.info))
+                row = run.measurement.finished_row(run.info)
+                run.note_wait(row)
+                await self._settle(run, row)
             yield event
 
     def _enter(self, run: "_Run", model: str, terms: QueueTerms, *prompts: Prompt) -> None:
@@ -238,6 +240,11 @@ class _Run:
     @property
     def info(self) -> StreamInfo | None:
         return None if self.events is None else self.events.info
+
+    def note_wait(self, row: RequestRow) -> None:
+        """Once it has ended, what it waited is known without the step it began in."""
+        if self.place is not None and self.place.waited_s is not None and row.queue_ms is not None:
+            self.place.waited_s = ((row.load_ms or 0.0) + row.queue_ms) / 1000
 
     def leave(self) -> None:
         """The request is over, begun or not."""
