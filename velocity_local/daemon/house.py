@@ -114,6 +114,7 @@ class House:
             log_folder=loaded.paths.worker_log_dir,
             clock=clock,
             note_load=self._fitting.note_load,
+            place=self._fitting.placed,
             tiers=Tiers(settings.engine, loaded.paths.kv_dir, secrets.kv).of,
         )
         self._monitor = Monitor(

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -54,6 +54,10 @@ class Catalog(Protocol):
         ...
 
 
+Place = Callable[[ModelEntry, LoadOptions], Awaitable[LoadOptions]]
+"""Chooses where a model's layers go, before it is loaded."""
+
+
 class Fleet:
     """Implements `gateway.ports.Runner`. Lives on one event loop, from `start` to `stop`."""
 
@@ -67,10 +71,12 @@ class Fleet:
         clock: Clock,
         note_load: NoteLoad = no_note,
         tiers: Callable[[ModelEntry], KvTiers] = lambda _: NO_TIERS,
+        place: Place | None = None,
     ) -> None:
         self._settings = settings
         self._catalog = catalog
         self._load_options = load_options
+        self._place = place
         self._hands = Hands(
             log_folder=log_folder,
             command=worker_command(),
@@ -150,7 +156,7 @@ class Fleet:
             VelocityError: if it cannot be loaded, with the reason.
         """
         reply = Reply()
-        ticket = self._run(WaitForLoad(), reply, entry)
+        ticket = await self._run(WaitForLoad(), reply, entry)
         try:
             await reply.received()
         finally:
@@ -220,10 +226,14 @@ class Fleet:
             log.warning("model %s was not preloaded: %s", name, error.message)
 
     async def _submit(self, request: AnyRequest, sink: Sink) -> Ticket:
-        return self._run(request, sink, await self._catalog.resolve(request.model))
+        return await self._run(request, sink, await self._catalog.resolve(request.model))
 
-    def _run(self, request: AnyRequest | WaitForLoad, sink: Sink, entry: ModelEntry) -> Ticket:
+    async def _run(
+        self, request: AnyRequest | WaitForLoad, sink: Sink, entry: ModelEntry
+    ) -> Ticket:
         options = self._load_options(entry)
+        if self._place is not None and not self._supervisor.holds(entry.id):
+            options = await self._place(entry, options)
         return self._supervisor.submit(request, sink, entry=entry, options=options)
 
     async def _call(self, request: CallRequest) -> Answer:

@@ -2,7 +2,6 @@
 before, the engine's dry run, the formula over the header.
 """
 
-import sys
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -11,7 +10,7 @@ from msgspec.structs import replace
 
 from velocity_local.core.clock import Clock
 from velocity_local.core.errors import CapacityError, ModelError
-from velocity_local.core.fit import Device, Fit, FitAsk, Machine, Need
+from velocity_local.core.fit import Fit, FitAsk, Machine, Need, Shape
 from velocity_local.core.loads import LoadRow
 from velocity_local.core.models import Buffers, LoadedModel, LoadOptions, ModelEntry
 from velocity_local.daemon.catalog.fit import NeedAt, judge
@@ -25,8 +24,9 @@ from velocity_local.daemon.catalog.fit_learned import (
 from velocity_local.daemon.fleet.ledger import ask_of
 from velocity_local.daemon.fleet.weighing import DryRuns
 
-# Of its unified memory, what macOS lets a GPU have (recommendedMaxWorkingSetSize of Metal).
-_UNIFIED_SHARE = 0.72
+
+# Not worth a look at the graphics processors, which takes longer than such a model's load.
+_SURELY_FITS_BYTES = 256 * 1024 * 1024
 
 
 class Loads(Protocol):
@@ -63,6 +63,7 @@ class Fitting:
         self._loads = loads
         self._clock = clock
         self._weighed: dict[tuple[str, str], Buffers] = {}
+        self._has_gpus: bool | None = None
 
     async def fit(self, name: str, change: Callable[[LoadOptions], LoadOptions]) -> Fit:
         """The verdict for a model of this machine, loaded with `change` of the usual options.
@@ -73,15 +74,9 @@ class Fitting:
         """
         entry = await self._models.resolve(name)
         options = change(self._default_options(entry))
-        ask, n_ctx = ask_of(options), options.n_ctx or AUTOMATIC_CONTEXT
         if entry.shape is None:
-            return await self.fit_size(entry.size_bytes, entry.parameters, ask)
-        formula, machine = by_formula(entry.shape, ask), await self._machine()
-        if _is_hopeless(formula(n_ctx), machine):
-            return judge(entry.shape, ask, machine, formula, n_ctx=n_ctx)
-        need_at, buffers = await self._need(entry, options, formula, n_ctx)
-        machine = _usable(machine, buffers)
-        return judge(entry.shape, ask, machine, need_at, n_ctx=n_ctx)
+            return await self.fit_size(entry.size_bytes, entry.parameters, ask_of(options))
+        return await self._judged(entry, entry.shape, options, await self._machine())
 
     async def fit_size(self, size_bytes: int, parameters: int, ask: FitAsk) -> Fit:
         """The verdict for a model that is not here yet, or of a kind without a formula."""
@@ -92,6 +87,22 @@ class Fitting:
         shape = shape_of_size(size_bytes, parameters)
         machine = await self._machine()
         return judge(shape, ask, machine, need_at, n_ctx=ask.n_ctx or AUTOMATIC_CONTEXT)
+
+    async def placed(self, entry: ModelEntry, options: LoadOptions) -> LoadOptions:
+        """The same with as many layers on graphics processors as they hold, if nobody said.
+
+        Without one, and where it works in the machine's own memory, the engine's own choice stays.
+        """
+        if options.n_gpu_layers is not None or entry.shape is None or self._has_gpus is False:
+            return options
+        if entry.shape.weights_bytes < _SURELY_FITS_BYTES:
+            return options
+        machine = await self._machine()
+        self._has_gpus = bool(machine.gpus)
+        if not machine.gpus or all(gpu.shares_host for gpu in machine.gpus):
+            return options
+        fit = await self._judged(entry, entry.shape, options, machine)
+        return replace(options, n_gpu_layers=fit.n_gpu_layers)
 
     def note_load(self, entry: ModelEntry, options: LoadOptions, loaded: LoadedModel) -> None:
         """A model was loaded: keep what it took beside what was expected."""
@@ -115,6 +126,16 @@ class Fitting:
                 dry_run_bytes=None if weighed is None else weighed.total_bytes,
             )
         )
+
+    async def _judged(
+        self, entry: ModelEntry, shape: Shape, options: LoadOptions, machine: Machine
+    ) -> Fit:
+        ask, n_ctx = ask_of(options), options.n_ctx or AUTOMATIC_CONTEXT
+        formula = by_formula(shape, ask)
+        if _is_hopeless(formula(n_ctx), machine):
+            return judge(shape, ask, machine, formula, n_ctx=n_ctx)
+        need_at, buffers = await self._need(entry, options, formula, n_ctx)
+        return judge(shape, ask, _usable(machine, buffers), need_at, n_ctx=n_ctx)
 
     async def _need(
         self, entry: ModelEntry, options: LoadOptions, formula: NeedAt, n_ctx: int
@@ -162,19 +183,10 @@ def _doubted(formula: NeedAt, reason: str) -> NeedAt:
 
 
 def _usable(machine: Machine, buffers: Buffers | None) -> Machine:
-    """Only processors that this engine was built for count: the dry run names them."""
-    if buffers is None:
+    """Processors count only if this engine was built for them: the dry run names those it uses."""
+    if buffers is None or any(not name.startswith("CPU") for name in buffers.by_device):
         return machine
-    names = [name for name in buffers.by_device if not name.startswith("CPU")]
-    if not names:
-        return replace(machine, gpus=())
-    if sys.platform != "darwin":
-        return machine
-    host = machine.host
-    free_bytes = min(host.free_bytes, int(host.total_bytes * _UNIFIED_SHARE))
-    return replace(
-        machine, gpus=(Device(names[0], host.total_bytes, free_bytes, shares_host=True),)
-    )
+    return replace(machine, gpus=())
 
 
 def _key(options: LoadOptions) -> str:

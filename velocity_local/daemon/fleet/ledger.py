@@ -1,5 +1,7 @@
 """How many bytes each model takes: estimated before its first load, measured after it."""
 
+import sys
+
 from velocity_local.core.fit import FitAsk
 from velocity_local.core.models import LoadedModel, LoadOptions, ModelEntry
 from velocity_local.daemon.catalog.fit_bytes import AUTOMATIC_CONTEXT, OVERHEAD_BYTES, need_of
@@ -23,18 +25,29 @@ class Ledger:
     def record(self, entry: ModelEntry, options: LoadOptions, loaded: LoadedModel) -> None:
         """Remember what the engine says it took; a model that does not tell keeps its estimate."""
         if loaded.memory_bytes > 0:
-            self._measured[entry.fingerprint, options] = loaded.memory_bytes + OVERHEAD_BYTES
+            on_host = loaded.memory_bytes
+            if loaded.device != "cpu":
+                on_host = _on_host(entry, options, on_host)
+            self._measured[entry.fingerprint, options] = on_host + OVERHEAD_BYTES
 
 
 def estimate_bytes(entry: ModelEntry, options: LoadOptions) -> int:
     """Weights, KV cells, buffers and overhead, at the upper end of what they may be."""
     if entry.shape is not None:
         need = need_of(entry.shape, ask_of(options))
-        return need.total_bytes + need.error_bytes
+        return _on_host(entry, options, need.total_bytes + need.error_bytes)
     context = options.n_ctx or min(entry.context_length or AUTOMATIC_CONTEXT, AUTOMATIC_CONTEXT)
     kv_bytes = context * entry.kv_bytes_per_token * _KV_PERCENT[options.kv_type] // 100
     needed = entry.size_bytes + kv_bytes + OVERHEAD_BYTES
     return needed + needed * MARGIN_PERCENT // 100
+
+
+def _on_host(entry: ModelEntry, options: LoadOptions, size_bytes: int) -> int:
+    """Without the layers that were put on a processor with memory of its own."""
+    if entry.shape is None or sys.platform == "darwin" or (options.n_gpu_layers or 0) <= 0:
+        return size_bytes
+    moved = min(options.n_gpu_layers or 0, entry.shape.layers) / entry.shape.layers
+    return size_bytes - int((size_bytes - entry.shape.embedding_bytes - OVERHEAD_BYTES) * moved)
 
 
 def ask_of(options: LoadOptions) -> FitAsk:

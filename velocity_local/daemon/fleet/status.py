@@ -9,7 +9,8 @@ class ModelStatus(msgspec.Struct, frozen=True, omit_defaults=True):
     """`running` and `waiting` requests are the engine's; `pending` ones are not sent to it yet.
 
     `restarts` counts processes that died and were replaced, `resumes` the requests that went
-    on in another process. `completion_tokens` grows with every token that comes. `started_s` is wall-clock time. `rss_bytes` is None when unknown.
+    on in another process. `completion_tokens` grows with every token that comes. `started_s` is
+    wall-clock time. `rss_bytes` is None when unknown.
     """
 
     id: str

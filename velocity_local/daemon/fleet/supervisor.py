@@ -144,6 +144,11 @@ class Supervisor:
         """True if some model can answer now."""
         return any(keeper.state is State.READY for keeper in self._keepers.values())
 
+    def holds(self, model: str) -> bool:
+        """Whether it is loaded, or on its way."""
+        keeper = self._keepers.get(model)
+        return keeper is not None and keeper.has_worker
+
     def status(self) -> list[ModelStatus]:
         """All models that were asked for since the start."""
         return [keeper.status() for keeper in self._keepers.values()]

@@ -12,6 +12,7 @@ from velocity_local.daemon.telemetry.found import Found
 from velocity_local.wire.http.admin import GpuItem
 
 TIMEOUT_S = 3.0
+DRIVER = "Metal"
 POWER_REASON = "macOS tells power to administrators only"
 _GPU = ("/usr/sbin/ioreg", "-r", "-d", "1", "-w", "0", "-c", "IOAccelerator")
 _PRESSURE = ("/usr/sbin/sysctl", "-n", "kern.memorystatus_vm_pressure_level")
@@ -58,7 +59,7 @@ def read(ask: Run) -> Found:
         power_w=None,
         temperature_c=None,
     )
-    return Found((gpu,), driver="Metal")
+    return Found((gpu,), driver=DRIVER)
 
 
 def pressure(ask: Run = run) -> str | None:
