@@ -129,3 +129,17 @@ async def test_there_is_an_end_to_how_many(
     monkeypatch.setattr("velocity_local.daemon.catalog.adapters.registry.MAX_ADAPTERS", 1)
     with pytest.raises(Conflict, match="remove one first"):
         await shelf.add("tiny", "second", "pirate.gguf", 1.0)
+
+
+async def test_a_record_that_somebody_mangled_is_told_and_harms_no_other(
+    models: Path, shelf: AdapterShelf
+) -> None:
+    file = models.parent / "adapters.json"
+    mangled = file.read_text().replace('"path": "', '"path": "\\u0000')
+    file.write_text(mangled.replace('"name": "pirate"', '"name": "mangled"'))
+    again = shelf_of(models)
+    await again.add("tiny", "sound", "pirate.gguf", 1.0)
+    problems = {one.record.name: one.problem for one in await again.shelved()}
+    assert problems["sound"] is None
+    assert "cannot be used" in str(problems["mangled"])
+    assert (await again.resolve("tiny:sound")).adapter is not None

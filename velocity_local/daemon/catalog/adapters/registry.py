@@ -59,6 +59,8 @@ class Registry:
                 "dots, dashes and underscores",
                 param="name",
             )
+        if not record.path.isprintable():
+            raise InvalidRequest("the path has characters that no file here has", param="path")
         if not 0 < abs(record.scale) <= MAX_SCALE:
             raise InvalidRequest(
                 f"a scale of {record.scale:g}; from -{MAX_SCALE:g} to {MAX_SCALE:g}, and not 0",

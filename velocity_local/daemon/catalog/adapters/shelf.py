@@ -166,7 +166,7 @@ class AdapterShelf:
         try:
             path = inside(Path(record.path), self._models.resolve())
             state = path.stat()
-        except (OSError, UnreadableFile) as error:
+        except (OSError, UnreadableFile, ValueError) as error:  # ValueError: a zero in the path
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise _unusable(identifier, f"{record.path}: {reason}") from error
         key = (str(path), state.st_size, state.st_mtime_ns, entry.fingerprint)
