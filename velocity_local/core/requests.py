@@ -47,6 +47,7 @@ class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     `deadline_s` bounds the time from submission to the last token.
     `format` and `tool_use` are enforced: no token is chosen that they do not allow.
     `adapter` changes the model's weights for this request alone.
+    `keep_alive_s` says how long the model stays while nobody uses it, from then on; 0 keeps it.
     """
 
     id: str
@@ -64,6 +65,7 @@ class GenerationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     tool_use: ToolUse = ToolUse()
     queue: QueueTerms = QueueTerms()
     adapter: Adapter | None = None
+    keep_alive_s: float | None = None
 
 
 class EmbeddingRequest(msgspec.Struct, frozen=True, omit_defaults=True):

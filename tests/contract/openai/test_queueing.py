@@ -43,6 +43,14 @@ async def test_a_header_says_the_class_and_how_long_it_may_wait(path: str, prior
     }
 
 
+@pytest.mark.parametrize("path", BODIES)
+async def test_a_header_says_how_long_the_model_stays_afterwards(path: str) -> None:
+    stage = Stage()
+    answer = await ask(stage, path, headers={"x-velocity-keep-alive": "90"})
+    assert answer.status == 200
+    assert {request.keep_alive_s for request in stage.runner.asked} == {90.0}
+
+
 async def test_a_key_says_who_waits_and_in_which_class() -> None:
     stage = Stage()
     nightly = digest("vl-night"), Caller("nightly", "batch")
@@ -65,6 +73,8 @@ async def test_a_key_says_who_waits_and_in_which_class() -> None:
         ("x-velocity-queue-timeout", "nan"),
         ("x-velocity-queue-timeout", "inf"),
         ("x-velocity-queue-timeout", "5s"),
+        ("x-velocity-keep-alive", "5m"),
+        ("x-velocity-keep-alive", "-1"),
     ],
 )
 async def test_a_header_that_means_nothing_is_refused_by_name(header: str, value: str) -> None:

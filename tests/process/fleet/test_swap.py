@@ -9,7 +9,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.process.fleet.yard import SETTINGS, Heard, generation, listen, scripted_fleet, status_of
+from tests.process.fleet.yard import (
+    SETTINGS,
+    Heard,
+    generation,
+    listen,
+    scripted_fleet,
+    status_of,
+    wait_for_state,
+)
 from velocity_local.core.events import Finished
 from velocity_local.daemon.fleet.client import Fleet
 from velocity_local.worker.backends.fake.script import Babble, Script
@@ -71,3 +79,11 @@ async def test_many_who_wait_for_one_model_make_one_load(tmp_path: Path) -> None
         started = sum(path.read_text().count(" started") for path in log if path.is_file())
     assert len(served) == 16
     assert started == 1
+
+
+async def test_a_request_may_say_how_long_its_model_stays(tmp_path: Path) -> None:
+    async with scripted_fleet(tmp_path, MODELS, settings=ONE_PLACE) as fleet:
+        asked = msgspec.structs.replace(generation("p", model="a"), keep_alive_s=0.05)
+        await listen(fleet, asked)
+        await wait_for_state(fleet, "unloaded", "a")
+        assert [notice.kind for notice in fleet.notices(0)] == ["idle"]

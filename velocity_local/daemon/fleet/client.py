@@ -234,7 +234,10 @@ class Fleet:
         options = self._load_options(entry)
         if self._place is not None and not self._supervisor.holds(entry.id):
             options = await self._place(entry, options)
-        return self._supervisor.submit(request, sink, entry=entry, options=options)
+        ticket = self._supervisor.submit(request, sink, entry=entry, options=options)
+        if isinstance(request, GenerationRequest) and request.keep_alive_s is not None:
+            self._supervisor.keep_alive(entry.id, request.keep_alive_s or None)
+        return ticket
 
     async def _call(self, request: CallRequest) -> Answer:
         reply = Reply()

@@ -24,7 +24,6 @@ from velocity_local.daemon.catalog.fit_learned import (
 from velocity_local.daemon.fleet.ledger import ask_of
 from velocity_local.daemon.fleet.weighing import DryRuns
 
-
 # Not worth a look at the graphics processors, which takes longer than such a model's load.
 _SURELY_FITS_BYTES = 256 * 1024 * 1024
 

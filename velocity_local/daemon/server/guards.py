@@ -47,6 +47,7 @@ _SINGLE = frozenset(
         b"access-control-request-headers",
         own.PRIORITY.encode(),
         own.QUEUE_TIMEOUT.encode(),
+        own.KEEP_ALIVE.encode(),
     }
 )
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})

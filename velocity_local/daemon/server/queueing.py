@@ -1,4 +1,6 @@
-"""The queue in HTTP headers: on which terms a request waits, and what its caller is told of it."""
+"""The queue in HTTP headers: on which terms a request waits, what its caller is told of it, and how
+long its model stays afterwards.
+"""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +13,10 @@ from velocity_local.daemon.server.context import AnyRequest
 from velocity_local.wire.http import headers
 
 # What `terms_of` reads, for the routes' descriptions.
-TAKEN = {headers.PRIORITY: Priority, headers.QUEUE_TIMEOUT: float}
+TAKEN = {headers.PRIORITY: Priority, headers.QUEUE_TIMEOUT: float, headers.KEEP_ALIVE: float}
+
+
+_MOST_S = 1e9
 
 
 def terms_of(request: AnyRequest) -> QueueTerms:
@@ -25,8 +30,23 @@ def terms_of(request: AnyRequest) -> QueueTerms:
     return QueueTerms(
         priority=_priority(request.headers.get(headers.PRIORITY), caller.priority),
         owner=caller.name,
-        timeout_s=_timeout_s(request.headers.get(headers.QUEUE_TIMEOUT)),
+        timeout_s=_seconds(request, headers.QUEUE_TIMEOUT),
     )
+
+
+def keep_alive_of(request: AnyRequest) -> float | None:
+    """How long the model is to stay unused after this request, if it says; 0 is for ever.
+
+    Raises:
+        InvalidRequest: naming the header.
+    """
+    seconds = _seconds(request, headers.KEEP_ALIVE)
+    if seconds is not None and not 0 <= seconds <= _MOST_S:
+        raise InvalidRequest(
+            f"{headers.KEEP_ALIVE} is {seconds:g}; it must be from 0 to {_MOST_S:g} seconds",
+            param=headers.KEEP_ALIVE,
+        )
+    return seconds
 
 
 def headers_for(places: Sequence[Place]) -> dict[str, str]:
@@ -56,7 +76,8 @@ def _priority(text: str | None, default: Priority) -> Priority:
     return text
 
 
-def _timeout_s(text: str | None) -> float | None:
+def _seconds(request: AnyRequest, header: str) -> float | None:
+    text = request.headers.get(header)
     if text is None:
         return None
     try:
@@ -65,7 +86,6 @@ def _timeout_s(text: str | None) -> float | None:
         seconds = math.nan
     if not math.isfinite(seconds):
         raise InvalidRequest(
-            f"{headers.QUEUE_TIMEOUT} is {text[:40]!r}; it must be a number of seconds",
-            param=headers.QUEUE_TIMEOUT,
+            f"{header} is {text[:40]!r}; it must be a number of seconds", param=header
         )
     return seconds

@@ -58,7 +58,9 @@ async def chat_completions(request: AnyRequest) -> ASGIResponse:
         body = await read(request, _CHAT)
         origin = origin_of(request, DIALECT, is_stream=bool(body.stream))
         terms = queueing.terms_of(request)
-        asked = replace(translate.chat(body, request_id, _terms(context)), queue=terms)
+        keep_alive_s = queueing.keep_alive_of(request)
+        translated = translate.chat(body, request_id, _terms(context))
+        asked = replace(translated, queue=terms, keep_alive_s=keep_alive_s)
     if not body.stream:
         work = generate.chat_answer(context, body, asked, origin)
         return _json(await until_gone(request.receive, work), origin)
@@ -83,7 +85,8 @@ async def completions(request: AnyRequest) -> ASGIResponse:
         origin = origin_of(request, DIALECT, is_stream=bool(body.stream))
         terms = queueing.terms_of(request)
         requests = translate.completions(body, request_id, _terms(context))
-        asked = tuple(replace(one, queue=terms) for one in requests)
+        keep_alive_s = queueing.keep_alive_of(request)
+        asked = tuple(replace(one, queue=terms, keep_alive_s=keep_alive_s) for one in requests)
     if not body.stream:
         work = generate.text_answer(context, body, asked, origin)
         return _json(await until_gone(request.receive, work), origin)
