@@ -5,7 +5,7 @@ decides which daemon lives.
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -48,8 +48,10 @@ def command(flags: Sequence[str]) -> list[str]:
     return [sys.executable, "-P", "-m", MODULE, *flags]
 
 
-def ensure_running(local: LocalDaemon, flags: Sequence[str]) -> Started:
-    """The running daemon, started with `flags` if there was none.
+def ensure_running(
+    local: LocalDaemon, flags: Sequence[str], *, environ: Mapping[str, str] | None = None
+) -> Started:
+    """The running daemon, started with `flags` if there was none, and `environ` if it is given.
 
     Raises:
         CliError: if it cannot be started, with the reason it gave.
@@ -57,7 +59,9 @@ def ensure_running(local: LocalDaemon, flags: Sequence[str]) -> Started:
     local.paths.create()
     with _one_at_a_time(local.paths):
         record = _wait_for_running(local)
-        return Started(record, is_new=False) if record else _start(local, flags, attempts=2)
+        if record is not None:
+            return Started(record, is_new=False)
+        return _start(local, flags, environ, attempts=2)
 
 
 def _wait_for_running(local: LocalDaemon) -> DaemonRecord | None:
@@ -92,10 +96,12 @@ def _answering(local: LocalDaemon, *, stale: DaemonRecord | None = None) -> Daem
     return record if status == HTTPStatus.OK else None
 
 
-def _start(local: LocalDaemon, flags: Sequence[str], *, attempts: int) -> Started:
+def _start(
+    local: LocalDaemon, flags: Sequence[str], environ: Mapping[str, str] | None, *, attempts: int
+) -> Started:
     said = local.paths.log_dir / "start.log"
     stale = read_record(local.paths.daemon_file)
-    child = _spawn(command(flags), said, local.paths.data_dir)
+    child = _spawn(command(flags), said, local.paths.data_dir, environ)
 
     def progress() -> _Outcome | None:
         status = child.poll()
@@ -110,11 +116,13 @@ def _start(local: LocalDaemon, flags: Sequence[str], *, attempts: int) -> Starte
         if record is not None:
             return Started(record, is_new=False)
         if attempts > 1:
-            return _start(local, flags, attempts=attempts - 1)
+            return _start(local, flags, environ, attempts=attempts - 1)
     raise _failure(outcome.status, said)
 
 
-def _spawn(arguments: list[str], said: Path, folder: Path) -> "subprocess.Popen[bytes]":
+def _spawn(
+    arguments: list[str], said: Path, folder: Path, environ: Mapping[str, str] | None
+) -> "subprocess.Popen[bytes]":
     """Start a process that outlives this one and its terminal; what it says goes to a file."""
     with said.open("wb") as sink:
         said.chmod(0o600)
@@ -124,6 +132,7 @@ def _spawn(arguments: list[str], said: Path, folder: Path) -> "subprocess.Popen[
             stdout=sink,
             stderr=sink,
             cwd=folder,
+            env=environ,
             start_new_session=os.name == "posix",
             creationflags=_detached_flags(),
         )

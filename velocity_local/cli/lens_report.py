@@ -4,10 +4,9 @@ from pathlib import Path
 
 from velocity_local.cli.call import Call
 from velocity_local.cli.exits import CliError, Exit
-from velocity_local.cli.lens_sources import runs_of, write_text
+from velocity_local.cli.lens_sources import runs_of, write_results, write_text
 from velocity_local.lens import formats
 from velocity_local.lens.report.page import page
-from velocity_local.lens.results import RunResult
 
 
 def report(call: Call) -> int:
@@ -17,7 +16,7 @@ def report(call: Call) -> int:
     if target.suffix.lower() in {".html", ".htm"}:
         write_text(str(target), page(runs))
     elif target.suffix.lower().lstrip(".") in formats.ENCODERS:
-        _write_results(target, runs)
+        write_results(target, runs)
     else:
         known = ", ".join(("html", *formats.ENCODERS))
         raise CliError(f"{target.name!r} has no known suffix; known are {known}", code=Exit.USAGE)
@@ -26,10 +25,3 @@ def report(call: Call) -> int:
     else:
         call.out.note(f"Wrote {target}.")
     return Exit.OK
-
-
-def _write_results(target: Path, runs: list[RunResult]) -> None:
-    try:
-        formats.write(target, formats.result_file(runs))
-    except OSError as error:
-        raise CliError(f"cannot write {target}: {error.strerror}") from error

@@ -1,6 +1,6 @@
 """Where the verbs of the lens find runs: files of results, kept runs, baselines."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,6 +53,14 @@ def write_text(path: str, text: str) -> None:
         Path(path).write_text(text, encoding="utf-8")
     except OSError as error:
         raise CliError(f"cannot write {path}: {error.strerror}") from error
+
+
+def write_results(target: Path, runs: Iterable[RunResult]) -> None:
+    """Raises CliError if the file cannot be written."""
+    try:
+        formats.write(target, formats.result_file(runs))
+    except OSError as error:
+        raise CliError(f"cannot write {target}: {error.strerror}") from error
 
 
 def _runs_of_one(call: Call, name: str) -> list[RunResult]:

@@ -97,4 +97,34 @@ STUDY_COMMANDS: tuple[Command, ...] = (
             JSON,
         ),
     ),
+    Command(
+        "lens optimize",
+        _GROUP,
+        "search the daemon's settings for a workload, and confirm what was gained",
+        VERBS + "lens_optimize:optimize",
+        (
+            Argument(("file",), "scenario: TOML, YAML or JSON", is_optional=True),
+            option(
+                "--goal",
+                help="figure to be good at, as in ttft_ms:p95*2 with a weight; may be given again",
+                metavar="FIGURE",
+                takes_rest=True,
+            ),
+            option(
+                "--knob",
+                help="setting and its values; may be given again",
+                metavar="SETTING=A,B,C",
+                takes_rest=True,
+            ),
+            option("--trials", help="settings to try", metavar="N", parse=int, default=24),
+            option("--confirm", help="runs of each side after", metavar="N", parse=int, default=3),
+            option("--model", help="the model to ask", metavar="ID", completes="models"),
+            option("--requests", help="requests of each run", metavar="N", parse=int),
+            option("--seed", help="chance of prompts and search", metavar="N", parse=int),
+            option("--out", help="write the confirming runs to this file", metavar="FILE"),
+            JSON,
+        ),
+        details="Every trial has a daemon of its own with the user's models; the running one is"
+        " left alone. It needs the extra `optimize`.",
+    ),
 )

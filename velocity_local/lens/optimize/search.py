@@ -6,7 +6,8 @@ Hyper-Parameter Optimization", NeurIPS 2011). The best of many noisy trials look
 the search has not seen, the daemon's own settings and the best in turns.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
+from random import Random
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from optuna import Study
 
 MOST_ERRORS = 0.01
-_ASKED_TWICE = 20  # suggestions in a row that were measured already: the search is over
 
 
 class Unusable(Exception):
@@ -75,15 +75,16 @@ def search(
     if why_not is not None:
         raise Unusable(f"with its own settings: {why_not}")
     trials: dict[str, Trial] = {}
-    n_wanted, n_repeated = min(n_trials, n_settings(knobs)), 0
-    while len(trials) < n_wanted and n_repeated < _ASKED_TWICE:
+    chance = Random(seed)  # noqa: S311 - a search, no secret
+    while len(trials) < min(n_trials, n_settings(knobs)):
         number, chosen = _suggested(study, knobs)
-        known = trials.get(repr(chosen))
-        n_repeated = n_repeated + 1 if known is not None else 0
-        if known is None:
-            known = trials[repr(chosen)] = _tried(measure, chosen, goal, reference, seed)
-            on_trial(known)
-        _tell(study, number, known)
+        if repr(chosen) in trials:
+            _tell(study, number, trials[repr(chosen)])
+            study.enqueue_trial(_untried(knobs, trials, chance))
+            continue
+        tried = trials[repr(chosen)] = _tried(measure, chosen, goal, reference, seed)
+        on_trial(tried)
+        _tell(study, number, tried)
     good = [trial for trial in trials.values() if trial.score is not None and trial.score < 0]
     best = min(good, key=lambda trial: trial.score or 0.0, default=None)
     return Search(tuple(trials.values()), best)
@@ -160,6 +161,15 @@ def _suggested(study: "Study", knobs: Sequence[Knob]) -> tuple[int, dict[str, Va
         for knob in knobs
     }
     return trial.number, {knob.setting: knob.choices[places[knob.setting]] for knob in knobs}
+
+
+def _untried(knobs: Sequence[Knob], trials: Container[str], chance: Random) -> dict[str, int]:
+    """Places of values that were not tried together; the caller knows that there are some."""
+    while True:
+        places = {knob.setting: chance.randrange(len(knob.choices)) for knob in knobs}
+        chosen = {knob.setting: knob.choices[places[knob.setting]] for knob in knobs}
+        if repr(chosen) not in trials:
+            return places
 
 
 def _tell(study: "Study", number: int, trial: Trial) -> None:
