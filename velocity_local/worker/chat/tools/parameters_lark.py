@@ -72,6 +72,7 @@ def grammar(
     *,
     parallel: bool,
     attributes: tuple[str, str] = ("", ""),
+    is_block_optional: bool = False,
 ) -> str:
     """Calls in `tags`.
 
@@ -94,6 +95,8 @@ def grammar(
     newline = lark.quoted("\n")
     opening = f"{markup.write(tags.block)} {newline}"
     closing = f"{newline} {markup.write(tags.block_end)}"
+    if is_block_optional:
+        opening, closing = f"({opening})?", f"({closing})?"
 
     def form(tool: Offer) -> str:
         head = f"{markup.write(f'{tags.call}{tool.name}{tags.call_name_end}')} {newline}"

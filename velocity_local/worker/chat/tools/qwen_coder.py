@@ -1,6 +1,7 @@
 r"""Qwen3-Coder and Qwen3.5: parameters between tags, each value on lines of its own.
 
-`<tool_call>\n<function=name>\n<parameter=key>\nvalue\n</parameter>\n</function>\n</tool_call>`
+`<tool_call>\n<function=name>\n<parameter=key>\nvalue\n</parameter>\n</function>\n</tool_call>`;
+models often leave the outer tag out.
 https://huggingface.co/Qwen/Qwen3-Coder-30B-A3B-Instruct
 """
 
@@ -22,7 +23,7 @@ TAGS = parameters.Tags(
     is_padded=True,
 )
 MARKERS = (TAGS.block, TAGS.block_end)
-TRIGGERS = (TAGS.block,)
+TRIGGERS = (TAGS.block, TAGS.call)
 OPENERS = ()
 
 
@@ -31,4 +32,5 @@ class Parser(parameters.ParameterParser):
 
 
 def grammar(tools: Sequence[Offer], *, parallel: bool, mark: Mark) -> str:
-    return parameters_lark.grammar(TAGS, tools, lark.Markup(MARKERS, mark), parallel=parallel)
+    markup = lark.Markup(MARKERS, mark)
+    return parameters_lark.grammar(TAGS, tools, markup, parallel=parallel, is_block_optional=True)
