@@ -82,6 +82,41 @@ def test_nobody_makes_room_for_its_own_class() -> None:
     assert _running(driver) == {1}
 
 
+def test_nobody_makes_room_whose_prompt_a_more_urgent_one_is_waiting_for() -> None:
+    driver = Driver(ENDLESS, n_seq_max=2, n_batch=64)
+    driver.submit(_spec(1, "a" * 300, "batch"))
+    driver.step()
+    driver.submit(_spec(2, "a" * 300, "interactive"))
+    driver.step()
+    driver.submit(_spec(3, "b" * 30, "interactive"))
+    driver.step()
+    assert _running(driver) == {1, 2}
+
+
+def test_when_cells_run_out_the_less_urgent_steps_back_though_it_is_older() -> None:
+    driver = Driver(ENDLESS, n_ctx=120, reserve_tokens=8)
+    driver.submit(_spec(1, "a" * 30, "batch", max_tokens=80))
+    driver.step()
+    driver.submit(_spec(2, "b" * 30, "interactive", max_tokens=80))
+    while len(_running(driver)) < 2:
+        driver.step()
+    while len(_running(driver)) == 2:
+        driver.step()
+    assert _running(driver) == {2}
+
+
+def test_who_stepped_back_for_cells_is_not_begun_again_before_there_is_room_to_go_on() -> None:
+    driver = Driver(ENDLESS, n_ctx=120, reserve_tokens=8)
+    for handle in (1, 2):
+        driver.submit(_spec(handle, chr(96 + handle) * 30, "api", max_tokens=80))
+    driver.step()
+    while len(_running(driver)) == 2:
+        driver.step()
+    driver.submit(_spec(3, "c", "api"))
+    driver.step()
+    assert _running(driver) == {1}
+
+
 def test_nobody_makes_room_if_that_would_not_be_enough() -> None:
     driver = Driver(ENDLESS, n_ctx=200, n_seq_max=4, reserve_tokens=8)
     driver.submit(_spec(1, "a" * 90, "interactive"), _spec(2, "b" * 20, "batch"))
