@@ -96,6 +96,8 @@ class EngineSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Time between two tokens of running answers that prompts beside them aim at."""
     speculation: Literal["off", "auto", "on"] = "auto"
     """Check guesses at the next tokens at once: never, where it pays, or always."""
+    drafts: tuple[Annotated[str, Meta(pattern="^[^=]+=[^=]+$")], ...] = ()
+    """Models that guess for others, as `MODEL=DRAFT`; both on this machine, of one vocabulary."""
     kv_ram_bytes: OptionalBytes | None = None
     """Memory for computed prompts that left the KV cache; null takes a sixteenth, 0 turns all \
 tiers off."""

@@ -14,6 +14,7 @@ class RequestRow(msgspec.Struct, frozen=True):
     turns those its predecessor left into `interrupted`. `prompt_text` and `answer_text` stay
     None unless the user turned them on. `energy_j` is the request's time share of the power above
     idle (`daemon.telemetry.energy`); None where nothing tells power, and for the very short.
+    Of `drafted_tokens` guesses that the engine checked, `accepted_tokens` came true.
     """
 
     id: str
@@ -46,6 +47,8 @@ class RequestRow(msgspec.Struct, frozen=True):
     error_code: str | None = None
     error_message: str | None = None
     energy_j: float | None = None
+    drafted_tokens: int | None = None
+    accepted_tokens: int | None = None
     prompt_text: str | None = None
     answer_text: str | None = None
 

@@ -20,7 +20,8 @@ class ModelEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     the data); `path` is absolute. `kv_bytes_per_token` is for f16, as the header suggests;
     `shape` is None where no formula is known.
 
-    `adapters` are those it can be used with, `adapter` the one that a caller named.
+    `adapters` are those it can be used with, `adapter` the one that a caller named. `draft` is a
+    smaller model that guesses for it.
     """
 
     id: str
@@ -41,6 +42,7 @@ class ModelEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     shape: Shape | None = None
     adapters: tuple[Adapter, ...] = ()
     adapter: Adapter | None = None
+    draft: "ModelEntry | None" = None
 
     @property
     def asked_id(self) -> str:

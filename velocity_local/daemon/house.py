@@ -27,6 +27,7 @@ from velocity_local.daemon.catalog.adapters.shelf import AdapterShelf
 from velocity_local.daemon.catalog.adopted import AdoptedFiles
 from velocity_local.daemon.catalog.curated import Curated
 from velocity_local.daemon.catalog.downloads.jobs import Downloads
+from velocity_local.daemon.catalog.drafts import CatalogWithDrafts
 from velocity_local.daemon.catalog.hub import Hub
 from velocity_local.daemon.catalog.library import Library
 from velocity_local.daemon.catalog.local import LocalCatalog
@@ -213,9 +214,7 @@ class House:
             stores=self._loaded.stores,
             catalog=self._catalog,
             adopted=self._adopted,
-            in_use=lambda: [
-                status.id for status in self._fleet.status() if status.pid is not None
-            ],
+            in_use=lambda: [status.id for status in self._fleet.status() if status.pid is not None],
             downloading=self._downloads.files_under_way,
             clock=self._clock,
         )
@@ -223,7 +222,7 @@ class House:
     def _new_shelf(self) -> AdapterShelf:
         paths = self._loaded.paths
         return AdapterShelf(
-            self._catalog,
+            CatalogWithDrafts(self._catalog, self._loaded.settings.engine.drafts),
             Registry(paths.adapters_file),
             models=paths.models_dir,
             available_bytes=available_bytes,

@@ -10,7 +10,17 @@ import pytest
 from tests.support.asgi import Answer, call
 from tests.support.scripted import Stage, finished
 from velocity_local.core.errors import ContextOverflow, ErrorInfo, QueueFull, WorkerCrashed
-from velocity_local.core.events import Delta, Event, Failed, Started, TokenLogprob, ToolCallDelta
+from velocity_local.core.events import (
+    Delta,
+    EngineTimings,
+    Event,
+    Failed,
+    Finished,
+    Started,
+    TokenLogprob,
+    ToolCallDelta,
+    Usage,
+)
 
 CHAT = "/v1/chat/completions"
 HEAD = (
@@ -168,6 +178,18 @@ async def test_timings_count_every_token_also_where_text_is_held_back(path: str)
     assert times == sorted(times)
     assert (told[-1]["queue_ms"], told[-1]["prompt_ms"]) == (1.0, 2.0)
     assert "queue_ms" not in told[0]
+    assert "draft_n" not in told[-1]
+
+
+async def test_timings_tell_what_was_guessed() -> None:
+    timings = EngineTimings(1.0, 2.0, 3.0, drafted_tokens=9, accepted_tokens=4)
+    events: list[Event] = [
+        Started(0, 5, 0),
+        Delta(0, (1,), text="a"),
+        Finished(0, "stop", Usage(5, 1), timings),
+    ]
+    body = (await ask(events, CHAT, timings_per_token=True)).body.decode()
+    assert body.count('"draft_n":9,"draft_n_accepted":4') == 1
 
 
 async def test_completion_chunks() -> None:

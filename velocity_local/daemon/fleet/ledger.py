@@ -32,7 +32,17 @@ class Ledger:
 
 
 def estimate_bytes(entry: ModelEntry, options: LoadOptions) -> int:
-    """Weights, KV cells, buffers and overhead, at the upper end of what they may be."""
+    """Weights, KV cells, buffers and overhead, at the upper end of what they may be.
+
+    A model that guesses for it has as many cells, and runs in the same process.
+    """
+    own_bytes = _estimate_bytes(entry, options)
+    if entry.draft is None or options.draft_path is None:
+        return own_bytes
+    return own_bytes + _estimate_bytes(entry.draft, options) - OVERHEAD_BYTES
+
+
+def _estimate_bytes(entry: ModelEntry, options: LoadOptions) -> int:
     if entry.shape is not None:
         need = need_of(entry.shape, ask_of(options))
         return _on_host(entry, options, need.total_bytes + need.error_bytes)

@@ -133,6 +133,8 @@ class Measurement:
             queue_ms=max((each.queue_ms for each in timings), default=None),
             prefill_ms=max((each.prefill_ms for each in timings), default=None),
             decode_ms=max((each.decode_ms for each in timings), default=None),
+            drafted_tokens=sum(each.drafted_tokens for each in timings) if timings else None,
+            accepted_tokens=sum(each.accepted_tokens for each in timings) if timings else None,
             load_ms=None if info is None else info.load_ms,
             resumes=0 if info is None else info.resumes,
             ttft_ms=None if self._first_s is None else self._since_received_ms(self._first_s),

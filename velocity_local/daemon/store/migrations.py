@@ -82,7 +82,12 @@ def m003_energy(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE requests ADD COLUMN energy_j REAL")
 
 
-STEPS: tuple[Step, ...] = (m001_requests, m002_loads, m003_energy)
+def m004_speculation(connection: sqlite3.Connection) -> None:
+    connection.execute("ALTER TABLE requests ADD COLUMN drafted_tokens INTEGER")
+    connection.execute("ALTER TABLE requests ADD COLUMN accepted_tokens INTEGER")
+
+
+STEPS: tuple[Step, ...] = (m001_requests, m002_loads, m003_energy, m004_speculation)
 
 
 def apply(connection: sqlite3.Connection, steps: tuple[Step, ...] = STEPS) -> None:

@@ -50,7 +50,7 @@ class Logprobs(msgspec.Struct, frozen=True):
 class Timings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of one choice, as llama.cpp's server has it: tokens so far, and the milliseconds from the
     first of them to the last. `prompt_n` were computed, `cache_n` were not; the time for them and
-    the time in the queue come with the end.
+    the time in the queue come with the end, and so do guesses at tokens, if there were any.
     """
 
     cache_n: int
@@ -59,6 +59,8 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     predicted_ms: float
     queue_ms: float | None = None
     prompt_ms: float | None = None
+    draft_n: int = 0
+    draft_n_accepted: int = 0
 
 
 class Function(msgspec.Struct, frozen=True):

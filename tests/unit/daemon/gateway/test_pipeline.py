@@ -141,11 +141,12 @@ async def test_a_place_is_free_again_once_the_engine_has_begun() -> None:
 
 
 async def test_the_row_waits_for_the_last_of_several_choices() -> None:
-    ends = [Finished(i, "stop", Usage(5, 3), EngineTimings(0, 1, 2)) for i in range(2)]
+    ends = [Finished(i, "stop", Usage(5, 3), EngineTimings(0, 1, 2, 7, 5)) for i in range(2)]
     house = House(Started(0, 5, 0), Started(1, 5, 5), *ends)
     await house.run(n=2)
     (row,) = house.recorder.rows
     assert (row.completion_tokens, row.choices) == (6, 2)
+    assert (row.drafted_tokens, row.accepted_tokens) == (14, 10)
     assert row.cached_tokens == 0, "a sibling's prefill is no cache"
 
 

@@ -152,6 +152,7 @@ RELEASED = {
     "m001_requests": "c4813b6d13464be6",
     "m002_loads": "771d0c328f6de849",
     "m003_energy": "e3eeb643c0c811e8",
+    "m004_speculation": "e1999b0daee7f818",
 }
 
 

@@ -42,4 +42,6 @@ class TokenTimes:
             predicted_ms=round((self._last_s - self._first_s) * _MS, 3),
             queue_ms=None if engine is None else engine.queue_ms,
             prompt_ms=None if engine is None else engine.prefill_ms,
+            draft_n=0 if engine is None else engine.drafted_tokens,
+            draft_n_accepted=0 if engine is None else engine.accepted_tokens,
         )
