@@ -3,12 +3,18 @@
 from velocity_local.cli.call import Call
 from velocity_local.cli.exits import Exit
 from velocity_local.client import api, memory
-from velocity_local.core.fit import Share
-from velocity_local.core.units import size
+from velocity_local.core.fit import Share, Source, Verdict
+from velocity_local.core.units import moment, size
 from velocity_local.wire.http.admin import ModelItem
 from velocity_local.wire.http.fit import FitAnswer
 
-_WORDS = {
+_SOURCES: dict[Source, str] = {
+    "loaded": "the same load before, on this machine",
+    "dry run": "the engine's own sizes, nothing loaded",
+    "header": "the formula over the file's header",
+    "file size": "the size of the file",
+}
+_WORDS: dict[Verdict, str] = {
     "gpu": "fits the GPU",
     "partly on gpu": "fits in part on the GPU",
     "cpu": "fits",
@@ -60,8 +66,11 @@ def events(call: Call) -> int:
     notices = memory.notices(call.connect())
     if call.args.json:
         call.out.json("events/1", events=notices)
-    for notice in () if call.args.json else notices:
-        call.out.line(f"{notice.model} {notice.kind}: {notice.text}")
+    elif not notices:
+        call.out.note("No model was unloaded or refused since the daemon's start.")
+    else:
+        for notice in notices:
+            call.out.line(f"{moment(notice.at_s)} {notice.model} {notice.kind}: {notice.text}")
     return Exit.OK
 
 
@@ -90,7 +99,7 @@ def _fields(answer: FitAnswer) -> dict[str, str]:
         **{share.device: _share(share) for share in answer.shares},
         "largest context": f"{largest} tokens" if largest else "none fits",
         "best quantization": answer.best_quantization or "none fits",
-        "by": f"the {need.source}" + (f"; {need.doubt}" if need.doubt else ""),
+        "by": _SOURCES[need.source] + (f"; {need.doubt}" if need.doubt else ""),
     }
 
 

@@ -79,7 +79,7 @@ def place(shape: Shape, ask: FitAsk, machine: Machine, need: Need) -> Placed:
         reason = f"{on_gpu} of {shape.layers} layers fit the GPU"
         return Placed("partly on gpu", reason, on_gpu, shares)
     told = "no GPU can be used" if not machine.gpus else "no layer is put on the GPU"
-    return Placed("cpu", f"it fits the memory; {told}", 0, shares)
+    return Placed("cpu", f"in {machine.host.name}; {told}", 0, shares)
 
 
 def _most_gpu_layers(shape: Shape, ask: FitAsk) -> int:
