@@ -9,7 +9,15 @@ from benchmarks.latencies import Server, run
 from velocity_local.lens.changes import change, run_noise
 from velocity_local.lens.compare import Comparison, Incomparable, Row, Verdict, compare
 from velocity_local.lens.quantities import parse, table
-from velocity_local.lens.results import CacheState, Environment, ItlKind, Load, LoadKind, RunResult
+from velocity_local.lens.results import (
+    CacheState,
+    Environment,
+    Fact,
+    ItlKind,
+    Load,
+    LoadKind,
+    RunResult,
+)
 
 FEW = table("ttft_ms:p50", "itl_ms:p50", "total_output_tokens_per_s", "ttft_ms:p99")
 STEADY = Server(between_runs=0.0, drift=0.0)
@@ -90,7 +98,7 @@ def test_a_partial_run_is_told() -> None:
 
 
 def test_environment_differences_are_listed() -> None:
-    server = {"version": "1", "build": 7, "engine.load_ms": 36.1}
+    server: dict[str, Fact] = {"version": "1", "build": 7, "engine.load_ms": 36.1}
     other = Environment(machine={"cpu": "other"}, server=server)
     after = changed(BASE, environment=other, model="other", labels={"branch": "x"})
     section = compare([BASE], [after], quantities=FEW[:1]).sections[0]
