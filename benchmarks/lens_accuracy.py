@@ -26,13 +26,12 @@ def schedule_server(arguments: argparse.Namespace) -> Iterator[str]:
     command = [sys.executable, "-m", "benchmarks.schedule_server"]
     for name in ("ttft_ms", "itl_ms", "tokens", "streams"):
         command += [f"--{name.replace('_', '-')}", str(getattr(arguments, name))]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-    finally:
-        process.terminate()
-        process.wait()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        finally:
+            process.terminate()
 
 
 def lateness(url: str) -> dict[str, float]:

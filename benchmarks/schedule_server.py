@@ -75,6 +75,8 @@ class Emitter(asyncio.Protocol):
             self.transport.write(_json(_summary(self.late_s)))
         elif b"/chat/completions" in head.split(b"\r\n", 1)[0]:
             self._emit_at(now_s + self.schedule.ttft_s, 0)
+        elif head.startswith((b"GET /v1/models", b"GET /health")):
+            self.transport.write(_json({"data": [{"id": "m", "object": "model"}]}))
         else:
             self.transport.write(_json({"error": "no such route"}, status="404 Not Found"))
 

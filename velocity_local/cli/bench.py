@@ -25,7 +25,6 @@ from velocity_local.lens.results import (
     RunResult,
 )
 from velocity_local.lens.scenarios import Scenario, Target
-from velocity_local.lens.words import WordTexts, word_texts
 
 
 def bench(call: Call) -> int:
@@ -52,8 +51,7 @@ class _Bench:
         self._environ = environ_of(call)
         self._target = Target(model=call.args.model)
         found = targets.find(self._target, self._environ)
-        count_tokens = targets.counter(found)
-        self._texts = WordTexts() if count_tokens is None else word_texts(count_tokens)
+        self._texts = targets.texts_for(found)
         self._last: RunResult | None = None
         self._began_s = SystemClock().wall_s()
         self.fault: str | None = None

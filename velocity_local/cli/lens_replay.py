@@ -22,7 +22,6 @@ from velocity_local.lens.passive import passive_run
 from velocity_local.lens.results import RunResult
 from velocity_local.lens.scenarios import Scenario
 from velocity_local.lens.traces import Recorded, TraceSource, from_history, read_trace
-from velocity_local.lens.words import WordTexts, word_texts
 
 
 def replay(call: Call) -> int:
@@ -75,8 +74,7 @@ def _trace(call: Call) -> tuple[Recorded, ...]:
 def _replayed(call: Call, scenario: Scenario, trace: tuple[Recorded, ...]) -> RunResult:
     environ = environ_of(call)
     found = targets.find(scenario.target, environ)
-    count_tokens = targets.counter(found)
-    texts = WordTexts() if count_tokens is None else word_texts(count_tokens)
+    texts = targets.texts_for(found)
     source = TraceSource(scenario, trace, texts, nonce=secrets.token_hex(4))
     execution = Execution(
         scenario, environ, listen=Live(call.out), source=source, recorded_s=source.starts_s

@@ -20,15 +20,17 @@ from velocity_local.lens.driver import Driver, Window
 from velocity_local.lens.errors import BadScenario
 from velocity_local.lens.events import Ended, Listener, Preparing
 from velocity_local.lens.gathering import Gathering, Spill
+from velocity_local.lens.head import request_bytes
 from velocity_local.lens.jobs import Source
 from velocity_local.lens.loads import described
 from velocity_local.lens.overhead import OverheadMeter, bottleneck
+from velocity_local.lens.providers.port import NotOffered
 from velocity_local.lens.results import CacheState, Environment, Fact, RunResult
-from velocity_local.lens.scenarios import Scenario, Synthetic
+from velocity_local.lens.scenarios import PromptFile, Scenario
 from velocity_local.lens.selector import MeteredSelector, metered_loop
 from velocity_local.lens.surroundings import client_facts
 from velocity_local.lens.targets import Found
-from velocity_local.lens.words import WordTexts, random_of, word_texts
+from velocity_local.lens.words import WordTexts, random_of
 from velocity_local.lens.workloads import source_of
 from velocity_local.wire.http.telemetry import PowerItem
 
@@ -85,6 +87,7 @@ class Execution:
         tables = targets.price_tables(self._environ)
         self._gathering.price = price_of(tables.price, found.provider.name, found.model)
         source = self._given_source or self._source(found)
+        _check_askable(found, source)
         selector = MeteredSelector()
         meter = OverheadMeter(selector)
         started_s = time.time()
@@ -139,12 +142,9 @@ class Execution:
 
     def _source(self, found: Found) -> Source:
         texts = WordTexts()
-        if not isinstance(self._scenario.workload, Synthetic):
-            return source_of(self._scenario, texts, nonce=secrets.token_hex(4))
-        count_tokens = targets.counter(found)
-        if count_tokens is not None:
+        if not isinstance(self._scenario.workload, PromptFile):
             self._listen(Preparing("asking the server's tokenizer"))
-            texts = word_texts(count_tokens)
+            texts = targets.texts_for(found)
         return source_of(self._scenario, texts, nonce=secrets.token_hex(4))
 
     def _result(self, ran: _Ran) -> RunResult:
@@ -198,6 +198,20 @@ class Execution:
         return cache_axis.contradiction(
             self._scenario.cache_state, gathering.n_prompt_tokens, gathering.n_cached_tokens
         )
+
+
+def _check_askable(found: Found, source: Source) -> None:
+    """Before anything is measured.
+
+    Raises:
+        BadScenario: if the provider has no such endpoint, or the key cannot be sent.
+    """
+    ask = next(source.sessions()).ask
+    door = Door(found.base_url, connect_timeout_s=1.0)
+    try:
+        request_bytes(door, found.provider.request(ask, model=found.model, key=found.key))
+    except (NotOffered, ValueError) as error:
+        raise BadScenario(str(error)) from error
 
 
 def _restoring(found: Found, state: CacheState) -> Callable[[], Awaitable[None]] | None:

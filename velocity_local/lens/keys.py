@@ -20,8 +20,21 @@ def find_key(
     """The key for the target; None if none is wanted: a server of one's own needs none.
 
     Raises:
-        NoKey: if the place that the target names holds none, or the provider's own API wants one.
+        NoKey: if the place that the target names holds none that could be sent, or the provider's
+            own API wants one.
     """
+    key = _found(target, provider, environ, read_keyring)
+    if key is not None and not (key.isascii() and key.isprintable()):
+        raise NoKey(f"the key for {provider.name} has characters that no header may have")
+    return key
+
+
+def _found(
+    target: Target,
+    provider: Provider,
+    environ: Mapping[str, str],
+    read_keyring: ReadKeyring | None,
+) -> str | None:
     if target.keyring is not None:
         return _from_keyring(target.keyring, read_keyring or _system_keyring())
     if target.key_env is not None:

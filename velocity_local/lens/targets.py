@@ -19,7 +19,7 @@ from velocity_local.lens.providers.port import Provider
 from velocity_local.lens.providers.registry import UnknownProvider, provider_named
 from velocity_local.lens.results import Fact
 from velocity_local.lens.scenarios import Target
-from velocity_local.lens.words import CountTokens
+from velocity_local.lens.words import CountTokens, WordTexts, word_texts
 from velocity_local.wire.http.openai_answers import Tokens
 
 VELOCITY_LOCAL = "velocity_local"
@@ -82,6 +82,17 @@ def counter(found: Found) -> CountTokens | None:
         return count_tokens if count_tokens(_PROBE) > 0 else None
     except ClientError:
         return None
+
+
+def texts_for(found: Found) -> WordTexts:
+    """Texts of exact length where the server has a tokenizer, else of about that length."""
+    count_tokens = counter(found)
+    if count_tokens is None:
+        return WordTexts()
+    try:
+        return word_texts(count_tokens)
+    except ClientError:
+        return WordTexts()
 
 
 def price_tables(environ: Mapping[str, str]) -> Tables:

@@ -150,6 +150,21 @@ def test_a_broken_trace_says_where(tmp_path: Path, line: str, message: str) -> N
     assert message in ran.err
 
 
+def test_a_scenarios_file_is_run_and_flags_win(tmp_path: Path) -> None:
+    path = tmp_path / "scenario.yaml"
+    with serving(lambda _: HELLO) as served:
+        path.write_text(
+            "name: from the file\nwarmup_requests: 0\ntarget:\n  provider: openai_compatible\n"
+            "  url: ${SERVER}\n  model: m\nload:\n  kind: concurrency\n  streams: 2\n"
+            "  requests: 9\n"
+        )
+        environ = {"VELOCITY_HOME": str(tmp_path), "SERVER": served.url}
+        ran = cli("lens", "run", str(path), "--requests", "4", "--json", environ=environ)
+    run = document(ran)["runs"][0]
+    assert (run["name"], run["n_requests"]) == ("from the file", 4)
+    assert run["load"]["concurrency"] == 2
+
+
 def test_a_scenario_is_validated_without_asking_anybody(tmp_path: Path) -> None:
     path = tmp_path / "scenario.toml"
     path.write_text('name = "chat"\n[load]\nkind = "poisson"\nrate_per_s = 2\n')

@@ -191,6 +191,17 @@ def test_cold_prompts_are_all_different_also_from_run_to_run() -> None:
     assert len(set(prompts)) == 8
 
 
+def test_what_cannot_be_asked_is_told_before_anything_is() -> None:
+    with serving(lambda _: HELLO) as served:
+        target = Target(provider="anthropic", url=served.url, model="m")
+        with pytest.raises(LensError, match="no embeddings"):
+            LENS.run(scenario(served, target=target, workload=Embeddings()))
+        odd = Target(provider="openai_compatible", url=served.url, model="m", key_env="K")
+        with pytest.raises(LensError, match="no header may have"):
+            Lens(environ={"K": "two\nlines"}).run(scenario(served, target=odd))
+    assert served.n_chats == 0
+
+
 def test_prompts_that_come_again_are_not_cold() -> None:
     with serving(lambda _: HELLO) as served, pytest.raises(LensError, match="not cold"):
         LENS.run(scenario(served, workload=Synthetic(prompts=2)))
