@@ -82,6 +82,20 @@ MODEL_COMMANDS: tuple[Command, ...] = (
         details="Exit status 1 if the bytes of one are not right.",
     ),
     Command(
+        "quantize",
+        _GROUP,
+        "write a model of 16 or 32 bits in a smaller type",
+        VERBS + "quantize:quantize",
+        (
+            MODEL,
+            Argument(("type",), "the type, for example Q4_K_M"),
+            option("--name", help="the name it is to have", metavar="ID"),
+            HOST,
+            JSON,
+        ),
+        details="By llama.cpp's quantizer, which takes all cores but lets answers go first.",
+    ),
+    Command(
         "rm",
         _GROUP,
         "remove a model's files",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from velocity_local.client.http import HttpClient, segment, with_query
 from velocity_local.core.downloads import Download
 from velocity_local.core.history import RequestRow
-from velocity_local.core.library import Check, Sighting
+from velocity_local.core.library import Check, Quantization, Sighting
 from velocity_local.wire.http.admin import (
     ConfigList,
     Deleted,
@@ -27,6 +27,7 @@ from velocity_local.wire.http.library import (
     DiskAnswer,
     ImportAsk,
     LeftoverList,
+    QuantizationAsk,
     RemovedModel,
     SightingList,
 )
@@ -123,6 +124,22 @@ def check(client: HttpClient, identifier: str) -> Check:
 
 def cancel_check(client: HttpClient, identifier: str) -> Check:
     return client.call("DELETE", f"/api/v1/checks/{segment(identifier)}", Check)
+
+
+def start_quantization(
+    client: HttpClient, model_id: str, quantization: str, identifier: str | None
+) -> Quantization:
+    """Begin to write a model in a smaller type."""
+    ask = QuantizationAsk(model_id, quantization, identifier)
+    return client.call("POST", "/api/v1/quantizations", Quantization, body=ask)
+
+
+def quantization(client: HttpClient, identifier: str) -> Quantization:
+    return client.get(f"/api/v1/quantizations/{segment(identifier)}", Quantization)
+
+
+def cancel_quantization(client: HttpClient, identifier: str) -> Quantization:
+    return client.call("DELETE", f"/api/v1/quantizations/{segment(identifier)}", Quantization)
 
 
 def remove_model(client: HttpClient, model_id: str) -> RemovedModel:

@@ -58,3 +58,17 @@ class Check(msgspec.Struct, frozen=True):
     files: tuple[FileCheck, ...] = ()
     error: str | None = None
     version: int = 1
+
+
+class Quantization(msgspec.Struct, frozen=True):
+    """The model `source` on its way to another type, as `model`. `done` counts tensors."""
+
+    id: str
+    source: str
+    model: str
+    quantization: str
+    state: Literal["running", "done", "failed", "cancelled"]
+    done: int
+    total: int
+    error: str | None = None
+    version: int = 1

@@ -12,6 +12,7 @@ from velocity_local.daemon.catalog.downloads.jobs import Downloads
 from velocity_local.daemon.catalog.library import Library
 from velocity_local.daemon.fleet.client import Fleet
 from velocity_local.daemon.fleet.fitting import Fitting
+from velocity_local.daemon.fleet.quantizing import Quantizations
 from velocity_local.daemon.fleet.tuning.jobs import Tunings
 from velocity_local.daemon.gateway.pipeline import Gateway
 from velocity_local.daemon.server.access import Credentials
@@ -41,6 +42,7 @@ class Front:
         catalog: AdapterShelf,
         downloads: Downloads,
         library: Library,
+        quantizations: Quantizations,
         fleet: Fleet,
         fitting: Fitting,
         tunings: Tunings,
@@ -75,6 +77,7 @@ class Front:
             tunings,
             monitor=monitor,
             library=library,
+            quantizations=quantizations,
         )
         app = create_app(
             gateway,

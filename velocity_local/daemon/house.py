@@ -37,6 +37,7 @@ from velocity_local.daemon.fleet.environment import worker_environment
 from velocity_local.daemon.fleet.fitting import Fitting
 from velocity_local.daemon.fleet.hands import available_bytes
 from velocity_local.daemon.fleet.machine import machine_of
+from velocity_local.daemon.fleet.quantizing import Quantizations
 from velocity_local.daemon.fleet.tiers import Tiers
 from velocity_local.daemon.fleet.tuning.setup import tunings_of
 from velocity_local.daemon.fleet.weighing import DryRuns
@@ -87,6 +88,7 @@ class House:
         self._catalog = self._new_catalog()
         self._shelf = self._new_shelf()
         self._downloads = self._new_downloads()
+        self._quantizations = self._new_quantizations()
         self._metrics = Metrics(
             release=RELEASE,
             is_known_model=self._shelf.knows,
@@ -149,6 +151,7 @@ class House:
         finally:
             await self._monitor.close()
             await self._tunings.close()
+            await self._quantizations.close()
             await self._downloads.close()
             await self._fleet.stop(drain_s=0.0)
             await self._gateway.close()
@@ -166,6 +169,7 @@ class House:
             catalog=self._shelf,
             downloads=self._downloads,
             library=self._new_library(),
+            quantizations=self._quantizations,
             fleet=self._fleet,
             fitting=self._fitting,
             tunings=self._tunings,
@@ -216,6 +220,15 @@ class House:
             adopted=self._adopted,
             in_use=lambda: [status.id for status in self._fleet.status() if status.pid is not None],
             downloading=self._downloads.files_under_way,
+            clock=self._clock,
+        )
+
+    def _new_quantizations(self) -> Quantizations:
+        return Quantizations(
+            self._loaded.paths.models_dir,
+            catalog=self._catalog,
+            refresh=self._catalog.refreshed,
+            environment=worker_environment(),
             clock=self._clock,
         )
 

@@ -35,6 +35,7 @@ from velocity_local.daemon.catalog.tuned import TunedStore
 from velocity_local.daemon.fleet.diary import Diary
 from velocity_local.daemon.fleet.environment import worker_environment
 from velocity_local.daemon.fleet.fitting import Fitting
+from velocity_local.daemon.fleet.quantizing import Quantizations
 from velocity_local.daemon.fleet.status import ModelStatus
 from velocity_local.daemon.fleet.tuning.setup import tunings_of
 from velocity_local.daemon.fleet.weighing import DryRuns
@@ -232,6 +233,13 @@ async def daemon(tmp_path: Path, hub: LocalHub) -> AsyncIterator[Daemon]:
         tunings,
         monitor=monitor,
         library=library,
+        quantizations=Quantizations(
+            config.paths.models_dir,
+            catalog=catalogue,
+            refresh=_no_refresh,
+            environment=worker_environment(),
+            clock=clock,
+        ),
     )
     app = stage.app(extra_routes=ROUTES, extra_state={STATE_KEY: services})
     async with (

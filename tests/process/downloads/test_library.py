@@ -96,3 +96,17 @@ def test_what_a_broken_download_left_is_told_and_removed(shell: Shell) -> None:
     assert ([item["path"] for item in told["files"]], told["is_removed"]) == ([str(part)], False)
     assert shell.run("gc").status == 0
     assert not part.exists()
+
+
+def test_the_demo_is_quantized_and_the_result_runs(shell: Shell) -> None:
+    made = shell.run("quantize", "demo", "q8_0", "--name", "mine/demo-Q8_0")
+    assert (made.status, made.out) == (0, "mine/demo-Q8_0\n"), made.err
+    (model,) = [one for one in shell.run("list", "--json").document["models"]
+                if one["id"] == "mine/demo-Q8_0"]  # fmt: skip
+    assert model["quantization"] == "Q8_0"
+    assert model["size_bytes"] < DEMO.stat().st_size
+    ran = shell.run("run", "mine/demo-Q8_0", "Hello!", "--temperature", "0", "--max-tokens", "4")
+    assert (ran.status, bool(ran.out.strip())) == (0, True), ran.err
+    again = shell.run("quantize", "mine/demo-Q8_0", "Q4_K_M")
+    assert (again.status, "lose more" in again.err) == (1, True)
+    assert [path.name for path in (shell.home / "models").rglob("*.part")] == []

@@ -81,7 +81,7 @@ class Library:
         """
         seen = await asyncio.to_thread(self._seen, path)
         if identifier is not None:
-            seen = seen._replace(id=_checked_id(identifier))
+            seen = seen._replace(id=checked_id(identifier))
         if any(entry.id == seen.id for entry in await self._catalog.entries()):
             raise Conflict(f"there is a model {seen.id!r} already; give another name")
         await asyncio.to_thread(self._take, seen)
@@ -285,7 +285,12 @@ def _problem(seen: Seen) -> str:
     return "" if model.facts.is_model else "it is no model but a part of one"
 
 
-def _checked_id(text: str) -> str:
+def checked_id(text: str) -> str:
+    """The id, if files below the models folder may have it.
+
+    Raises:
+        InvalidRequest: if not.
+    """
     if not is_safe_path(f"{text}.gguf"):
         raise InvalidRequest(
             f"{text[:80]!r} is no name for a model; take letters, digits, dots, dashes and up to"

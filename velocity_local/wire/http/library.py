@@ -20,6 +20,14 @@ class CheckAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: str
 
 
+class QuantizationAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A model of 16 or 32 bits and the type to write it in; `id` is the name it is to have."""
+
+    model: str
+    quantization: str
+    id: str | None = None
+
+
 class SightingList(msgspec.Struct, frozen=True):
     """Models that other programs keep on the daemon's machine."""
 

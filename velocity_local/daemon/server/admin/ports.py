@@ -13,6 +13,7 @@ from velocity_local.core.requests import KvRequest
 from velocity_local.daemon.catalog.adapters.shelf import AdapterShelf
 from velocity_local.daemon.catalog.downloads.jobs import Downloads
 from velocity_local.daemon.catalog.library import Library
+from velocity_local.daemon.fleet.quantizing import Quantizations
 from velocity_local.daemon.fleet.status import ModelStatus
 from velocity_local.daemon.fleet.tuning.jobs import Tunings
 from velocity_local.daemon.server.context import AnyRequest
@@ -123,6 +124,7 @@ class Services:
     fitting: Fitting
     tunings: Tunings
     library: Library
+    quantizations: Quantizations
     monitor: Monitor
 
 

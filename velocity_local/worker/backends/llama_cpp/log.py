@@ -5,6 +5,7 @@ import ctypes
 import logging
 import re
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from velocity_local.core.models import Buffers
@@ -20,6 +21,7 @@ _MIB = 2**20
 _errors: deque[str] = deque(maxlen=6)
 _buffers_mib: dict[tuple[str, str], float] = {}
 _caches_mib: list[float] = []
+_observers: list[Callable[[str], None]] = []
 
 
 def route(lib: Any) -> None:
@@ -33,6 +35,11 @@ def route(lib: Any) -> None:
 
 
 _keep_alive: list[Any] = []
+
+
+def observe(observer: Callable[[str], None]) -> None:
+    """Hand every message to `observer` too, for as long as the process lives."""
+    _observers.append(observer)
 
 
 def last_errors() -> str:
@@ -75,6 +82,8 @@ def _on_message(level: int, text: bytes, _data: ctypes.c_void_p) -> None:
         _buffers_mib[device, kind] = _buffers_mib.get((device, kind), 0.0) + float(mib)
     if cache := _CACHE_SIZE.match(message):
         _caches_mib.append(float(cache[1]))
+    for observer in _observers:
+        observer(message)
     _logger.log(_LEVELS.get(level, logging.DEBUG), "%s", message)
 
 

@@ -1,0 +1,37 @@
+"""The verb quantize: write a model in a smaller type. The daemon does it; this looks on."""
+
+from velocity_local.cli.call import Call
+from velocity_local.cli.exits import CliError, Exit
+from velocity_local.cli.pull import bar
+from velocity_local.cli.waiting import wait_for
+from velocity_local.client import api
+from velocity_local.core.library import Quantization
+
+_INTERVAL_S = 0.2
+
+
+def quantize(call: Call) -> int:
+    """Write a model of 16 or 32 bits in a smaller type, and wait for it."""
+    args, client = call.args, call.connect()
+    started = api.start_quantization(client, args.model, args.type, args.name)
+
+    def probe() -> Quantization | None:
+        now = api.quantization(client, started.id)
+        call.out.progress(f"{bar(now.done, now.total)} {now.done} of {now.total} tensors")
+        return None if now.state == "running" else now
+
+    try:
+        ended = wait_for(probe, timeout_s=float("inf"), interval_s=_INTERVAL_S)
+    except KeyboardInterrupt:
+        api.cancel_quantization(client, started.id)
+        return Exit.INTERRUPTED
+    finally:
+        call.out.end_progress()
+    assert ended is not None, "it waits without a limit"
+    if args.json:
+        call.out.json("quantize/1", quantization=ended)
+    if ended.state != "done":
+        raise CliError(ended.error or f"quantizing {ended.source} was cancelled")
+    if not args.json:
+        call.out.line(ended.model)
+    return Exit.OK
