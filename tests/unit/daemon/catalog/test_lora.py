@@ -17,6 +17,7 @@ from tests.support.tiny_models import F16, F32, Tensor, write_gguf
 from velocity_local.core.errors import InvalidAdapter
 from velocity_local.daemon.catalog.adapters.lora import check
 from velocity_local.daemon.catalog.gguf import Header, read_header
+from velocity_local.daemon.catalog.gguf import Tensor as GgufTensor
 
 BASE = tiny_models.llama_tensors()
 PAIRS = tiny_adapters.pairs_of(BASE)
@@ -81,7 +82,8 @@ PAIR_CASES: list[tuple[str, Pair, str]] = [
     ("taller", Pair(Q, matrix(4, 64), matrix(128, 4)), "made for another"),
     ("two ranks", Pair(Q, matrix(4, 64), matrix(64, 8)), "made for another"),
     ("a layer too many", Pair("blk.9.attn_q.weight", matrix(4, 64), matrix(64, 4)), "not have"),
-    ("a norm", Pair("blk.0.attn_norm.weight", matrix(4, 64), matrix(1, 4)), "no adapter is"),
+    ("a norm", Pair("blk.0.attn_norm.weight", matrix(4, 64), matrix(1, 4)), "applies no adapter"),
+    ("a row", Pair("blk.0.attn_q.bias", matrix(4, 64), matrix(1, 4)), "not have"),
     ("experts", Pair(Q, matrix(2, 4, 64), matrix(2, 64, 4)), "made for another"),
     (
         "embedding as others",
@@ -148,3 +150,52 @@ def test_an_alpha_in_double_precision_would_end_the_process(tmp_path: Path, base
     header = header_of(write_gguf(tmp_path / "a.gguf", records, tensors))
     with pytest.raises(InvalidAdapter, match="another type"):
         check(header, [base])
+
+
+@pytest.mark.parametrize(
+    ("architecture", "name"),
+    [
+        ("mamba", "blk.0.ssm_conv1d.weight"),
+        ("mamba", "blk.0.ssm_a"),
+        ("bert", "position_embd.weight"),
+        ("deepseek2", "blk.3.attn_kv_a_mqa.weight"),
+        ("deepseek2", "blk.3.attn_output.weight"),
+        ("deepseek2", "output.weight"),
+        ("rwkv7", "blk.0.time_mix_w1.weight"),
+        ("gemma3n", "altup_proj.weight"),
+    ],
+)
+def test_a_change_that_the_engine_would_pass_over_is_refused(
+    architecture: str, name: str, tmp_path: Path, base: Header
+) -> None:
+    header = base._replace(
+        values={"general.architecture": architecture},
+        tensors=(GgufTensor(name.encode(), "F16", 64 * 64, 64 * 64 * 2, 0, (64, 64)),),
+    )
+    pairs = [Pair(name, matrix(4, 64), matrix(64, 4))]
+    changed = adapter(tmp_path, pairs, **{"general.architecture": architecture})
+    with pytest.raises(InvalidAdapter, match="merge it into the model"):
+        check(changed, [header])
+
+
+@pytest.mark.parametrize(
+    ("architecture", "name"),
+    [
+        ("mamba", "blk.0.ssm_in.weight"),
+        ("mamba", "blk.0.ssm_x.weight"),
+        ("deepseek2", "blk.3.ffn_down.weight"),
+        ("llama", "output.weight"),
+        ("rwkv7", "blk.0.time_mix_key.weight"),
+        ("lfm2", "blk.0.shortconv.in_proj.weight"),
+    ],
+)
+def test_what_it_does_apply_is_let_through(
+    architecture: str, name: str, tmp_path: Path, base: Header
+) -> None:
+    header = base._replace(
+        values={"general.architecture": architecture},
+        tensors=(GgufTensor(name.encode(), "F16", 64 * 64, 64 * 64 * 2, 0, (64, 64)),),
+    )
+    pairs = [Pair(name, matrix(4, 64), matrix(64, 4))]
+    changed = adapter(tmp_path, pairs, **{"general.architecture": architecture})
+    assert check(changed, [header]).tensors == 2

@@ -7,6 +7,7 @@ is looked at here, before it sees the file.
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -26,8 +27,34 @@ _KINDS = {
     "adapter.type": _STRING,
     _ALPHA: _FLOAT32,
 }
-# Weights that no multiplication reads, so that the library would not apply a change of theirs
-_UNAPPLIED = ("norm.weight", "conv1d.weight", "ssm_a", "rope_freqs.weight")
+# Weights that the library reads by other ways than `build_lora_mm`, so that it would pass over a
+# change of theirs in silence (llama.cpp as of llama-cpp-python 0.3.36, src/models)
+_UNAPPLIED = re.compile(
+    r"norm|conv1d|shortconv\.conv|rope_freqs|ssm_(a|beta|[fg](_[ab])?)(\.weight)?$"
+    r"|^(position_embd|token_types|per_layer_token_embd|altup_|nextn_)"
+    r"|attn_(q_a|q_b|k_b|v_b|kv_b|kv_a_mqa)\.|indexer|altup_|time_mix_([a-z]\d|decay|lerp|first)"
+)
+# Models whose graphs multiply all of attention and output directly
+_DIRECT_ARCHITECTURES = frozenset(
+    {
+        "bailingmoe3",
+        "deepseek2",
+        "deepseek2-ocr",
+        "deepseek32",
+        "deepseek4",
+        "dots3note",
+        "glm-dsa",
+        "glm5-next",
+        "graniteswitch",
+        "hy_v4",
+        "kimi-k3",
+        "kimi-linear",
+        "minicpm3",
+        "mistral4",
+        "plm",
+    }
+)
+_DIRECT = re.compile(r"^output\.|\.attn_")
 
 Shape = tuple[int, ...]
 
@@ -51,7 +78,8 @@ def check(adapter: Header, base: Iterable[Header]) -> LoraFacts:
         InvalidAdapter: saying what does not fit.
     """
     headers = list(base)
-    _check_keys(adapter, str(headers[0].values.get("general.architecture")))
+    architecture = str(headers[0].values.get("general.architecture"))
+    _check_keys(adapter, architecture)
     weights = {
         tensor.name.decode(errors="replace"): tensor.shape
         for header in headers
@@ -59,6 +87,7 @@ def check(adapter: Header, base: Iterable[Header]) -> LoraFacts:
     }
     pairs = _pairs(adapter.tensors)
     for name, pair in pairs.items():
+        _check_applied(name, architecture)
         _check_pair(name, pair, weights)
     return LoraFacts(max(_rank(pair) for pair in pairs.values()), 2 * len(pairs))
 
@@ -105,11 +134,20 @@ def _pairs(tensors: Iterable[Tensor]) -> dict[str, _Pair]:
     return {name: _Pair(found[_A], found[_B]) for name, found in halves.items()}
 
 
+def _check_applied(name: str, architecture: str) -> None:
+    is_direct = architecture in _DIRECT_ARCHITECTURES and _DIRECT.search(name)
+    if is_direct or _UNAPPLIED.search(name):
+        raise InvalidAdapter(
+            f"it changes {name!r}, to which the engine applies no adapter in this architecture; "
+            "merge it into the model instead"
+        )
+
+
 def _check_pair(name: str, pair: _Pair, weights: Mapping[str, Shape]) -> None:
     weight = weights.get(name)
     if weight is None:
         raise InvalidAdapter(f"it changes {name!r}, which the model does not have")
-    if len(weight) < 2 or name.endswith(_UNAPPLIED):
+    if len(weight) < 2:
         raise InvalidAdapter(f"it changes {name!r}, to which no adapter is applied")
     rank, experts = _rank(pair), weight[2:]
     if not 1 <= rank <= MAX_RANK:
