@@ -15,7 +15,7 @@ from velocity_local.core.clock import SystemClock
 from velocity_local.core.errors import ErrorInfo, ModelNotFound
 from velocity_local.core.events import Delta, Event, Failed, Finished
 from velocity_local.core.kv import NO_TIERS, KvTiers
-from velocity_local.core.models import LoadOptions, ModelEntry
+from velocity_local.core.models import LoadOptions, ModelEntry, Speculation
 from velocity_local.core.requests import GenerationRequest, TextPrompt
 from velocity_local.core.sampling import SamplingParams
 from velocity_local.daemon.fleet.client import Fleet
@@ -61,14 +61,22 @@ async def scripted_fleet(
     settings: FleetSettings = SETTINGS,
     n_seq_max: int = 64,
     kv: KvTiers = NO_TIERS,
+    speculation: Speculation = "auto",
+    has_draft: bool = False,
 ) -> AsyncIterator[Fleet]:
-    """Models that follow scripts, by name."""
+    """Models that follow scripts, by name; with `has_draft` each has itself as draft model."""
     for name, script in scripts.items():
         (folder / f"{name}.json").write_bytes(msgspec.json.encode(script))
 
     def options(entry: ModelEntry) -> LoadOptions:
         script = str(folder / f"{entry.id}.json")
-        return LoadOptions(backend="fake", backend_script=script, n_seq_max=n_seq_max)
+        return LoadOptions(
+            backend="fake",
+            backend_script=script,
+            n_seq_max=n_seq_max,
+            speculation=speculation,
+            draft_path="itself" if has_draft else None,
+        )
 
     entries = {name: entry(name, folder / name) for name in scripts}
     fleet = Fleet(
