@@ -3,13 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.shape.tree import functions, sources, where
+from tests.shape.tree import ROOT, functions, sources, where
 
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 MAX_DEPTH = 3
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base"}
 BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.Match)
+LIBRARY = "velocity_local/lens/__init__.py"
 SHIPPED = ("velocity_local", "tui", "packaging", "benchmarks")
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
@@ -77,4 +78,15 @@ def test_package_files_are_empty() -> None:
     def has_code(file: Path) -> bool:
         return file.name == "__init__.py" and bool(file.read_text(encoding="utf-8").strip())
 
-    assert [where(file) for file in sources("velocity_local", "tui") if has_code(file)] == []
+    found = [where(file) for file in sources("velocity_local", "tui") if has_code(file)]
+    assert found == [f"{LIBRARY}:1"]
+
+
+def test_a_librarys_package_file_only_names_what_others_may_import() -> None:
+    tree = ast.parse((ROOT / LIBRARY).read_text(encoding="utf-8"))
+    docstring, *imports, names = tree.body
+    assert isinstance(docstring, ast.Expr)
+    assert all(isinstance(node, ast.ImportFrom) for node in imports)
+    assert isinstance(names, ast.Assign)
+    imported = {alias.name for node in imports for alias in node.names}  # type: ignore[attr-defined]  # looked at above
+    assert imported == set(ast.literal_eval(names.value))
