@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from velocity_local.core.clock import Clock
 from velocity_local.worker.engine.backend import Backend, Forward, Span
-from velocity_local.worker.engine.scheduler import Demand, StepLimits, plan
+from velocity_local.worker.engine.scheduler import Demand, StepLimits, mean_depth, plan
 from velocity_local.worker.engine.step_table import StepTable
 
 STALL_TARGET_MS = 250.0
@@ -40,12 +40,10 @@ class Passes:
         cost = _unknown if self._table.is_empty else self._table.expected_ms
         return plan(demands, self._limits, cost)
 
-    def expected_ms(self, prompts: Iterable[Demand]) -> float:
+    def expected_ms(self, prompts: Sequence[Demand]) -> float:
         """How long it may take to compute all of these; without limit if nothing is known."""
-        return sum(
-            self._table.expected_ms(prompt.n_pending, prompt.depth + prompt.n_pending / 2)
-            for prompt in prompts
-        )
+        counts = [prompt.n_pending for prompt in prompts]
+        return self._table.expected_ms(sum(counts), mean_depth(prompts, counts))
 
     def warm_up(self) -> None:
         """Touch all weights, then measure a tile, in a sequence that is empty again afterwards."""

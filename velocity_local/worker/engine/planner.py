@@ -41,7 +41,7 @@ class Planner:
         since_s = min(s.first_token_s or 0.0 for s in decoding)
         waited_ms = (self._clock.monotonic_s() - since_s) * 1000
         prompts = [s for s in ready if s.n_pending > 1]
-        if not may_wait(waited_ms, self._passes.expected_ms(_demand(s) for s in prompts)):
+        if not may_wait(waited_ms, self._passes.expected_ms([_demand(s) for s in prompts])):
             return ready
         return prompts
 

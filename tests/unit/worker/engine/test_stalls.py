@@ -19,7 +19,7 @@ class SlowBackend(RecordingBackend):
     """Takes its time on a manual clock: whole tiles, or row by row below one."""
 
     def __init__(self, clock: ManualClock, *, noise: float = 0.0) -> None:
-        options = LoadOptions(backend="fake", n_ctx=16_384, n_seq_max=16, n_batch=512)
+        options = LoadOptions(backend="fake", n_ctx=16_384, n_seq_max=32, n_batch=512)
         super().__init__(Script(reply=ENDLESS.reply, n_ctx=16_384), options)
         self._clock = clock
         self._random = Random(1)
@@ -111,6 +111,14 @@ def test_the_long_prompt_itself_takes_little_longer_than_in_steps_of_just_a_tile
     machine.submit(spec(99, "z" * 6000, max_tokens=1))
     in_tiles_ms = sum(92 + 0.046 * depth for depth in range(0, 6000, 60))
     assert machine.first_token_ms(99) <= 1.05 * in_tiles_ms
+
+
+def test_many_prompts_that_come_together_decode_together() -> None:
+    machine = Machine()
+    machine.submit(*(spec(i, chr(65 + i) * 70, max_tokens=3) for i in range(32)))
+    while len(machine.came_s) < 32:
+        machine.go_on()
+    assert all(len(times) == 1 for times in machine.came_s.values())
 
 
 def test_a_short_prompt_does_not_wait_for_a_long_one() -> None:
