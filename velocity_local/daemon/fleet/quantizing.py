@@ -118,6 +118,8 @@ class Quantizations:
         if job.seen.state == "running" and job.task is not None:
             job.task.cancel()
             await asyncio.wait([job.task])
+            if job.seen.state == "running":  # it was ended before it began
+                job.change(state="cancelled")
         return job.seen
 
     async def close(self) -> None:
@@ -164,7 +166,8 @@ class Quantizations:
         finally:
             if process.returncode is None:
                 process.kill()
-                await process.wait()
+                # What it said before would keep its end from being noticed.
+                await process.communicate()
 
     def _check_room(self, source: ModelEntry, quantization: str) -> None:
         needed = int(source.parameters * BITS_PER_WEIGHT[quantization] / 8 * 1.05) + SPARE_BYTES
