@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from random import Random
 
 from velocity_local.lens import histogram
 from velocity_local.lens.percentiles import percentile
@@ -118,6 +119,8 @@ def values_of(record: RequestRecord, metric: Metric) -> Block:
 
 
 def _of_run(run: RunResult, metric: Metric) -> Sample:
+    if not run.records and metric in _OF_TOTALS:
+        return _OF_TOTALS[metric](run)
     if metric in _OF_SLICE:
         return Sample(_slices(run, _OF_SLICE[metric]))
     if metric is Metric.ERROR_SHARE:
@@ -168,6 +171,25 @@ def _spread(totals: list[float], value: float, begin: float, end: float) -> None
     for number in range(int(begin), int(end) + 1):
         share = (min(end, number + 1) - max(begin, number)) / (end - begin)
         totals[min(max(number, 0), last)] += value * share
+
+
+def _share(n: int, of: int) -> Sample:
+    """`n` ones among zeros, which may have come in any order: dealt at random into blocks."""
+    if of <= 0:
+        return Sample(())
+    ones = frozenset(Random(n).sample(range(of), min(n, of)))  # noqa: S311 - statistics, no secret
+    return blocked([(float(number in ones),) for number in range(of)])
+
+
+def _rate(amount: float | None, run: RunResult) -> Sample:
+    """Of the whole run at once: one value, which has no interval."""
+    if amount is None or run.duration_s <= 0 or not run.n_requests:
+        return Sample(())
+    return Sample(((amount / run.duration_s,),))
+
+
+def _n_answered(run: RunResult) -> int:
+    return run.n_requests - sum(run.n_errors.values())
 
 
 def _plus_wait(record: RequestRecord, value: float | None) -> float | None:
@@ -225,6 +247,13 @@ _OF_SLICE: dict[Metric, Callable[[RequestRecord], float | None]] = {
     Metric.REQUESTS_PER_S: lambda _: 1.0,
     Metric.TOTAL_OUTPUT_TOKENS_PER_S: _output_tokens,
 }
+_OF_TOTALS: dict[Metric, Callable[[RunResult], Sample]] = {
+    Metric.REQUESTS_PER_S: lambda run: _rate(_n_answered(run) - run.n_wrong, run),
+    Metric.TOTAL_OUTPUT_TOKENS_PER_S: lambda run: _rate(run.n_output_tokens, run),
+    Metric.ERROR_SHARE: lambda run: _share(sum(run.n_errors.values()), run.n_requests),
+    Metric.WRONG_SHARE: lambda run: _share(run.n_wrong, _n_answered(run)),
+}
+"""Of runs that only counted."""
 _OF_RUN: dict[Metric, Callable[[RunResult], float | None]] = {
     Metric.JOULES_PER_TOKEN: _joules_per_token,
     Metric.COST_PER_1000_REQUESTS: _cost_per_1000,

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from benchmarks.latencies import run
 from velocity_local.lens.histogram import Histogram
+from velocity_local.lens.quantities import parse
+from velocity_local.lens.resampling import interval
 from velocity_local.lens.results import (
     CacheState,
     CheckOutcome,
@@ -116,6 +118,21 @@ def test_counted_runs_are_merged() -> None:
     assert found.n == 100
     assert found.mean == pytest.approx(505.0)
     assert collect(parts, Metric.TTFT_MS) is None
+
+
+def test_totals_stand_in_where_requests_were_only_counted() -> None:
+    made = run(1, n_requests=500, n_output_tokens=4000)
+    made = msgspec.structs.replace(
+        made, records=(), duration_s=10.0, n_errors={"reset": 40, "http_status": 10}, n_wrong=9
+    )
+    assert _collected([made], Metric.ERROR_SHARE).mean == pytest.approx(50 / 500)
+    assert _collected([made], Metric.WRONG_SHARE).mean == pytest.approx(9 / 450)
+    assert _collected([made], Metric.REQUESTS_PER_S).mean == pytest.approx(44.1)
+    assert _collected([made], Metric.TOTAL_OUTPUT_TOKENS_PER_S).mean == pytest.approx(400)
+    found = interval(_collected([made], Metric.ERROR_SHARE), parse("error_share"))
+    assert found is not None
+    assert found.low == pytest.approx(0.1 - 1.96 * 0.0134, abs=0.007)  # binomial, by the normal
+    assert found.high == pytest.approx(0.1 + 1.96 * 0.0134, abs=0.007)
 
 
 @given(st.integers(1, 3000), st.integers(1, 4))
