@@ -54,6 +54,10 @@ class House(Protocol[K_contra]):
         """It ran out of memory: what to try instead, if there is anything; asked once a load."""
         ...
 
+    def on_given_up(self, keeper: K_contra, reason: str) -> None:
+        """Its process died too often: nobody starts it again for a while."""
+        ...
+
     def on_idle_for(self, keeper: K_contra, idle_s: float) -> None:
         """Nobody wanted it for as long as it was to be kept: it goes."""
         ...

@@ -376,9 +376,8 @@ class Keeper:
             return
         delay_s = self._mishaps.on_death(end.description, now_s, was_useful=was_useful)
         if delay_s is None:
-            refusal = self._mishaps.refusal(now_s)
-            assert refusal is not None
-            self._roster.fail_all(refusal)
+            self._roster.fail_all(self._mishaps.told(now_s))
+            self._house.on_given_up(self, end.description)
             self._on_gone()
             return
         self._state = State.BACKOFF

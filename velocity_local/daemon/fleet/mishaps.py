@@ -27,6 +27,11 @@ class Mishaps:
             return None
         return self.failure.told(now_s)
 
+    def told(self, now_s: float) -> ErrorInfo:
+        """The failure, which there is."""
+        assert self.failure is not None
+        return self.failure.told(now_s)
+
     def note(self, failure: failures.Failure) -> None:
         self.failure = failure
         self.last_error = failure.error.message

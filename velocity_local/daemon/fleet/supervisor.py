@@ -197,6 +197,11 @@ class Supervisor:
         self.diary.note("out of memory", keeper.entry.id, f"the engine found no memory{then}")
         return options
 
+    def on_given_up(self, keeper: Keeper, reason: str) -> None:
+        starts, minutes = self._settings.max_starts, self._settings.start_window_s / 60
+        text = f"{starts} starts within {minutes:g} minutes came to nothing: {reason}"
+        self.diary.note("gave up", keeper.entry.id, text)
+
     def on_idle_for(self, keeper: Keeper, idle_s: float) -> None:
         self.diary.note("idle", keeper.entry.id, f"unloaded, unused for {idle_s:.0f} s")
         keeper.evict()

@@ -4,13 +4,20 @@ from velocity_local.daemon.telemetry import amd, apple, nvidia
 from velocity_local.daemon.telemetry.found import Found
 
 
-def probe() -> Found:
-    """The first look: NVIDIA's library is tried in a process of its own."""
-    return joined(nvidia.probe(), amd.look(), apple.look())
+class Gpus:
+    """NVIDIA's library is tried in a process of its own, and used only if that went well."""
 
+    def __init__(self) -> None:
+        self._no_nvidia: Found | None = None
 
-def look() -> Found:
-    return joined(nvidia.look(), amd.look(), apple.look())
+    def probe(self) -> Found:
+        """The first look."""
+        found = nvidia.probe()
+        self._no_nvidia = found if found.reason else None
+        return joined(found, amd.look(), apple.look())
+
+    def look(self) -> Found:
+        return joined(self._no_nvidia or nvidia.look(), amd.look(), apple.look())
 
 
 def joined(*looks: Found) -> Found:

@@ -7,8 +7,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from velocity_local.daemon.telemetry import cpu, gpus
+from velocity_local.daemon.telemetry import cpu
 from velocity_local.daemon.telemetry.found import Found
+from velocity_local.daemon.telemetry.gpus import Gpus
 from velocity_local.wire.http.admin import SystemAnswer
 
 LOOK_TIMEOUT_S = 3.0
@@ -25,13 +26,14 @@ class Sampler:
         self,
         data_dir: Path,
         *,
-        probe: Callable[[], Found] = gpus.probe,
-        look: Callable[[], Found] = gpus.look,
+        probe: Callable[[], Found] | None = None,
+        look: Callable[[], Found] | None = None,
         look_timeout_s: float = LOOK_TIMEOUT_S,
     ) -> None:
         self._data_dir = data_dir
-        self._probe = probe
-        self._look = look
+        gpus = Gpus()
+        self._probe = probe or gpus.probe
+        self._look = look or gpus.look
         self._look_timeout_s = look_timeout_s
         self._turn = asyncio.Lock()
         self._gave_up: str | None = None

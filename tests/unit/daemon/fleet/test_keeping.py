@@ -159,3 +159,18 @@ def test_others_are_untouched_by_a_load_that_does_not_fit() -> None:
     stage.say("running", "on")
     assert stage.callers["running"].text == "on"
     assert worker_of(stage, "a") == 1
+
+
+def test_a_crash_loop_ends_after_five_starts_with_its_reason_and_others_go_on() -> None:
+    stage = with_models("a")
+    stage.ask("x", model="b")
+    for _ in range(4):
+        stage.die("SIGILL")
+        stage.fire(TimerKind.RESTART)
+    stage.die("SIGILL")
+    assert stage.spawned() == ["a"] + 5 * ["b"]
+    assert stage.callers["x"].failure == "model_failed"
+    assert kinds(stage) == [("gave up", "b")]
+    assert "5 starts within 10 minutes" in stage.supervisor.diary.since(0)[0].text
+    assert "SIGILL" in stage.ask("later", model="b").errors[0].message
+    assert stage.state("a") == "ready"

@@ -186,3 +186,18 @@ def test_looks_of_several_makers_are_one() -> None:
     assert (found.gpus, found.driver, found.reason) == ((one,), "amdgpu", None)
     none = gpus.joined(Found(reason="no NVIDIA driver"), Found(reason="no AMD driver"))
     assert none.reason == "no NVIDIA driver; no AMD driver"
+
+
+def test_a_driver_that_failed_its_trial_is_not_asked_in_this_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def never() -> Found:
+        raise AssertionError("it might hang")
+
+    hung = Found(reason="the NVIDIA driver did not answer within 3 s")
+    one = GpuItem(0, "A", "", None, None, None, None, None)
+    monkeypatch.setattr("velocity_local.daemon.telemetry.nvidia.probe", lambda: hung)
+    monkeypatch.setattr("velocity_local.daemon.telemetry.nvidia.look", never)
+    monkeypatch.setattr("velocity_local.daemon.telemetry.amd.look", lambda: Found((one,), "amdgpu"))
+    found = gpus.Gpus()
+    assert found.probe().gpus == found.look().gpus == (one,)
