@@ -15,6 +15,7 @@ from velocity_local.client import api
 from velocity_local.lens import cache_axis, energy, targets
 from velocity_local.lens.asker import Asker
 from velocity_local.lens.cost import Electricity, price_of
+from velocity_local.lens.descriptors import make_room
 from velocity_local.lens.door import Door
 from velocity_local.lens.driver import Driver, Window
 from velocity_local.lens.errors import BadScenario
@@ -22,7 +23,7 @@ from velocity_local.lens.events import Ended, Listener, Preparing
 from velocity_local.lens.gathering import Gathering, Spill
 from velocity_local.lens.head import request_bytes
 from velocity_local.lens.jobs import Source
-from velocity_local.lens.loads import described
+from velocity_local.lens.loads import described, most_at_once
 from velocity_local.lens.overhead import OverheadMeter, bottleneck
 from velocity_local.lens.providers.port import NotOffered
 from velocity_local.lens.results import CacheState, Environment, Fact, RunResult
@@ -88,6 +89,7 @@ class Execution:
         self._gathering.price = price_of(tables.price, found.provider.name, found.model)
         source = self._given_source or self._source(found)
         _check_askable(found, source)
+        make_room(most_at_once(scenario.load))
         selector = MeteredSelector()
         meter = OverheadMeter(selector)
         started_s = time.time()

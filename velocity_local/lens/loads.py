@@ -35,7 +35,7 @@ class _Open(_Kind, frozen=True, kw_only=True):
     At most `max_in_flight` run at once; the wait for that counts as latency.
     """
 
-    max_in_flight: Count = 2048
+    max_in_flight: Count = 512
 
 
 class Constant(_Open, frozen=True, kw_only=True, tag="constant"):
@@ -85,6 +85,13 @@ DEFAULT_REQUESTS = 20
 
 def streams_of(load: ClosedLoad) -> int:
     return load.streams if isinstance(load, Concurrency) else 1
+
+
+def most_at_once(load: AnyLoad) -> int:
+    """How many requests may run at the same time."""
+    if isinstance(load, ClosedLoad):
+        return streams_of(load)
+    return min(load.max_in_flight, load.requests or load.max_in_flight)
 
 
 def described(load: AnyLoad, *, warmup_requests: int, seed: int) -> Load:

@@ -17,6 +17,7 @@ from tests.support.wire_server import (
     wire_server,
 )
 from tests.unit.lens.asking import HELLO, Patience, ask, exchange
+from velocity_local.lens import measure
 from velocity_local.lens.door import CannotConnect, Door
 from velocity_local.lens.faults import FaultKind
 
@@ -98,6 +99,13 @@ async def test_what_breaks_has_its_kind(steps: list[Step], kind: FaultKind) -> N
     assert seen.fault is not None
     assert seen.fault.kind == kind
     assert seen.digest is None
+
+
+async def test_an_answer_without_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "MAX_ANSWER_BYTES", 5_000)
+    seen, _ = await ask(lambda _: [chunked_head(), *[event(TEXT % "more")] * 1000, Stall()])
+    assert seen.fault is not None
+    assert (seen.fault.kind, "longer than 5000 bytes" in seen.fault.message) == ("bad_stream", True)
 
 
 async def test_pieces_before_a_break_are_kept() -> None:
