@@ -1,4 +1,4 @@
-"""The verbs of the lens's memory: lens baseline and lens trend."""
+"""The verbs of the lens's memory: lens list, delete, baseline and trend."""
 
 from collections.abc import Callable
 
@@ -9,9 +9,10 @@ from velocity_local.core.clock import SystemClock
 from velocity_local.core.units import moment
 from velocity_local.lens.markdown import figure
 from velocity_local.lens.quantities import BadQuantity, Quantity, parse
-from velocity_local.lens.store.runs import Point, RunFilter
+from velocity_local.lens.store.runs import Listed, Point, RunFilter
 
 _DAY_S = 86_400.0
+_LISTED = ("WHEN", "RUN", "MODEL", "CONDITION", "REQUESTS", "")
 _BAR = "▏▎▍▌▋▊▉█"
 _BAR_WIDTH = 20
 
@@ -67,21 +68,37 @@ def _name(call: Call) -> str:
     return str(call.args.name)
 
 
+def list_(call: Call) -> int:
+    """The kept runs, newest first."""
+    with shelf(call) as opened:
+        kept = opened.newest(_filter(call), limit=call.args.limit)
+    if call.args.json:
+        call.out.json("lens-runs/1", runs=kept)
+    elif kept:
+        call.out.table(
+            ("WHEN", "RUN", "MODEL", "CONDITION", "REQUESTS", ""), list(map(_kept, kept))
+        )
+    else:
+        call.out.note("No run is kept.")
+    return Exit.OK
+
+
+def delete(call: Call) -> int:
+    """Forget one run."""
+    with shelf(call) as opened:
+        opened.delete(call.args.run)
+    call.out.note(f"Run {call.args.run} is forgotten.")
+    return Exit.OK
+
+
 def trend(call: Call) -> int:
     """One figure of the kept runs over time."""
     try:
         quantity = parse(call.args.metric)
     except BadQuantity as error:
         raise CliError(str(error), code=Exit.USAGE) from error
-    which = RunFilter(
-        name=call.args.name,
-        model=call.args.model,
-        provider=call.args.provider,
-        scenario=call.args.scenario,
-        since_s=_since_s(call.args.days),
-    )
     with shelf(call) as opened:
-        points = opened.trend(quantity, which, limit=call.args.limit)
+        points = opened.trend(quantity, _filter(call), limit=call.args.limit)
     if call.args.json:
         call.out.json("lens-trend/1", quantity=quantity.name, points=points)
     elif points:
@@ -89,6 +106,22 @@ def trend(call: Call) -> int:
     else:
         call.out.note(f"No kept run has {quantity.name}.")
     return Exit.OK
+
+
+def _filter(call: Call) -> RunFilter:
+    return RunFilter(
+        name=call.args.name,
+        model=call.args.model,
+        provider=call.args.provider,
+        scenario=call.args.scenario,
+        since_s=_since_s(call.args.days),
+    )
+
+
+def _kept(run: Listed) -> tuple[str, ...]:
+    void = "" if run.void_reason is None else f"void: {run.void_reason}"
+    when = moment(run.started_at_s)
+    return (when, run.id, run.model, run.condition, str(run.n_requests), void)
 
 
 def _since_s(days: float | None) -> float:

@@ -80,5 +80,5 @@ def _runs_of_one(call: Call, name: str) -> list[RunResult]:
             raise CliError(
                 f"{name!r} is no file, no kept run and no baseline",
                 code=Exit.NOT_FOUND,
-                next_step="velocity-local lens baseline list",
+                next_step="velocity-local lens list",
             ) from error

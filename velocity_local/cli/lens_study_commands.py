@@ -5,6 +5,14 @@ from velocity_local.cli.command import JSON, VERBS, Argument, Command, option
 _GROUP = "Lens"
 _SOURCE = "results file, run id or baseline; several with commas between them"
 _MARKDOWN = option("--markdown", help="also write it to this file as Markdown", metavar="FILE")
+_WHICH = (
+    option("--model", help="only this model's", metavar="ID", completes="models"),
+    option("--provider", help="only this provider's", metavar="NAME"),
+    option("--scenario", help="only this scenario's", metavar="NAME"),
+    option("--name", help="only runs of this name", metavar="NAME"),
+    option("--days", help="only the last days", metavar="N", parse=float),
+    option("--limit", help="at most so many, newest first", metavar="N", parse=int, default=50),
+)
 
 STUDY_COMMANDS: tuple[Command, ...] = (
     Command(
@@ -51,6 +59,14 @@ STUDY_COMMANDS: tuple[Command, ...] = (
         " ('ttft_ms:p50 <= +5%', 'requests_per_s >= -5%'). Without rules medians may be 4 % worse."
         " Only what is shown to be more than chance fails.",
     ),
+    Command("lens list", _GROUP, "the kept runs", VERBS + "lens_shelf:list_", (*_WHICH, JSON)),
+    Command(
+        "lens delete",
+        _GROUP,
+        "forget a kept run",
+        VERBS + "lens_shelf:delete",
+        (Argument(("run",), "run id, as `lens list` shows it"),),
+    ),
     Command(
         "lens baseline",
         _GROUP,
@@ -88,12 +104,7 @@ STUDY_COMMANDS: tuple[Command, ...] = (
         VERBS + "lens_shelf:trend",
         (
             Argument(("metric",), "the figure, as in ttft_ms:p99"),
-            option("--model", help="only this model's", metavar="ID", completes="models"),
-            option("--provider", help="only this provider's", metavar="NAME"),
-            option("--scenario", help="only this scenario's", metavar="NAME"),
-            option("--name", help="only runs of this name", metavar="NAME"),
-            option("--days", help="only the last days", metavar="N", parse=float),
-            option("--limit", help="at most so many", metavar="N", parse=int, default=50),
+            *_WHICH,
             JSON,
         ),
     ),

@@ -19,6 +19,8 @@ from velocity_local.lens.quantities import Quantity
 from velocity_local.lens.results import RunResult
 from velocity_local.lens.rules import DEFAULT, Rule, RuleKind
 
+_WHERE = ("machine.", "client.")
+
 
 class Outcome(StrEnum):
     """What became of a rule. UNDECIDED: too few values; ABSENT: nobody measured it."""
@@ -67,8 +69,8 @@ def judge(
 ) -> Gate:
     """Every rule under every condition that `after` was measured in.
 
-    `is_strict` also fails what is undecided or absent, conditions without a baseline, and facts
-    of machine or server that differ.
+    `is_strict` also fails what is undecided or absent, conditions without a baseline, and runs
+    that were made on another machine. Facts of the server may differ: it is what is gated.
 
     Raises:
         Incomparable: if nothing could be decided at all, or a run is void.
@@ -199,7 +201,7 @@ def _range(found: Estimate) -> str:
 
 def _is_doubtful(checks: Sequence[Check], differing: Sequence[Difference]) -> bool:
     doubtful = {Outcome.UNDECIDED, Outcome.ABSENT}
-    elsewhere = any(one.name.startswith(("machine.", "server.")) for one in differing)
+    elsewhere = any(one.name.startswith(_WHERE) for one in differing)
     return elsewhere or any(check.outcome in doubtful for check in checks)
 
 

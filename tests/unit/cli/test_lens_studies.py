@@ -190,6 +190,21 @@ def test_a_trend_shows_a_figure_over_time(bench: Bench) -> None:
     assert bench("lens", "trend", "speed").status == 2
 
 
+def test_kept_runs_are_listed_and_forgotten(bench: Bench) -> None:
+    void = msgspec.structs.replace(SLOWER, id="run-x", void_reason="busy")
+    assert "No run is kept." in bench("lens", "list").err
+    bench("lens", "baseline", "set", "a", bench.file(BASE, SAME))
+    bench("lens", "baseline", "set", "a", bench.file(SAME))
+    lines = bench("lens", "list").out.splitlines()[1:]
+    assert [line.split()[2] for line in lines] == ["run-2", "run-1"]
+    assert bench("lens", "delete", "run-1").status == 0
+    assert "part of a baseline" in bench("lens", "delete", "run-2").err
+    assert bench("lens", "delete", "run-1").status == 4
+    document = json.loads(bench("lens", "list", "--json").out)
+    assert [listed["id"] for listed in document["runs"]] == ["run-2"]
+    assert bench("lens", "baseline", "set", "b", bench.file(void)).status == 1
+
+
 @pytest.mark.parametrize("suffix", ["html", "json", "msgpack", "csv"])
 def test_a_report_is_written_as_its_suffix_says(
     bench: Bench, base: str, tmp_path: Path, suffix: str

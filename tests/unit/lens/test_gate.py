@@ -124,6 +124,14 @@ def test_strictness_wants_the_same_machine() -> None:
     assert not gate(moved, "ttft_ms <= +50%", is_strict=True).is_passed
 
 
+def test_another_server_is_what_a_gate_is_for() -> None:
+    newer = Environment(machine={"cpu": "simulated"}, server={"version": "2"})
+    built = msgspec.structs.replace(SAME, environment=newer)
+    found = gate(built, "ttft_ms <= +50%", is_strict=True)
+    assert found.is_passed
+    assert [one.name for one in found.differences] == ["server.version"]
+
+
 def test_token_and_chunk_times_are_undecided() -> None:
     chunked = msgspec.structs.replace(SAME, itl_kind=ItlKind.CHUNK)
     found = gate(chunked, "itl_ms <= +5%", "ttft_ms <= +50%")
