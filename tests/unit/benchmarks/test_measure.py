@@ -26,7 +26,7 @@ def test_the_role_is_not_the_first_token() -> None:
         ],
     )
 
-    assert stream == Stream(1.0, [1.5, 1.6], prompt_tokens=7, completion_tokens=2)
+    assert stream == Stream(1.0, [1.5, 1.6], prompt_tokens=7, completion_tokens=2, text="a")
     assert stream.ttft_s == pytest.approx(0.5)
 
 
