@@ -114,14 +114,14 @@ class FleetSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Models loaded at the start."""
     max_loaded_models: Count = 3
     """Most models in memory at once."""
-    load_timeout_s: Seconds = 600.0
-    """Time in which a model must be loaded."""
-    hang_timeout_s: Seconds = 30.0
-    """Time without a sign of life after which a worker is replaced."""
     headroom_bytes: Annotated[int, Meta(ge=0, le=2**50)] = 512 * 1024 * 1024
     """Memory left to other programs when a model is loaded."""
     keep_alive_s: Seconds | None = None
     """Time after which an unused model is unloaded; null keeps it until its memory is wanted."""
+    load_timeout_s: Seconds = 600.0
+    """Time in which a model must be loaded."""
+    hang_timeout_s: Seconds = 30.0
+    """Time without a sign of life after which a worker is replaced."""
     ping_interval_s: Seconds = 5.0
     """How often an idle worker is asked whether it lives."""
     restart_delay_s: Seconds = 0.5

@@ -53,11 +53,11 @@ async def live_telemetry(
 
 async def _push(socket: Socket, monitor: Monitor, period_s: float, limit_s: float) -> None:
     """Ends when a client takes nothing for `limit_s`, or is gone."""
-    async with contextlib.aclosing(monitor.watch(period_s)) as snapshots:
-        with contextlib.suppress(TimeoutError, WebSocketDisconnect, OSError):
+    with contextlib.suppress(TimeoutError, WebSocketDisconnect, OSError):
+        async with contextlib.aclosing(monitor.watch(period_s)) as snapshots:
             async for snapshot in snapshots:
-                async with asyncio.timeout(limit_s):
-                    await socket.send_text(msgspec.json.encode(snapshot).decode())
+                text = msgspec.json.encode(snapshot).decode()
+                await asyncio.wait_for(socket.send_text(text), limit_s)
 
 
 async def _until_gone(socket: Socket) -> None:
