@@ -1,6 +1,6 @@
 """What guessing gives and costs: tokens per second off, auto and on, rounds in turn, in one run.
 
-    python -m benchmarks.speculation --model PATH [--streams N ...]
+    python -m benchmarks.speculation --model PATH [--streams N ...] [--draft PATH]
 
 The texts are given: a constraint that allows one token at each position makes a model of random
 weights write them, in all modes alike. So what could be guessed is known, and answers are equal.
@@ -17,11 +17,14 @@ from random import Random
 from statistics import median
 from time import perf_counter
 
+import msgspec
+
 from velocity_local.core.clock import SystemClock
 from velocity_local.core.events import EngineTimings
 from velocity_local.core.models import LoadOptions, Speculation
 from velocity_local.core.sampling import SamplingParams
 from velocity_local.worker.backends.llama_cpp.model import load
+from velocity_local.worker.drafting import load_draft
 from velocity_local.worker.engine.loop import Engine
 from velocity_local.worker.engine.sequence import Broken, Ended, SequenceKey, SequenceSpec, Token
 
@@ -79,10 +82,19 @@ def texts(prose: list[int], n_vocab: int, n_tokens: int) -> dict[str, tuple[list
 class Contender:
     """One mode: a model loaded for it, and an engine that learns from round to round."""
 
-    def __init__(self, path: str, mode: Speculation, n_threads: int | None) -> None:
+    def __init__(
+        self, path: str, mode: Speculation, n_threads: int | None, draft: str | None
+    ) -> None:
         options = LoadOptions(n_ctx=8192, n_seq_max=16, n_threads=n_threads, speculation=mode)
         self.backend = load(path, options)
-        self._engine = Engine(self.backend, clock=SystemClock(), speculation=mode)
+        if draft is not None:
+            options = msgspec.structs.replace(options, draft_path=draft)
+        self._engine = Engine(
+            self.backend,
+            clock=SystemClock(),
+            speculation=mode,
+            draft=load_draft(self.backend, options),
+        )
         self._engine.warm_up()
         self._handle = 0
 
@@ -146,9 +158,10 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--draft", help="a model of the same vocabulary, to guess as well")
     parser.add_argument("--texts", nargs="*", default=["copy", "pieces", "prose", "random"])
     asked = parser.parse_args()
-    contenders = {mode: Contender(asked.model, mode, asked.threads) for mode in MODES}
+    contenders = {mode: Contender(asked.model, mode, asked.threads, asked.draft) for mode in MODES}
     backend = contenders["off"].backend
     prose = backend.tokenizer.encode(PROSE.read_text(), add_special=False, parse_special=False)
     kinds = texts(prose, backend.capabilities.n_vocab, asked.tokens)

@@ -60,7 +60,7 @@ class Passes:
             BackendError: as the backend's `forward`.
         """
         n_rows = sum(len(span.tokens) for span in spans)
-        if n_rows == len(spans):
+        if n_rows == len(spans) + sum(span.n_drafted for span in spans):
             return self._backend.forward(spans)
         depth = sum(len(s.tokens) * (s.start + len(s.tokens) / 2) for s in spans) / n_rows
         if not self._was_aborted and self._table.expected_ms(n_rows, depth) > INTERRUPT_ABOVE_MS:

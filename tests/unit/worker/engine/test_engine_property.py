@@ -55,6 +55,8 @@ class World:
             speculation=speculation,
             draft=draft,
         )
+        # Rows cost nothing, so that guesses pay
+        self.driver.backend.during_pass = lambda: self.driver.clock.advance(0.005)
         self.specs: dict[SequenceKey, SequenceSpec] = {}
         self.gone: set[SequenceKey] = set()
         self.handle = 0

@@ -5,15 +5,17 @@ from velocity_local.worker.engine.speculation.lookup import PromptLookup
 
 
 class Guesses:
-    """One sequence's own; counts tokens drafted for it and how many of them it took."""
+    """One sequence's own: where its text stands, and how often guesses at it came true.
 
-    __slots__ = ("acceptance", "lookup", "n_accepted", "n_drafted")
+    `modelled` is for guesses of a draft model, once there are any.
+    """
+
+    __slots__ = ("acceptance", "lookup", "modelled")
 
     def __init__(self, tokens: list[int], n_before: int, model: Acceptance) -> None:
         self.acceptance = Acceptance(model)
         self.lookup = PromptLookup(tokens, n_before, self.acceptance.saw)
-        self.n_drafted = 0
-        self.n_accepted = 0
+        self.modelled: Acceptance | None = None
 
     def level(self) -> int:
         """Look at the tokens that came since; how sure the next guess is, 0 if there is none."""

@@ -49,31 +49,33 @@ class ModelGuesses:
         """As many guesses for each sequence, `n_most` at most; None if going without is better."""
         if not self._is_readable(sequences):
             return None
-        chances = self._acceptance.chances(1, n_most)
+        chances = [self._rates_of(sequence).chances(1, n_most) for sequence in sequences]
         each = self._drafter.pass_ms / base_ms
         found, bound, highest = None, threshold, 1.0
         for length in LENGTHS:
-            if length > len(chances):
+            if length > max(map(len, chances)):
                 break
-            n_rows = len(sequences) * (1 + length)
+            counts = [min(length, len(row)) for row in chances]
+            n_rows = len(sequences) + sum(counts)
             cost = relative(n_rows)
             is_probe = cost is None or not each
             known = (cost or 1 + length) + length * (each or _UNKNOWN_PASS)
             if is_probe and (known - 1 > probe_cost or n_rows not in PROBED_ROWS):
                 continue
             highest = max(highest, cost or 0.0)
-            gain = sum(chances[:length])
+            gain = sum(sum(row[:length]) for row in chances) / len(sequences)
             value = (1 + gain) / (highest + length * each)
             if value > bound:
                 bound = value
-                found = Plan([length] * len(sequences), gain, known - 1, is_probe)
+                found = Plan(counts, gain, known - 1, is_probe)
         return found
 
-    def drafts(self, sequences: Sequence[LiveSequence], n_tokens: int) -> list[list[int]]:
+    def drafts(self, sequences: Sequence[LiveSequence], counts: Sequence[int]) -> list[list[int]]:
         """Guesses for each, or none yet for anybody: the small model may have much to read."""
         if not self._drafter.read(sequences):
             return [[] for _ in sequences]
-        drafts = self._drafter.drafts(sequences, n_tokens)
+        drafts = self._drafter.drafts(sequences, max(counts))
+        drafts = [draft[:count] for draft, count in zip(drafts, counts, strict=True)]
         pairs = zip(sequences, drafts, strict=True)
         self._made = [(s, len(draft), s.n_accepted) for s, draft in pairs]
         return drafts
@@ -87,8 +89,19 @@ class ModelGuesses:
         for sequence, n_drafted, before in self._made:
             n_accepted = sequence.n_accepted - before
             for position in range(1, min(n_accepted + 1, n_drafted) + 1):
-                self._acceptance.saw(position, position <= n_accepted)
+                self._rates_of(sequence).saw(position, position <= n_accepted)
         self._made = []
+
+    def failed(self) -> None:
+        """The pass could not be made: nothing is known of the guesses."""
+        self._made = []
+
+    def _rates_of(self, sequence: LiveSequence) -> Acceptance:
+        assert sequence.guesses is not None, "guessed for before its past was looked at"
+        rates = sequence.guesses.modelled
+        if rates is None:
+            rates = sequence.guesses.modelled = Acceptance(self._acceptance)
+        return rates
 
     def _is_readable(self, sequences: Sequence[LiveSequence]) -> bool:
         return all(

@@ -127,6 +127,8 @@ class Speculator:
         """The pass could not be made; the next one goes without guesses."""
         self._plan = None
         self._rests = True
+        if self._models is not None:
+            self._models.failed()
 
     def _was_refused(self, levels: list[int]) -> bool:
         """Whether there were guesses of just this kind a moment ago, and it did not pay."""
@@ -212,7 +214,7 @@ class Speculator:
     def _by_model(self, sequences: Sequence[LiveSequence], plan: Plan) -> Drafts:
         assert self._models is not None
         started_s = self._clock.monotonic_s()
-        found = self._models.drafts(sequences, plan.counts[0])
+        found = self._models.drafts(sequences, plan.counts)
         pairs = zip(sequences, found, strict=True)
         drafts = [self._usable(sequence, draft) for sequence, draft in pairs]
         self._draft_ms = (self._clock.monotonic_s() - started_s) * 1000
