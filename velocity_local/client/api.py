@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from velocity_local.client.http import HttpClient, segment, with_query
+from velocity_local.core.aliases import Alias
 from velocity_local.core.downloads import Download
 from velocity_local.core.history import RequestRow
 from velocity_local.core.library import Check, Quantization, Sighting
@@ -21,6 +22,7 @@ from velocity_local.wire.http.admin import (
     StatusAnswer,
     SystemAnswer,
 )
+from velocity_local.wire.http.aliases import AliasAsk, AliasList
 from velocity_local.wire.http.kv import KvList
 from velocity_local.wire.http.library import (
     CheckAsk,
@@ -140,6 +142,25 @@ def quantization(client: HttpClient, identifier: str) -> Quantization:
 
 def cancel_quantization(client: HttpClient, identifier: str) -> Quantization:
     return client.call("DELETE", f"/api/v1/quantizations/{segment(identifier)}", Quantization)
+
+
+def aliases(client: HttpClient) -> tuple[Alias, ...]:
+    """Every alias, by name."""
+    return client.get("/api/v1/aliases", AliasList).items
+
+
+def set_alias(client: HttpClient, name: str, model_id: str) -> Alias:
+    """Let a name stand for a model."""
+    return client.call("POST", "/api/v1/aliases", Alias, body=AliasAsk(name, model_id))
+
+
+def roll_back_alias(client: HttpClient, name: str) -> Alias:
+    """Let it stand for what it stood for before."""
+    return client.call("POST", f"/api/v1/aliases/{segment(name)}/rollback", Alias)
+
+
+def remove_alias(client: HttpClient, name: str) -> Alias:
+    return client.call("DELETE", f"/api/v1/aliases/{segment(name)}", Alias)
 
 
 def remove_model(client: HttpClient, model_id: str) -> RemovedModel:

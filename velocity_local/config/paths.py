@@ -53,6 +53,10 @@ class Paths:
         return self.data_dir / "tuned.json"
 
     @property
+    def aliases_file(self) -> Path:
+        return self.data_dir / "aliases.json"
+
+    @property
     def adopted_file(self) -> Path:
         """Models that are only referred to."""
         return self.data_dir / "adopted.json"

@@ -25,6 +25,7 @@ from velocity_local.core.release import RELEASE
 from velocity_local.daemon.catalog.adapters.registry import Registry
 from velocity_local.daemon.catalog.adapters.shelf import AdapterShelf
 from velocity_local.daemon.catalog.adopted import AdoptedFiles
+from velocity_local.daemon.catalog.aliases import Aliases
 from velocity_local.daemon.catalog.curated import Curated
 from velocity_local.daemon.catalog.downloads.jobs import Downloads
 from velocity_local.daemon.catalog.drafts import CatalogWithDrafts
@@ -85,6 +86,7 @@ class House:
         self._stop = asyncio.Event()
         self._front: Front | None = None
         self._adopted = AdoptedFiles(loaded.paths.adopted_file)
+        self._aliases = Aliases(loaded.paths.aliases_file, clock=clock)
         self._catalog = self._new_catalog()
         self._shelf = self._new_shelf()
         self._downloads = self._new_downloads()
@@ -200,6 +202,7 @@ class House:
             demo=data_root() / DEMO_FILE,
             clock=self._clock,
             adopted=self._adopted.all,
+            alias=self._aliases.model,
         )
 
     def _new_downloads(self) -> Downloads:
@@ -220,6 +223,7 @@ class House:
             adopted=self._adopted,
             in_use=lambda: [status.id for status in self._fleet.status() if status.pid is not None],
             downloading=self._downloads.files_under_way,
+            aliases=self._aliases,
             clock=self._clock,
         )
 

@@ -26,6 +26,7 @@ from velocity_local.core.requests import KvRequest
 from velocity_local.daemon.catalog.adapters.registry import Registry
 from velocity_local.daemon.catalog.adapters.shelf import AdapterShelf
 from velocity_local.daemon.catalog.adopted import AdoptedFiles
+from velocity_local.daemon.catalog.aliases import Aliases
 from velocity_local.daemon.catalog.curated import Curated
 from velocity_local.daemon.catalog.downloads.jobs import Downloads
 from velocity_local.daemon.catalog.hub import Hub
@@ -219,6 +220,7 @@ async def daemon(tmp_path: Path, hub: LocalHub) -> AsyncIterator[Daemon]:
         adopted=AdoptedFiles(config.paths.adopted_file),
         in_use=list,
         downloading=downloads.files_under_way,
+        aliases=Aliases(config.paths.aliases_file, clock=clock),
         clock=clock,
     )
     services = Services(

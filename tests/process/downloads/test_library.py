@@ -110,3 +110,14 @@ def test_the_demo_is_quantized_and_the_result_runs(shell: Shell) -> None:
     again = shell.run("quantize", "mine/demo-Q8_0", "Q4_K_M")
     assert (again.status, "lose more" in again.err) == (1, True)
     assert [path.name for path in (shell.home / "models").rglob("*.part")] == []
+
+
+def test_an_alias_is_asked_for_like_a_model(shell: Shell) -> None:
+    assert shell.run("alias", "set", "house", "demo").status == 0
+    ran = shell.run("run", "house", "Hello!", "--temperature", "0", "--max-tokens", "4")
+    assert (ran.status, bool(ran.out.strip())) == (0, True), ran.err
+    (alias,) = shell.run("alias", "list", "--json").document["aliases"]
+    assert (alias["name"], alias["versions"][0]["model"]) == ("house", "demo")
+    assert shell.run("alias", "rollback", "house").status == 1
+    assert shell.run("alias", "set", "demo", "demo").status == 1
+    assert shell.run("alias", "remove", "house").status == 0

@@ -14,6 +14,7 @@ from velocity_local.core.library import Check, DiskItem, Leftover, Sighting
 from velocity_local.core.models import ModelEntry
 from velocity_local.daemon.catalog import provenance
 from velocity_local.daemon.catalog.adopted import Adopted, AdoptedFiles
+from velocity_local.daemon.catalog.aliases import Aliases
 from velocity_local.daemon.catalog.checks import Checks
 from velocity_local.daemon.catalog.downloads.reference import is_safe_path
 from velocity_local.daemon.catalog.downloads.variants import is_companion
@@ -51,8 +52,10 @@ class Library:
         adopted: AdoptedFiles,
         in_use: Callable[[], Sequence[str]],
         downloading: Callable[[], Sequence[Path]],
+        aliases: Aliases,
         clock: Clock,
     ) -> None:
+        self.aliases = aliases
         self.checks = Checks(clock)
         self._models = models
         self._stores = stores

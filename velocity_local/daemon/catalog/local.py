@@ -59,7 +59,9 @@ class LocalCatalog:
         demo: Path | None,
         clock: Clock,
         adopted: Callable[[], Sequence[Adopted]] = tuple,
+        alias: Callable[[str], str | None] = lambda _: None,
     ) -> None:
+        self._alias = alias
         self._models = models
         self._adopted = adopted
         self._demo = demo
@@ -92,12 +94,14 @@ class LocalCatalog:
         return isinstance(known, ModelEntry) and known.fingerprint == entry.fingerprint
 
     async def resolve(self, name: str) -> ModelEntry:
-        """The model that `name` stands for.
+        """The model that `name` or an alias of that name stands for.
 
         Raises:
             ModelNotFound: no such model; near names are told.
             InvalidModel: its file is damaged or hostile.
         """
+        if not self.knows(name):
+            name = self._alias(name) or name
         found = resolve.find(name, self._listing.entries)
         if found is None or not self.is_current(found):
             listing = await self.refreshed()

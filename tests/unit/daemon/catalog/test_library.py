@@ -18,6 +18,7 @@ from velocity_local.core.errors import (
     NotFound,
 )
 from velocity_local.daemon.catalog.adopted import AdoptedFiles
+from velocity_local.daemon.catalog.aliases import Aliases
 from velocity_local.daemon.catalog.library import Library
 from velocity_local.daemon.catalog.local import LocalCatalog
 
@@ -31,8 +32,13 @@ class House:
         self.stores = Stores(root / "stores")
         self.adopted = AdoptedFiles(root / "adopted.json")
         demo = put(root / "shipped" / "demo.gguf")
+        self.aliases = Aliases(root / "aliases.json", clock=ManualClock())
         self.catalog = LocalCatalog(
-            self.models, demo=demo, clock=ManualClock(), adopted=self.adopted.all
+            self.models,
+            demo=demo,
+            clock=ManualClock(),
+            adopted=self.adopted.all,
+            alias=self.aliases.model,
         )
         self.in_use: list[str] = []
         self.downloading: list[Path] = []
@@ -43,6 +49,7 @@ class House:
             adopted=self.adopted,
             in_use=lambda: self.in_use,
             downloading=lambda: self.downloading,
+            aliases=self.aliases,
             clock=ManualClock(),
         )
 
@@ -248,3 +255,68 @@ async def test_a_projector_goes_with_the_last_model_of_its_folder(house: House) 
     assert (folder / "mmproj-eye-F16.gguf").exists()
     await house.library.remove("eye-Q4_0")
     assert list(house.models.iterdir()) == []
+
+
+async def test_an_alias_stands_for_a_model_and_goes_back(house: House, tmp_path: Path) -> None:
+    put(house.models / "old.gguf", named("old"))
+    put(house.models / "new.gguf", named("new"))
+    house.aliases.set("best", "old")
+    house.aliases.set("best", "new")
+    assert (await house.catalog.resolve("best")).id == "new"
+    assert house.aliases.roll_back("best").model == "old"
+    again = Aliases(tmp_path / "aliases.json", clock=ManualClock())
+    (alias,) = again.all()
+    assert (alias.model, alias.standby) == ("old", 2)
+    assert [version.model for version in alias.versions] == ["old", "new"]
+    house.aliases.remove("best")
+    with pytest.raises(ModelNotFound):
+        await house.catalog.resolve("best")
+
+
+async def test_a_model_of_that_name_goes_before_an_alias(house: House) -> None:
+    put(house.models / "a.gguf", named("a"))
+    put(house.models / "b.gguf", named("b"))
+    await house.catalog.refreshed()
+    house.aliases.set("a", "b")
+    assert (await house.catalog.resolve("a")).id == "a"
+
+
+async def test_an_alias_of_a_model_that_is_gone_names_it(house: House) -> None:
+    house.aliases.set("best", "gone")
+    with pytest.raises(ModelNotFound, match="gone"):
+        await house.catalog.resolve("best")
+
+
+def test_what_is_no_alias_is_refused(house: House) -> None:
+    for name in ("", "a/b", "a:b", "-a", "a" * 65, "\u202e"):
+        with pytest.raises(InvalidRequest):
+            house.aliases.set(name, "m")
+    house.aliases.set("once", "m")
+    with pytest.raises(Conflict, match="never stood"):
+        house.aliases.roll_back("once")
+    with pytest.raises(NotFound):
+        house.aliases.remove("none")
+
+
+def test_versions_are_kept_in_order_and_bounded(house: House) -> None:
+    for number in range(200):
+        alias = house.aliases.set("busy", f"m{number}")
+    assert len(alias.versions) <= 50
+    assert [version.number for version in alias.versions] == sorted(
+        version.number for version in alias.versions
+    )
+    assert (alias.model, alias.version(alias.standby or 0).model) == ("m199", "m198")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"{",
+        b'{"aliases": 3}',
+        b'{"aliases":[{"name":"a","active":9,"standby":null,"versions":[]}]}',
+    ],
+)
+def test_a_file_that_is_damaged_has_no_aliases(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "aliases.json").write_bytes(text)
+    assert Aliases(tmp_path / "aliases.json", clock=ManualClock()).all() == ()

@@ -2,6 +2,7 @@
 
 from velocity_local.daemon.server.admin import (
     adapters,
+    aliases,
     daemon,
     downloads,
     fit,
@@ -22,6 +23,7 @@ ROUTES = [
     *search.ROUTES,
     *library.ROUTES,
     *quantize.ROUTES,
+    *aliases.ROUTES,
     *adapters.ROUTES,
     *fit.ROUTES,
     *telemetry.ROUTES,
