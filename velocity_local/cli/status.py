@@ -34,6 +34,15 @@ def _fields(found: StatusAnswer) -> dict[str, str]:
         "up": duration(found.uptime_s),
         "memory": size(found.rss_bytes),
         "models": ", ".join(models),
-        "waiting": f"{found.waiting} requests" if found.waiting else "",
+        "waiting": _waiting(found),
         "degraded": "; ".join(found.degraded),
     }
+
+
+def _waiting(found: StatusAnswer) -> str:
+    if not found.waiting:
+        return ""
+    if found.queue is None:
+        return f"{found.waiting} requests"
+    tokens, longest = found.queue.tokens, duration(found.queue.longest_wait_s)
+    return f"{found.waiting} requests of about {tokens} tokens, the longest for {longest}"

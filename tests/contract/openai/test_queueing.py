@@ -115,8 +115,10 @@ async def test_a_stream_that_still_waits_tells_its_place() -> None:
     await asyncio.sleep(0.1)
     state = stage.gateway.queue()
     held.set()
-    places = [(await one).headers["x-velocity-queue-position"] for one in (first, second)]
+    answers = [await first, await second]
+    places = [answer.headers["x-velocity-queue-position"] for answer in answers]
     assert places == ["1", "2"]
+    assert answers[1].body.startswith(b": waiting, place 2\n\n")
     assert (state.requests, state.classes["api"]) == (2, 2)
     assert stage.gateway.queue().requests == 0
 

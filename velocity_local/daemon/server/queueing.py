@@ -10,6 +10,7 @@ from velocity_local.core.queueing import PRIORITIES, Priority, QueueTerms
 from velocity_local.daemon.gateway.admission import Place
 from velocity_local.daemon.server.access import Caller
 from velocity_local.daemon.server.context import AnyRequest
+from velocity_local.daemon.server.sse import AT_WORK
 from velocity_local.wire.http import headers
 
 # What `terms_of` reads, for the routes' descriptions.
@@ -63,6 +64,15 @@ def headers_for(places: Sequence[Place]) -> dict[str, str]:
     if last.estimate_s is not None:
         told[headers.QUEUE_ESTIMATE] = str(math.ceil(last.estimate_s))
     return told
+
+
+def comment_for(places: Sequence[Place]) -> str:
+    """The same for a stream's reader, in words."""
+    told = headers_for(places)
+    if headers.QUEUE_POSITION not in told:
+        return AT_WORK
+    seconds = f", about {told[headers.QUEUE_ESTIMATE]} s" if headers.QUEUE_ESTIMATE in told else ""
+    return f"waiting, place {told[headers.QUEUE_POSITION]}{seconds}"
 
 
 def _priority(text: str | None, default: Priority) -> Priority:

@@ -17,7 +17,7 @@ from velocity_local.daemon.server.errors import ClientGone, Headers, unexpected
 T = TypeVar("T")
 
 DONE = b"data: [DONE]\n\n"
-_HEARTBEAT = b": still at work\n\n"
+AT_WORK = "still at work"
 
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -64,11 +64,11 @@ class EventStream(ASGIResponse):
 
     An error before anything was sent is raised, so that it becomes an answer with its own status;
     a later one is sent as the last event, written by `render_error`. A reader that would hear
-    nothing for `heartbeat_s` gets a comment, as during a long prefill. `headers` is asked for
-    more of them when the head goes out.
+    nothing for `heartbeat_s` gets what `comment` says, as during a long prefill. `headers` is asked
+    for more of them when the head goes out.
     """
 
-    __slots__ = ("_chunks", "_headers", "_heartbeat_s", "_render_error", "_request_id")
+    __slots__ = ("_chunks", "_comment", "_headers", "_heartbeat_s", "_render_error", "_request_id")
 
     def __init__(
         self,
@@ -78,6 +78,7 @@ class EventStream(ASGIResponse):
         request_id: str,
         headers: Callable[[], Mapping[str, str]],
         heartbeat_s: float,
+        comment: Callable[[], str] = lambda: AT_WORK,
     ) -> None:
         super().__init__(status_code=200)
         self._headers = headers
@@ -85,6 +86,7 @@ class EventStream(ASGIResponse):
         self._render_error = render_error
         self._request_id = request_id
         self._heartbeat_s = heartbeat_s
+        self._comment = comment
 
     async def __call__(
         self,
@@ -96,7 +98,7 @@ class EventStream(ASGIResponse):
 
     async def _send(self, send: Send) -> None:
         line = _Line(send, self._headers)
-        beating = asyncio.create_task(line.beat(self._heartbeat_s))
+        beating = asyncio.create_task(line.beat(self._heartbeat_s, self._comment))
         try:
             await self._send_chunks(line)
         finally:
@@ -135,10 +137,10 @@ class _Line:
             await self._send({"type": "http.response.start", "status": 200, "headers": headers})
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
-    async def beat(self, period_s: float) -> None:
+    async def beat(self, period_s: float, comment: Callable[[], str]) -> None:
         """Send a comment whenever nothing else was sent for a period; to be cancelled."""
         while True:
             self._is_quiet = True
             await asyncio.sleep(period_s)
             if self._is_quiet:
-                await self.send(_HEARTBEAT)
+                await self.send(f": {comment()}\n\n".encode())

@@ -257,6 +257,7 @@ def _event_stream(
         request_id=request_id_of(request),
         headers=partial(queueing.headers_for, origin.places),
         heartbeat_s=context_of(request).limits.heartbeat_s,
+        comment=partial(queueing.comment_for, origin.places),
     )
 
 
