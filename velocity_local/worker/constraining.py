@@ -40,6 +40,7 @@ class Situation(NamedTuple):
     is_reasoning: bool
     dialect: Dialect | None
     answer: tuple[str, str] = ("", "")
+    breaks: tuple[str, ...] = ()
 
 
 class Constraining:
@@ -48,7 +49,7 @@ class Constraining:
     def __init__(self, tokenizer: Tokenizer, shown: Callable[[int], bytes]) -> None:
         """`shown` is a token's text as the answer's readers see it."""
         self._tokenizer = tokenizer
-        self._vocabulary = Vocabulary(tokenizer, shown)
+        self._vocabulary = Vocabulary(tokenizer, shown, control=tokenizer.control_tokens)
         self._compiler = Compiler(self._vocabulary)
 
     def start(self) -> None:
@@ -167,6 +168,7 @@ class Constraining:
                 opening=situation.opening,
                 closing=situation.closing,
                 starts_inside=situation.is_reasoning,
+                breaks=situation.breaks,
             )
         for token in emitted:
             if not constraint.accept(token):

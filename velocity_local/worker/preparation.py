@@ -218,8 +218,10 @@ class Preparation:
     def _situation(self, request: GenerationRequest, prompt: ReadyPrompt) -> Situation:
         form = self._prompts.reasoning if request.parse_output else None
         opening, closing = (form.open, form.close) if form else ((), ())
-        answer = form.answer if isinstance(form, ChannelForm) else ("", "")
-        return Situation(opening, closing, prompt.opens_reasoning, self._prompts.dialect, answer)
+        situation = Situation(opening, closing, prompt.opens_reasoning, self._prompts.dialect)
+        if not isinstance(form, ChannelForm):
+            return situation
+        return situation._replace(answer=form.answer, breaks=form.breaks)
 
     def _plan(self, request: GenerationRequest, prompt: ReadyPrompt, index: int) -> OutputPlan:
         offers = _offers(request)

@@ -1,5 +1,7 @@
 """Answers of families whose markers are control tokens, held to what their requests ask."""
 
+import json
+import random
 import re
 from collections.abc import Iterator
 
@@ -14,8 +16,10 @@ from velocity_local.worker.budgets import Budgets
 from velocity_local.worker.chat.channel_forms import framing
 from velocity_local.worker.chat.channels import ChannelForm
 from velocity_local.worker.chat.families import Family
-from velocity_local.worker.chat.pieces import with_markers
+from velocity_local.worker.chat.pieces import PieceTable, with_markers
+from velocity_local.worker.chat.pipeline import ChoicePipeline, OutputPlan
 from velocity_local.worker.chat.tools.dialects import DIALECTS
+from velocity_local.worker.chat.tools.parser import Offer
 from velocity_local.worker.constraining import Constraining, Situation
 from velocity_local.worker.engine.constraint import Constraint
 from velocity_local.worker.engine.sequence import SequenceKey, SequenceSpec
@@ -34,6 +38,9 @@ OBJECT = JsonFormat(
 TOOLS = (Tool("f", None, {"type": "object", "properties": {}, "additionalProperties": False}),)
 
 
+MAX_TOKENS = 4000
+
+
 class MarkedTokenizer(ByteTokenizer):
     """Bytes, and a control token for each of a family's markers."""
 
@@ -49,12 +56,18 @@ class MarkedTokenizer(ByteTokenizer):
     def n_vocab(self) -> int:
         return super().n_vocab + len(self.markers)
 
+    @property
+    def control_tokens(self) -> tuple[str, ...]:
+        return (*super().control_tokens, *self.markers)
+
     def piece(self, token: int) -> bytes:
         return b"" if token >= super().n_vocab else super().piece(token)
 
     def piece_special(self, token: int) -> bytes:
         first = super().n_vocab
-        return self.markers[token - first].encode() if token >= first else super().piece(token)
+        if token >= first:
+            return self.markers[token - first].encode()
+        return super().piece_special(token)
 
     def encode(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
         tokens: list[int] = []
@@ -85,10 +98,9 @@ class Held:
             tool_use=use or ToolUse(),
             format=answer,
         )
-        header = form.answer if isinstance(form, ChannelForm) else ("", "")
-        situation = Situation(
-            form.open, form.close, is_reasoning=False, dialect=DIALECTS[dialect], answer=header
-        )
+        situation = Situation(form.open, form.close, is_reasoning=False, dialect=DIALECTS[dialect])
+        if isinstance(form, ChannelForm):
+            situation = situation._replace(answer=form.answer, breaks=form.breaks)
         spec = SequenceSpec(SequenceKey(1, 0), (), SamplingParams(), 99)
         (self.spec,) = self._constraining.apply(asked, (spec,), situation)
         assert self.spec.constraint is not None
@@ -115,7 +127,7 @@ def auto(dialect: str) -> tuple[str, ToolUse, None]:
 
 
 def forced(dialect: str) -> tuple[str, ToolUse, None]:
-    return dialect, ToolUse(is_required=True), None
+    return dialect, ToolUse(is_required=True, is_parallel=False), None
 
 
 def formatted(dialect: str) -> tuple[str, None, AnswerFormat]:
@@ -283,3 +295,70 @@ def test_a_trigger_in_its_own_tokens_arms_the_grammar(held: Held, dialect: str) 
     assert held.writes("I look. ")
     assert held.writes(DIALECTS[dialect].TRIGGERS[0])
     assert not held.writes("\x01")
+
+
+def babble(held: Held, chance: random.Random) -> list[int]:
+    """Tokens of a model that knows nothing: whatever it likes, or else what is allowed."""
+    n_vocab = held.tokenizer.n_vocab
+    likely = [*b'"}{]:,> \nf', *range(256, n_vocab)]
+    close = framing(held.family.thinking).close[0]
+    tokens: list[int] = []
+    while not held.constraint.is_complete:
+        assert len(tokens) < MAX_TOKENS
+        if chance.random() < 0.02:
+            for token in held.tokenizer.encode(close, add_special=False, parse_special=True):
+                if not held.constraint.accept(token):
+                    break
+                tokens.append(token)
+            continue
+        token = chance.choice(likely) if chance.random() < 0.5 else chance.randrange(n_vocab)
+        if not held.constraint.accept(token):
+            mask = held.constraint.allowed()
+            allowed = [one for one in range(n_vocab) if mask[one >> 3] >> (one & 7) & 1]
+            token = chance.choice(allowed)
+            assert held.constraint.accept(token)
+        if held.tokenizer.is_end(token):
+            return tokens
+        tokens.append(token)
+    return tokens
+
+
+def shown(held: Held, tokens: list[int]) -> tuple[str, list[tuple[str, str]]]:
+    """What a caller is shown of it: the text and the calls."""
+    markers = held.tokenizer.markers
+    marked = with_markers(held.tokenizer.piece, held.tokenizer.piece_special, markers)
+    plan = OutputPlan(
+        lambda index: f"call_{index}",
+        splits_reasoning=True,
+        dialect=DIALECTS[held.family.tools or ""],
+        thinking=held.family.thinking,
+        offers=tuple(Offer(one.name, None, one.parameters or {}) for one in TOOLS),
+    )
+    pipeline = ChoicePipeline(0, PieceTable(marked, control=markers), plan)
+    deltas = [*map(pipeline.feed, tokens), pipeline.finish()]
+    text, calls = "", list[tuple[str, str]]()
+    for delta in filter(None, deltas):
+        text += delta.text
+        for call in delta.tool_calls:
+            if call.name is not None:
+                calls.append((call.name, ""))
+            calls[-1] = (calls[-1][0], calls[-1][1] + call.arguments)
+    return text, calls
+
+
+@pytest.mark.parametrize("held", [forced(name) for name in DIALECTS], indirect=True, ids=DIALECTS)
+@pytest.mark.parametrize("seed", range(3))
+def test_a_model_that_knows_nothing_makes_a_forced_call(held: Held, seed: int) -> None:
+    text, calls = shown(held, babble(held, random.Random(seed)))
+    assert text == ""
+    assert [(name, json.loads(arguments)) for name, arguments in calls] == [("f", {})]
+
+
+@pytest.mark.parametrize(
+    "held", [formatted(name) for name in DIALECTS], indirect=True, ids=DIALECTS
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_a_model_that_knows_nothing_keeps_to_a_format(held: Held, seed: int) -> None:
+    text, calls = shown(held, babble(held, random.Random(seed)))
+    assert isinstance(json.loads(text)["a"], int)
+    assert calls == []

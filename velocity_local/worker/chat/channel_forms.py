@@ -94,8 +94,7 @@ class KimiK3:
     @classmethod
     def read(cls, header: str) -> Channel:
         if header == cls.THINK:
-            breaks = (cls.RESPONSE, cls.TOOLS, cls.MESSAGE_END)
-            return Channel((cls.THINK_END,), breaks, is_reasoning=True)
+            return Channel((cls.THINK_END,), is_reasoning=True)
         if header == cls.TOOLS:
             return Channel((cls.TOOLS_END,), (cls.MESSAGE_END,), cls.TOOLS, cls.TOOLS_END)
         if header in ("", cls.RESPONSE):
@@ -110,7 +109,7 @@ FORMS: Mapping[Channels, ChannelForm] = {
         stops=(Harmony.MESSAGE,),
         read=Harmony.read,
         open=(f"{Harmony.CHANNEL}analysis{Harmony.MESSAGE}",),
-        close=(Harmony.END,),
+        close=(Harmony.END, Harmony.END_OF_CALL),
         answer=(f"{Harmony.START}assistant", f"{Harmony.CHANNEL}final{Harmony.MESSAGE}"),
     ),
     "kimi_k3": ChannelForm(
@@ -128,7 +127,7 @@ FORMS: Mapping[Channels, ChannelForm] = {
         stops=(Muse.MESSAGE,),
         read=Muse.read,
         open=(f"{RECIPIENT}self{Muse.MESSAGE}",),
-        close=(Muse.END,),
+        close=(Muse.END, Muse.END_OF_TURN),
         answer=(f"{Muse.START}assistant", f"{RECIPIENT}user{Muse.MESSAGE}"),
     ),
     "solar": ChannelForm(
@@ -137,7 +136,7 @@ FORMS: Mapping[Channels, ChannelForm] = {
         stops=(Solar.THINK, Solar.CONTENT, Solar.CALLS),
         read=Solar.read,
         open=(Solar.THINK,),
-        close=(Solar.END,),
+        close=(Solar.END, Solar.END_OF_CALLS, Solar.FLUSH),
         answer=(f"{Solar.BEGIN}assistant", Solar.CONTENT),
     ),
 }

@@ -43,6 +43,11 @@ class ChannelForm(NamedTuple):
     close: tuple[str, ...]
     answer: tuple[str, str]
 
+    @property
+    def breaks(self) -> tuple[str, ...]:
+        """Markers before which the reasoning ends as well, since they begin the next message."""
+        return self.read(self.open[0]).breaks
+
     def is_left_open(self, prompt: str) -> bool:
         """True if `prompt` ends inside the reasoning."""
         return prompt.rstrip().endswith(self.open)

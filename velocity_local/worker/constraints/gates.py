@@ -77,7 +77,8 @@ class AfterReasoning:
     """Arms `inner` once the reasoning block is closed.
 
     A model whose prompt does not open the block may open it as the first thing it writes; until
-    it is clear whether it does, the answer may begin as well.
+    it is clear whether it does, the answer may begin as well. `breaks` are control tokens that
+    close the block by beginning the answer.
     """
 
     def __init__(
@@ -88,12 +89,14 @@ class AfterReasoning:
         opening: Sequence[str],
         closing: Sequence[str],
         starts_inside: bool,
+        breaks: Sequence[str] = (),
     ) -> None:
         self._inner = inner
         self._fork = Fork(inner, Markers(opening, vocabulary))
-        self._shown = vocabulary.shown
+        self._seen_as = vocabulary.seen
         self._is_end = vocabulary.tokens.is_end
         self._closing = Markers(closing, vocabulary)
+        self._breaks = frozenset(map(vocabulary.marked, breaks))
         self._phase = _Phase.INSIDE if starts_inside else _Phase.BEFORE
         self._seen = b""
         self._gap_bytes = 0
@@ -123,7 +126,7 @@ class AfterReasoning:
                 return self._inner.allowed()
 
     def _before(self, token: int) -> bool:
-        way, rest = self._fork.accept(self._shown(token), token)
+        way, rest = self._fork.accept(self._seen_as(token), token)
         self._inner = self._fork.inner
         if way is Way.INNER:
             self._phase = _Phase.ARMED
@@ -133,13 +136,15 @@ class AfterReasoning:
         return way is not Way.NEITHER
 
     def _inside(self, token: int) -> bool:
-        text = self._shown(token)
-        return (bool(text) or not self._is_end(token)) and self._watch(text, token)
+        text = self._seen_as(token)
+        if text in self._breaks:
+            return self._gap(token)
+        return (bool(text) or not self._is_end(token)) and self._watch(text)
 
-    def _watch(self, text: bytes, token: int | None = None) -> bool:
+    def _watch(self, text: bytes) -> bool:
         """Look for the end of the block; what follows it in the same token is the answer's."""
         seen = self._seen + text
-        found = self._closing.find_written(seen, token)
+        found = self._closing.find(seen)
         if found is None:
             self._seen = self._closing.tail(seen)
             return True
@@ -150,7 +155,7 @@ class AfterReasoning:
         return True
 
     def _gap(self, token: int) -> bool:
-        piece = self._shown(token)
+        piece = self._seen_as(token)
         rest = piece.lstrip(SPACE)
         if piece and not rest:
             self._gap_bytes += len(piece)
@@ -182,7 +187,7 @@ class AfterHeader:
     def accept(self, token: int) -> bool:
         if self._is_armed:
             return self._fork.inner.accept(token)
-        return self._read(self._vocabulary.shown(token), token)
+        return self._read(self._vocabulary.seen(token), token)
 
     def accept_text(self, text: bytes) -> bool:
         if self._is_armed:

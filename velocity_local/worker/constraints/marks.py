@@ -27,12 +27,7 @@ class Markers:
     """The texts that open a gate, and how to write the rest of one."""
 
     def __init__(self, texts: Sequence[str], vocabulary: Vocabulary) -> None:
-        self.texts = tuple(text.encode() for text in texts)
-        self._controls = {
-            text.encode(): token
-            for text in texts
-            if (token := vocabulary.control_token(text)) is not None
-        }
+        self.texts = tuple(map(vocabulary.marked, texts))
         self.longest = max(map(len, self.texts), default=0)
         self._vocabulary = vocabulary
 
@@ -42,18 +37,6 @@ class Markers:
             (seen.find(text, max(0, n_known - len(text) + 1)), len(text)) for text in self.texts
         )
         return min(((at, at + size) for at, size in spans if at >= 0), default=None)
-
-    def find_written(self, seen: bytes, token: int | None) -> tuple[int, int] | None:
-        """The same of texts, but control tokens count only as the last token, which is `token`."""
-        control = next((text for text, one in self._controls.items() if one == token), None)
-        if control is not None:
-            return len(seen) - len(control), len(seen)
-        spans = (
-            (at, at + len(text))
-            for text in self.texts
-            if text not in self._controls and (at := seen.find(text)) >= 0
-        )
-        return min(spans, default=None)
 
     def tail(self, seen: bytes) -> bytes:
         """The end of `seen` that may belong to one."""

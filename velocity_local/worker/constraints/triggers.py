@@ -60,7 +60,7 @@ class AfterTrigger:
     def accept(self, token: int) -> bool:
         if self._is_armed:
             return self._inner.accept(token)
-        return self._read(_Written(self._vocabulary.shown(token), token))
+        return self._read(_Written(self._vocabulary.seen(token), token))
 
     def accept_text(self, text: bytes) -> bool:
         if self._is_armed:

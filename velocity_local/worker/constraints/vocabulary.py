@@ -1,7 +1,8 @@
 """A model's tokens as llguidance wants them: a trie, built once, on a thread of its own."""
 
+import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from llguidance import LLTokenizer
@@ -10,6 +11,8 @@ from velocity_local.core.errors import CapacityError
 
 # Building takes under a second for 152 k tokens; a machine may be busy with loading others.
 _PATIENCE_S = 60.0
+# No byte of any text.
+_MARK = b"\xff"
 
 
 class Tokens(Protocol):
@@ -32,12 +35,20 @@ class Vocabulary:
 
     Tokens that show as text are text, whatever else they are to the model; control tokens can
     only be asked for by their number. `shown` is a token's text as whoever reads the answer sees
-    it, which may have some control tokens written out.
+    it, which may have some control tokens written out; `control` are the texts of those tokens.
     """
 
-    def __init__(self, tokens: Tokens, shown: Callable[[int], bytes] | None = None) -> None:
+    def __init__(
+        self,
+        tokens: Tokens,
+        shown: Callable[[int], bytes] | None = None,
+        *,
+        control: Iterable[str] = (),
+    ) -> None:
         self.tokens = tokens
         self.shown = shown or tokens.piece
+        longest_first = sorted(filter(None, control), key=len, reverse=True)
+        self._control = re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
         self._trie: LLTokenizer | None = None
         self._bytes: dict[int, int] = {}
         self._is_built = threading.Event()
@@ -72,6 +83,17 @@ class Vocabulary:
         except KeyError:
             return []
 
+    def seen(self, token: int) -> bytes:
+        """A token's text, marked if it is a control token's: in other tokens it is another."""
+        text = self.shown(token)
+        return _MARK + text if text and not self.tokens.piece(token) else text
+
+    def marked(self, text: str) -> bytes:
+        """A text as it is seen where it is written with the control tokens that it names."""
+        return self._control.sub(lambda found: f"\udcff{found[0]}", text).encode(
+            errors="surrogateescape"
+        )
+
     def control_token(self, text: str) -> int | None:
         """The control token that is written so, if there is one."""
         tokens = self.tokens.encode(text, add_special=False, parse_special=True)
@@ -80,6 +102,10 @@ class Vocabulary:
 
     def first_of(self, text: str) -> int:
         """The token with which to begin to write `text`."""
+        control = self._control.match(text)
+        token = self.control_token(control[0]) if control else None
+        if token is not None:
+            return token
         whole = self.tokens.encode(text, add_special=False, parse_special=True)
         return whole[0] if len(whole) == 1 else self.trie().greedy_tokenize(text)[0]
 
