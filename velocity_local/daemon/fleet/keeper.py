@@ -59,7 +59,6 @@ class Keeper:
         self._mishaps = Mishaps(entry.id, settings)
         self._state = State.UNLOADED
         self._worker: Minder | None = None
-        self._has_shrunk = False
         self._is_yielding = False
         self.lease = Lease(entry.id, settings.keep_alive_s, effects=effects, clock=clock)
         self._when_gone: list[Callable[[], None]] = []
@@ -288,29 +287,29 @@ class Keeper:
             raise WrongReportError(f"protocol {report.protocol}; {ipc.PROTOCOL_VERSION} expected")
         worker.on_loaded(report)
         self._state = State.READY
-        self._has_shrunk = False
+        self._mishaps.has_shrunk = False
         self._house.on_loaded(self, report)
         self._roster.on_loaded(report)
         self._settle()
 
     def _fail_load(self, error: ErrorInfo) -> None:
-        """The worker says that it cannot, or takes too long: all who wait are told the reason.
-
-        One that has no memory is tried once more with less, if it is ours to choose.
-        """
+        """The worker says that it cannot, or takes too long. Those who wait are told."""
         assert self._worker is not None
-        is_too_large = error.code == OutOfMemory.code and not self._has_shrunk
-        smaller = self._house.smaller(self) if is_too_large else None
-        if smaller is not None:
-            self.options, self._has_shrunk, self._state = smaller, True, State.UNLOADING
+        if error.code == OutOfMemory.code and self._shrink():
+            self._state = State.UNLOADING
             self._worker.kill()
             return
-        self._has_shrunk = False
         self._state = State.FAILED
         now_s = self._clock.monotonic_s()
         self._mishaps.note(failure := failures.load_failed(self.entry.id, error, now_s))
         self._roster.fail_all(failure.told(now_s))
         self._worker.kill()
+
+    def _shrink(self) -> bool:
+        """Ask for less the next time, once, if that is ours to choose."""
+        smaller = self._mishaps.smaller_once(lambda: self._house.smaller(self))
+        self.options = smaller or self.options
+        return smaller is not None
 
     def _feed(self) -> None:
         """Send the worker what it may have now."""
@@ -374,6 +373,8 @@ class Keeper:
             self._roster.fail_all(failures.unloaded(self.entry.id))
             self._on_gone()
             return
+        if self._state is State.LOADING and end.is_from_outside:
+            self._shrink()  # most often the system did it for want of memory
         delay_s = self._mishaps.on_death(end.description, now_s, was_useful=was_useful)
         if delay_s is None:
             self._roster.fail_all(self._mishaps.told(now_s))

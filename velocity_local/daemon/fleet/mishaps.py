@@ -1,9 +1,11 @@
 """What went wrong with a model: why it cannot be had now, and how often its process died."""
 
 import logging
+from collections.abc import Callable
 
 from velocity_local.config.settings import FleetSettings
 from velocity_local.core.errors import ErrorInfo
+from velocity_local.core.models import LoadOptions
 from velocity_local.daemon.fleet import failures
 from velocity_local.daemon.fleet.restarts import RestartPolicy
 
@@ -18,6 +20,7 @@ class Mishaps:
         self._restarts = RestartPolicy(settings)
         self.failure: failures.Failure | None = None
         self.last_error: str | None = None
+        self.has_shrunk = False
         self.restart_count = 0
         self.resume_count = 0
 
@@ -32,8 +35,15 @@ class Mishaps:
         assert self.failure is not None
         return self.failure.told(now_s)
 
+    def smaller_once(self, ask: Callable[[], LoadOptions | None]) -> LoadOptions | None:
+        """What to try instead, if that was not done yet for this load."""
+        smaller = None if self.has_shrunk else ask()
+        self.has_shrunk |= smaller is not None
+        return smaller
+
     def note(self, failure: failures.Failure) -> None:
         self.failure = failure
+        self.has_shrunk = False
         self.last_error = failure.error.message
 
     def on_death(self, reason: str, now_s: float, *, was_useful: bool) -> float | None:

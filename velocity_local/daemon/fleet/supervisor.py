@@ -194,7 +194,7 @@ class Supervisor:
     def smaller(self, keeper: Keeper) -> LoadOptions | None:
         options = shrunk(keeper.options) if keeper.asked.n_ctx is None else None
         then = "" if options is None else f"; trying again with {options.n_ctx} tokens of context"
-        self.diary.note("out of memory", keeper.entry.id, f"the engine found no memory{then}")
+        self.diary.note("out of memory", keeper.entry.id, f"no memory could be had for it{then}")
         return options
 
     def on_given_up(self, keeper: Keeper, reason: str) -> None:

@@ -174,3 +174,25 @@ def test_a_crash_loop_ends_after_five_starts_with_its_reason_and_others_go_on() 
     assert "5 starts within 10 minutes" in stage.supervisor.diary.since(0)[0].text
     assert "SIGILL" in stage.ask("later", model="b").errors[0].message
     assert stage.state("a") == "ready"
+
+
+def test_a_load_that_the_system_kills_asks_for_less_once() -> None:
+    stage = Stage()
+    x = stage.ask("x")
+    for _ in range(4):
+        stage.die("SIGKILL")
+        stage.fire(TimerKind.RESTART)
+    stage.up()
+    assert load_options(stage).n_ctx == 4096
+    assert kinds(stage) == [("out of memory", "m")]
+    assert x.failure is None
+
+
+def test_a_death_after_loading_takes_nothing_away() -> None:
+    stage = with_models("m")
+    stage.ask("x")
+    stage.begin("x")
+    stage.die("SIGKILL")
+    stage.restart()
+    assert load_options(stage).n_ctx is None
+    assert kinds(stage) == []
