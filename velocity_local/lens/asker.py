@@ -41,6 +41,8 @@ class _Progress:
 
     started_s: float
     connect_ms: float | None = None
+    is_reused: bool = False
+    idle_s: float = 0.0
     retries: int = 0
     retry_wait_s: float = 0.0
     seen: Observation = field(default_factory=Observation)
@@ -118,6 +120,10 @@ class Asker:
             await self._turnstile.turn()
             progress.seen = await self._attempt(ask, progress)
             fault = progress.seen.fault
+            if _was_stale(progress):
+                self._door.was_closed_on(progress.idle_s)
+                progress.retries += 1
+                continue
             if fault is None or not self._may_help(fault, progress):
                 await self._turnstile.turn()
                 return
@@ -130,11 +136,12 @@ class Asker:
         request = self._provider.request(ask, model=self._model, key=self._key)
         data = request_bytes(self._door, request)
         try:
-            opened = await self._door.open()
+            opened = await self._door.open(is_fresh=progress.is_reused)
         except CannotConnect as error:
             now_s = perf_counter()
             return Observation(sent_s=now_s, end_s=now_s, fault=error.fault)
         progress.connect_ms = opened.connect_ms
+        progress.is_reused = opened.connect_ms is None
         progress.seen = Observation(sent_s=perf_counter())
         recorder = Recorder(self._provider, ask)
         try:
@@ -142,6 +149,7 @@ class Asker:
         except asyncio.CancelledError:
             progress.seen = recorder.seen
             raise
+        progress.idle_s = opened.connection.idle_s
         self._door.give_back(opened.connection)
         return recorder.close(outcome)
 
@@ -177,3 +185,16 @@ class Asker:
             check=slot.check,
         )
         return record_of(asked, seen)
+
+
+def _was_stale(progress: _Progress) -> bool:
+    """Whether a connection kept from before was closed by the server before it saw the request:
+    it is asked again at once on a new one (RFC 9112 9.3.1), and that counts as a retry.
+    """
+    fault = progress.seen.fault
+    return (
+        progress.is_reused
+        and fault is not None
+        and fault.kind == "reset"
+        and progress.seen.n_bytes == 0
+    )

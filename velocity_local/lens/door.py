@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from velocity_local.lens.exchange import Connection
 from velocity_local.lens.faults import Fault
 
+_KEPT_AT_LEAST_S = 1.0
+
 
 class CannotConnect(Exception):
     """No connection came about; `fault` says why."""
@@ -54,13 +56,13 @@ class Door:
         self._addresses: list[tuple[str, int]] = []
         self._tls = ssl.create_default_context() if self._secure else None
 
-    async def open(self) -> Opened:
-        """An idle connection, or a new one.
+    async def open(self, *, is_fresh: bool = False) -> Opened:
+        """An idle connection, or a new one; `is_fresh` wants a new one.
 
         Raises:
             CannotConnect: refused, unknown host, no valid certificate, or too slow.
         """
-        while self._idle:
+        while self._idle and not is_fresh:
             connection = self._idle.pop()
             if connection.is_reusable:
                 return Opened(connection, None)
@@ -75,6 +77,14 @@ class Door:
             self._idle.append(connection)
         else:
             connection.close()
+
+    def was_closed_on(self, idle_s: float) -> None:
+        """The server closed a kept connection that was idle for so long. One that does so at once
+        keeps none, and is not tried again.
+        """
+        if idle_s < _KEPT_AT_LEAST_S:
+            self._reuse = False
+            self.close()
 
     def close(self) -> None:
         """Close what is idle."""

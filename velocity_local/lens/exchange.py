@@ -55,7 +55,9 @@ class Outcome:
 
 
 class Connection(asyncio.Protocol):
-    """A connection that carries one exchange at a time. `stamp` tells the time of bytes."""
+    """A connection that carries one exchange at a time. `stamp` tells the time of bytes, `idle_s`
+    how long it had waited before the last exchange began.
+    """
 
     def __init__(self, stamp: Callable[[], float] = perf_counter) -> None:
         self._stamp = stamp
@@ -69,6 +71,7 @@ class Connection(asyncio.Protocol):
         self._fault: Fault | None = None
         self._ends_at_eof = self._is_complete = self._is_reusable = False
         self.is_open = False
+        self.idle_s = 0.0
 
     @property
     def is_reusable(self) -> bool:
@@ -86,6 +89,7 @@ class Connection(asyncio.Protocol):
         assert self._transport is not None
         assert self._done is None, "one exchange at a time"
         loop = asyncio.get_running_loop()
+        self.idle_s = perf_counter() - self._last_s if self._sink is not None else 0.0
         self._begin(sink, loop.create_future())
         done = self._done
         assert done is not None

@@ -68,7 +68,7 @@ def find(target: Target, environ: Mapping[str, str]) -> Found:
 
 def counter(found: Found) -> CountTokens | None:
     """Counts tokens as the server does, if it can be asked (as llama.cpp's server can)."""
-    if found.provider.name not in {VELOCITY_LOCAL, "openai_compatible"}:
+    if found.provider.name not in {VELOCITY_LOCAL, "llama_cpp", "openai_compatible"}:
         return None
     client = HttpClient(found.root_url, secret=found.key)
 

@@ -208,6 +208,7 @@ DIALECTS = (
     Dialect("openai_compatible", "/chat/completions", _OPENAI, "stop"),
     Dialect("openai_compatible", "/chat/completions", _OPENROUTER, "stop"),
     Dialect("velocity_local", "/chat/completions", _OPENAI, "stop"),
+    Dialect("llama_cpp", "/chat/completions", _OPENAI, "stop"),
     Dialect("openai", "/chat/completions", _OPENAI, "stop"),
     Dialect("mistral", "/chat/completions", _MISTRAL, "stop", cached=None),
     Dialect("openai_responses", "/responses", _RESPONSES, "completed"),

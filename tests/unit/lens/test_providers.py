@@ -72,6 +72,7 @@ SENT: list[tuple[str, dict[str, Any]]] = [
     ("openai", {"stream_options": {"include_usage": True}}),
     ("openai_compatible", {"max_tokens": 9, "seed": 3}),
     ("velocity_local", {"max_tokens": 9, "timings_per_token": True}),
+    ("llama_cpp", {"max_tokens": 9, "timings_per_token": True}),
     ("mistral", {"max_tokens": 9, "random_seed": 3}),
     ("openai_responses", {"max_output_tokens": 9, "store": False, "stream": True}),
     ("anthropic", {"max_tokens": 9, "system": "Be brief.", "stream": True}),

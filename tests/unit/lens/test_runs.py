@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from tests.support.chat_server import HELLO, STOP, TEXT, USAGE, Served, serving
-from tests.support.wire_server import Reset, Stall, Step, event_stream, json_answer
+from tests.support.wire_server import Close, Reset, Stall, Step, event_stream, json_answer
 from velocity_local.lens.api import Lens
 from velocity_local.lens.errors import LensError
 from velocity_local.lens.events import Answered, Began, Ended, Event
@@ -149,6 +149,37 @@ def test_what_asking_again_cannot_help_is_not_asked_again() -> None:
     with serving(lambda _: [refusal]) as served:
         result = LENS.run(scenario(served, load=Iterations(requests=1), retries=Retries(most=5)))
     assert (served.n_chats, result.n_errors) == (1, {"http_status": 1})
+
+
+def test_a_kept_connection_that_the_server_closed_is_no_error_but_a_retry() -> None:
+    with serving(lambda number: [Close()] if number == 1 else HELLO) as served:
+        result = LENS.run(scenario(served, load=Iterations(requests=3)))
+    assert result.n_errors == {}
+    assert [record.retries for record in result.records] == [0, 1, 0]
+    assert (served.n_chats, result.n_retries) == (4, 1)
+
+
+def test_a_server_that_keeps_no_connection_is_found_out_at_once() -> None:
+    """It drops the second request of every connection; only the first time is that a surprise."""
+    seen: set[int] = set()
+
+    def answers(_: int) -> Sequence[Step]:
+        connection = found[0].server.requests[-1].connection
+        is_second = connection in seen
+        seen.add(connection)
+        return [Close()] if is_second else HELLO
+
+    found: list[Served] = []
+    with serving(answers) as served:
+        found.append(served)
+        result = LENS.run(scenario(served, load=Iterations(requests=5)))
+    assert (result.n_errors, result.n_retries) == ({}, 1)
+
+
+def test_a_new_connection_that_the_server_closed_is_an_error() -> None:
+    with serving(lambda _: [Close()]) as served:
+        result = LENS.run(scenario(served, load=Iterations(requests=2)))
+    assert (served.n_chats, result.n_errors) == (2, {"reset": 2})
 
 
 def test_an_answer_that_broke_off_is_not_asked_again() -> None:

@@ -39,6 +39,13 @@ VELOCITY_LOCAL = Flavour(
     has_ignore_eos=True,
     has_timings=True,
 )
+LLAMA_CPP = Flavour(
+    name="llama_cpp",
+    default_url="http://127.0.0.1:8080/v1",
+    key_variables=("LLAMA_API_KEY",),
+    has_ignore_eos=True,
+    has_timings=True,
+)
 OPENAI_COMPATIBLE = Flavour(name="openai_compatible", has_ignore_eos=True)
 OPENAI = Flavour(
     name="openai",
@@ -116,4 +123,4 @@ def _message(role: str, content: str) -> Mapping[str, str]:
 
 def flavours() -> Sequence[Flavour]:
     """Every server of this dialect that is known by name."""
-    return (VELOCITY_LOCAL, OPENAI_COMPATIBLE, OPENAI, MISTRAL)
+    return (VELOCITY_LOCAL, LLAMA_CPP, OPENAI_COMPATIBLE, OPENAI, MISTRAL)
