@@ -93,7 +93,8 @@ class LoadedModel(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the engine found once the model was loaded.
 
     `n_cells` is the size of the KV cache in tokens, shared by all sequences; one of them may use
-    `n_ctx` at most. `memory_bytes` is the sum of `buffers`.
+    `n_ctx` at most. `memory_bytes` is the sum of `buffers`, and of those of a draft
+    model that was loaded along.
     """
 
     n_vocab: int

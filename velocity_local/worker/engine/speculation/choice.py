@@ -67,7 +67,8 @@ def best(
         if n_rows not in _SIZES and n_guesses < len(ranked):
             continue
         cost = relative(n_rows)
-        if cost is not None and cost > longest:
+        worst = n_rows / n_sequences if cost is None else cost
+        if worst > longest:
             continue
         is_probe = cost is None
         is_dear = n_guesses > probe_cost * n_sequences
@@ -78,8 +79,7 @@ def best(
         value = gain / (highest if cost is None else cost)
         if value > bound:
             bound = value
-            known = n_rows / n_sequences if cost is None else cost
-            found = Plan(list(counts), gain - 1, known - 1, is_probe)
+            found = Plan(list(counts), gain - 1, worst - 1, is_probe)
     return found
 
 

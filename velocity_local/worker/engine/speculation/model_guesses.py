@@ -42,11 +42,15 @@ class ModelGuesses:
         relative: Relative,
         *,
         n_most: int,
+        longest: float,
         base_ms: float,
         threshold: float,
         probe_cost: float,
     ) -> Plan | None:
-        """As many guesses for each sequence, `n_most` at most; None if going without is better."""
+        """As many guesses for each sequence, `n_most` at most; None if going without is better.
+
+        No step costs more than `longest` passes.
+        """
         if not self._is_readable(sequences):
             return None
         chances = [self._rates_of(sequence).chances(1, n_most) for sequence in sequences]
@@ -60,7 +64,8 @@ class ModelGuesses:
             cost = relative(n_rows)
             is_probe = cost is None or not each
             known = (cost or 1 + length) + length * (each or _UNKNOWN_PASS)
-            if is_probe and (known - 1 > probe_cost or n_rows not in PROBED_ROWS):
+            is_dear = known - 1 > probe_cost or n_rows not in PROBED_ROWS
+            if known > longest or (is_probe and is_dear):
                 continue
             highest = max(highest, cost or 0.0)
             gain = sum(sum(row[:length]) for row in chances) / len(sequences)

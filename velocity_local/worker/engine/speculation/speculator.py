@@ -36,7 +36,8 @@ FORCED_DRAFT = 7
 FORCED_MODEL_DRAFT = 4
 # Guesses that were found not to pay are not thought about again for so many passes.
 _REFUSED_FOR_PASSES = 16
-_NEVER = float("inf")
+# Somebody new may come while a pass for one stream runs.
+ALONE_LIMIT_MS = 2000.0
 
 
 class Cells(NamedTuple):
@@ -167,12 +168,15 @@ class Speculator:
             chances,
             self._relative_to(n_sequences),
             n_rows_max=n_rows_max,
-            # One stream may take its time for itself; others must not wait for its guesses.
-            longest=_NEVER if n_sequences == 1 else self._stall_target_ms / base_ms,
+            longest=self._longest_ms(n_sequences) / base_ms,
             threshold=threshold,
             probe_cost=self._allowance.for_probes,
         )
         return self._if_allowed(plan)
+
+    def _longest_ms(self, n_sequences: int) -> float:
+        """One stream may take its time for itself; others are not to wait for its guesses."""
+        return ALONE_LIMIT_MS if n_sequences == 1 else self._stall_target_ms
 
     def _model_plan(
         self, sequences: Sequence[LiveSequence], n_rows_max: int, threshold: float
@@ -190,6 +194,7 @@ class Speculator:
             sequences,
             self._relative_to(n_sequences),
             n_most=n_most,
+            longest=self._longest_ms(n_sequences) / base_ms,
             base_ms=base_ms,
             threshold=threshold,
             probe_cost=self._allowance.for_probes,

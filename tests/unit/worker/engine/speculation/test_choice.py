@@ -64,6 +64,19 @@ def test_a_try_costs_no_more_than_it_may() -> None:
     assert _unmeasured([_sure(0.97)], 0.5) is None
 
 
+def test_no_pass_is_longer_than_it_may_be_not_even_a_try() -> None:
+    plan = best(
+        [_sure(0.97)],
+        lambda n_rows: 1.0 if n_rows == 1 else None,
+        n_rows_max=64,
+        longest=8.0,
+        threshold=MIN_GAIN,
+        probe_cost=40.0,
+    )
+    assert plan is not None
+    assert plan.counts == [7]
+
+
 def test_guesses_that_seldom_come_true_are_no_occasion() -> None:
     assert _unmeasured([_sure(0.2)], 40.0) is None
 
