@@ -77,7 +77,7 @@ def _line(step: TuneStep) -> str:
     what = f"  {step.key} {shown(step.value)}"
     if step.cost is None:
         return f"{what}: refused by the engine ({step.problem})"
-    verdict = "better" if step.is_better else "no clear gain"
+    verdict = "better" if step.is_better else step.objection or "no clear gain"
     against = f"of the time with {shown(step.against)}"
     return f"{what}: {step.cost:.2f} {against} over {step.rounds} rounds, {verdict}"
 

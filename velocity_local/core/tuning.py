@@ -34,8 +34,8 @@ class TuneStep(msgspec.Struct, frozen=True):
     """One value tried, beside the best one known then.
 
     `cost` is the time it needed as a share of that one's, 0.8 being a fifth less; `is_better` only
-    if that is more than noise. `figures` are None where the engine refused the value, and
-    `problem` says why.
+    if that is more than noise, else `objection` says what speaks against it. `figures` are None
+    where the engine refused the value, and `problem` says why.
     """
 
     key: TuneKey
@@ -46,6 +46,7 @@ class TuneStep(msgspec.Struct, frozen=True):
     is_better: bool
     figures: Figures | None = None
     problem: str | None = None
+    objection: str | None = None
 
 
 class TunedValues(msgspec.Struct, frozen=True, omit_defaults=True):

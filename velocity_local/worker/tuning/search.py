@@ -27,6 +27,7 @@ from velocity_local.worker.tuning.verdict import (
     is_better,
     is_hopeless,
     median_cost,
+    objection,
     typical_figures,
 )
 
@@ -200,6 +201,7 @@ def _step(key: TuneKey, way: _Way, reference: _Way) -> TuneStep:
         is_better=_beats(way, reference) if has_trials else False,
         figures=typical_figures(way.trials) if has_trials else None,
         problem=way.problem,
+        objection=objection(way.trials, _rounds_of(way, reference)) if has_trials else None,
     )
 
 

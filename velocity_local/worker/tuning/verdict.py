@@ -17,6 +17,7 @@ MAX_LOSS = 0.10
 # Rounds that may disagree: none of the first few, then one in six
 _ROUNDS_PER_DISSENT = 6
 _HOPELESS = 1.10
+_FIGURES = ("prompts", "single streams", "several streams")
 
 
 def cost(figures: Figures, other: Figures) -> float:
@@ -29,20 +30,29 @@ def median_cost(ours: Sequence[Figures], others: Sequence[Figures]) -> float:
     return statistics.median(cost(a, b) for a, b in zip(ours, others, strict=True))
 
 
-def is_better(ours: Sequence[Figures], others: Sequence[Figures]) -> bool:
-    """True if the rounds leave no doubt that `ours` is the faster one.
+def objection(ours: Sequence[Figures], others: Sequence[Figures]) -> str | None:
+    """Why `ours` is not called the faster one, in words; None if the rounds leave no doubt.
 
     With equal speed, all of five rounds agree by chance once in 32; the least gain asked for
     makes that rarer.
     """
     costs = [cost(a, b) for a, b in zip(ours, others, strict=True)]
     if len(costs) < MIN_ROUNDS or statistics.median(costs) > 1 - MIN_GAIN:
-        return False
+        return "no gain" if min(costs, default=1) > 1 - MIN_GAIN else "no clear gain"
     dissents = sum(one >= 1 for one in costs)
     if dissents > len(costs) // _ROUNDS_PER_DISSENT:
-        return False
-    typical, other = typical_figures(ours), typical_figures(others)
-    return max(_ratios(typical, other)) <= 1 + MAX_LOSS
+        return f"{dissents} round{'s say' if dissents > 1 else ' says'} the opposite"
+    losses = _ratios(typical_figures(ours), typical_figures(others))
+    worst = max(losses)
+    if worst > 1 + MAX_LOSS:
+        what = _FIGURES[losses.index(worst)]
+        return f"but {what} need {worst:.2f} of the time"
+    return None
+
+
+def is_better(ours: Sequence[Figures], others: Sequence[Figures]) -> bool:
+    """True if there is no objection."""
+    return objection(ours, others) is None
 
 
 def is_hopeless(ours: Sequence[Figures], others: Sequence[Figures]) -> bool:

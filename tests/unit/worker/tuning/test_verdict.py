@@ -1,11 +1,14 @@
 """When one way is called faster than another."""
 
+import pytest
+
 from velocity_local.core.tuning import Figures
 from velocity_local.worker.tuning.verdict import (
     cost,
     is_better,
     is_hopeless,
     median_cost,
+    objection,
     typical_figures,
 )
 
@@ -71,3 +74,18 @@ def test_what_is_slower_twice_is_given_up() -> None:
 def test_typical_is_the_median_of_each_figure() -> None:
     odd = [figures(prefill=1), figures(decode=1), figures(streams=1)]
     assert typical_figures(odd) == figures()
+
+
+@pytest.mark.parametrize(
+    ("ours", "said"),
+    [
+        (rounds(1.3, 1.2, 1.1), "no gain"),
+        (rounds(0.9, 1.2, 1.1), "no clear gain"),
+        (rounds(0.8, 0.8, 1.1, 0.8, 0.8), "1 round says the opposite"),
+        ([figures(prefill=50, decode=11.5)] * 5, "but single streams need 1.15 of the time"),
+        ([figures(prefill=150, decode=5, streams=20)] * 5, "but prompts need 1.50 of the time"),
+        (rounds(0.9, 0.85, 0.9), None),
+    ],
+)
+def test_what_speaks_against_a_value_is_told(ours: list[Figures], said: str | None) -> None:
+    assert objection(ours, EVEN[: len(ours)]) == said
