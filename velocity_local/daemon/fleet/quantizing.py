@@ -5,7 +5,6 @@ Owned by the event loop. The new file has its name only once its header has been
 
 import asyncio
 import os
-import shutil
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -170,6 +169,8 @@ class Quantizations:
                 await process.communicate()
 
     def _check_room(self, source: ModelEntry, quantization: str) -> None:
+        import shutil  # noqa: PLC0415 - brings compressors that the start need not wait for
+
         needed = int(source.parameters * BITS_PER_WEIGHT[quantization] / 8 * 1.05) + SPARE_BYTES
         free = shutil.disk_usage(self._models).free
         if free < needed:

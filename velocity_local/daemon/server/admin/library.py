@@ -1,6 +1,5 @@
 """The models as files over HTTP: found elsewhere, imported, counted, removed."""
 
-import shutil
 from typing import Annotated
 
 import msgspec
@@ -74,6 +73,8 @@ async def remove_model(request: AnyRequest, model: FromPath[str]) -> RemovedMode
 
 @get("/api/v1/disk", summary="What models take", tags=_TAGS, guards=[known_parameters])
 async def disk(request: AnyRequest) -> DiskAnswer:
+    import shutil  # noqa: PLC0415 - brings compressors that the start need not wait for
+
     services = services_of(request)
     folder = services.config.paths.models_dir
     items = await services.library.disk()
