@@ -75,6 +75,7 @@ class EmbeddingRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     model: str
     inputs: tuple[TextPrompt | TokenPrompt, ...]
     dimensions: int | None = None
+    queue: QueueTerms = QueueTerms()
 
 
 class KvRequest(msgspec.Struct, frozen=True, omit_defaults=True):

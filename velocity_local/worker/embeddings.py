@@ -3,18 +3,31 @@
 import math
 import sys
 from array import array
+from bisect import insort_left
 from collections import deque
 
 from velocity_local.wire.ipc.messages import Embedded
 from velocity_local.worker.engine.backend import Backend
 
+# So many later jobs of a class go before one of the next class, and no more.
+HEAD_START = 16
+
 
 class EmbeddingJob:
     """One request: its inputs as tokens, and the vectors made so far."""
 
-    def __init__(self, handle: int, inputs: list[tuple[int, ...]], dimensions: int | None) -> None:
+    def __init__(
+        self,
+        handle: int,
+        inputs: list[tuple[int, ...]],
+        dimensions: int | None,
+        *,
+        rank: int = 0,
+    ) -> None:
         self.handle = handle
         self.dimensions = dimensions
+        self.rank = rank
+        self.turn = 0
         self.pending = deque(inputs)
         self.vectors: list[bytes] = []
         self.n_tokens = sum(len(tokens) for tokens in inputs)
@@ -30,25 +43,31 @@ class EmbeddingJob:
 
 
 class Embeddings:
-    """Runs jobs in the order they came. Belongs to the engine's thread."""
+    """Runs jobs in the order they came, with a head start for more urgent classes.
+
+    Belongs to the engine's thread.
+    """
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._jobs: deque[EmbeddingJob] = deque()
+        self._jobs: list[EmbeddingJob] = []
+        self._n_submitted = 0
 
     @property
     def has_work(self) -> bool:
         return bool(self._jobs)
 
     def submit(self, job: EmbeddingJob) -> None:
-        self._jobs.append(job)
+        self._n_submitted += 1
+        job.turn = self._n_submitted + HEAD_START * job.rank
+        insort_left(self._jobs, job, key=lambda one: one.turn)
 
     def give_up(self) -> int:
         """Drop the job that `step` works on; its handle."""
-        return self._jobs.popleft().handle
+        return self._jobs.pop(0).handle
 
     def cancel(self, handle: int) -> None:
-        self._jobs = deque(job for job in self._jobs if job.handle != handle)
+        self._jobs = [job for job in self._jobs if job.handle != handle]
 
     def step(self) -> Embedded | None:
         """Compute one batch; the answer, if it was the job's last.
@@ -63,7 +82,7 @@ class Embeddings:
             job.vectors += (normalised(vector, job.dimensions) for vector in raw)
         if job.pending:
             return None
-        self._jobs.popleft()
+        self._jobs.pop(0)
         return Embedded(job.handle, tuple(job.vectors), job.n_tokens)
 
 

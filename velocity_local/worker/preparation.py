@@ -140,7 +140,7 @@ class Preparation:
         for index, tokens in enumerate(inputs):
             key = SequenceKey(command.handle, index)
             check(SequenceSpec(key, tokens, SamplingParams(), 0), self._capabilities)
-        return EmbeddingJob(command.handle, inputs, request.dimensions)
+        return EmbeddingJob(command.handle, inputs, request.dimensions, rank=request.queue.rank)
 
     def tokenize(self, command: Tokenize) -> Tokenized:
         request = command.request

@@ -51,6 +51,18 @@ async def test_a_header_says_how_long_the_model_stays_afterwards(path: str) -> N
     assert {request.keep_alive_s for request in stage.runner.asked} == {90.0}
 
 
+async def test_embeddings_take_the_same_headers() -> None:
+    stage = Stage()
+    headers = {"x-velocity-priority": "batch", "x-velocity-queue-timeout": "2.5"}
+    body = msgspec.json.encode({"model": "demo", "input": "a"})
+    answer = await call(stage.app(), "POST", "/v1/embeddings", body=body, headers=headers)
+    assert answer.status == 200
+    assert stage.runner.embedded[0].queue == QueueTerms("batch", timeout_s=2.5)
+    late = {"x-velocity-queue-timeout": "0"}
+    refused = await call(stage.app(), "POST", "/v1/embeddings", body=body, headers=late)
+    assert (refused.status, refused.error["code"]) == (503, "queue_timeout")
+
+
 async def test_a_key_says_who_waits_and_in_which_class() -> None:
     stage = Stage()
     nightly = digest("vl-night"), Caller("nightly", "batch")

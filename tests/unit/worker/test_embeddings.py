@@ -7,7 +7,7 @@ from velocity_local.core.models import LoadOptions
 from velocity_local.wire.ipc.messages import Embedded
 from velocity_local.worker.backends.fake.model import FakeBackend
 from velocity_local.worker.backends.fake.script import Script
-from velocity_local.worker.embeddings import EmbeddingJob, Embeddings, normalised
+from velocity_local.worker.embeddings import HEAD_START, EmbeddingJob, Embeddings, normalised
 
 
 class Recording(FakeBackend):
@@ -23,8 +23,8 @@ class Recording(FakeBackend):
         return super().embed(inputs)
 
 
-def _job(handle: int, *sizes: int) -> EmbeddingJob:
-    return EmbeddingJob(handle, [(1,) * size for size in sizes], None)
+def _job(handle: int, *sizes: int, rank: int = 0) -> EmbeddingJob:
+    return EmbeddingJob(handle, [(1,) * size for size in sizes], None, rank=rank)
 
 
 def test_inputs_are_computed_a_batch_at_a_time() -> None:
@@ -46,6 +46,28 @@ def test_jobs_are_answered_in_the_order_they_came() -> None:
     embeddings.submit(_job(2, 3))
     answers = [embeddings.step(), embeddings.step()]
     assert [answer.handle for answer in answers if answer] == [1, 2]
+
+
+def test_more_urgent_jobs_go_first_but_not_for_ever() -> None:
+    embeddings = Embeddings(Recording())
+    embeddings.submit(_job(0, 3, rank=1))
+    for handle in range(1, 41):
+        embeddings.submit(_job(handle, 3))
+    answers = [embeddings.step() for _ in range(41)]
+    order = [answer.handle for answer in answers if answer]
+    assert order.index(0) == HEAD_START
+    assert [handle for handle in order if handle] == list(range(1, 41))
+
+
+def test_a_job_that_is_overtaken_half_way_goes_on_where_it_was() -> None:
+    backend = Recording()
+    embeddings = Embeddings(backend)
+    embeddings.submit(_job(1, 64, 64, rank=2))
+    assert embeddings.step() is None
+    embeddings.submit(_job(2, 64))
+    answers = [embeddings.step(), embeddings.step()]
+    assert [answer.handle for answer in answers if answer] == [2, 1]
+    assert len(backend.batches) == 3
 
 
 def test_a_cancelled_job_is_gone() -> None:

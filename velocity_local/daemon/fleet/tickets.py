@@ -116,7 +116,7 @@ class Ticket:
     def queue_due_s(self) -> float | None:
         """When it must have begun at the latest; None once it has, or if it may wait."""
         request = self.request
-        if not isinstance(request, GenerationRequest) or self.has_events:
+        if self.has_events or not isinstance(request, GenerationRequest | EmbeddingRequest):
             return None
         timeout_s = request.queue.timeout_s
         return None if timeout_s is None else self.submitted_s + timeout_s

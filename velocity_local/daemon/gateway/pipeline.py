@@ -140,7 +140,7 @@ class Gateway:
             entry = await self._models.resolve(request.model)
             run.measurement.model = entry
             _check_plain(entry)
-            self._enter(run, entry.id, QueueTerms(), *request.inputs)
+            self._enter(run, entry.id, request.queue, *request.inputs)
             embedded = await self._runner.embed(msgspec.structs.replace(request, model=entry.id))
         except VelocityError as error:
             await self._settle(run, run.measurement.failed_row(error.info()))

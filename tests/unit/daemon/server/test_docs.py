@@ -79,7 +79,7 @@ async def test_path_parameters_are_declared(api: Any) -> None:
 
 
 async def test_the_headers_of_a_route_are_declared(api: Any) -> None:
-    for path in ("/v1/chat/completions", "/v1/completions"):
+    for path in ("/v1/chat/completions", "/v1/completions", "/v1/embeddings"):
         parameters = api["paths"][path]["post"]["parameters"]
         taken = {p["name"]: p["schema"] for p in parameters if p["in"] == "header"}
         assert taken["x-velocity-priority"]["enum"] == ["api", "batch", "interactive"]

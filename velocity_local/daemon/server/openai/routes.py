@@ -97,7 +97,11 @@ async def completions(request: AnyRequest) -> ASGIResponse:
     "/v1/embeddings",
     summary="Turn texts into vectors",
     tags=["OpenAI"],
-    opt={"body": openai.EmbeddingsRequest, "answer": answers.Embeddings},
+    opt={
+        "body": openai.EmbeddingsRequest,
+        "answer": answers.Embeddings,
+        "headers": queueing.TAKEN,
+    },
 )
 async def embeddings(request: AnyRequest) -> ASGIResponse:
     context = context_of(request)
@@ -105,7 +109,8 @@ async def embeddings(request: AnyRequest) -> ASGIResponse:
     with _refusals_kept(context, request, request_id):
         body = await read(request, _EMBEDDINGS)
         origin = origin_of(request, DIALECT, is_stream=False)
-        asked = translate.embeddings(body, request_id)
+        terms = queueing.terms_of(request)
+        asked = replace(translate.embeddings(body, request_id), queue=terms)
     embedded = await until_gone(request.receive, context.gateway.embed(asked, origin))
     model = (await context.gateway.model(body.model)).id
     is_base64 = body.encoding_format == "base64"
