@@ -14,8 +14,11 @@ from functools import partial
 from uvicorn.config import Config
 
 from velocity_local.config.settings import LimitSettings, ServerSettings
-from velocity_local.daemon.server.live import MAX_MESSAGE_BYTES, LiveConnection
-from velocity_local.daemon.server.protocol import Connection, ConnectionState
+from velocity_local.daemon.server.protocol import (
+    MAX_MESSAGE_BYTES,
+    Connection,
+    ConnectionState,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +39,7 @@ class Listener:
         self._config = Config(
             app,
             http=Connection,
-            ws=LiveConnection,
+            ws="none",
             ws_max_size=MAX_MESSAGE_BYTES,
             lifespan="off",
             interface="asgi3",

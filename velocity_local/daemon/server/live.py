@@ -9,9 +9,6 @@ from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 
 from velocity_local.daemon.server.protocol import ConnectionState
 
-MAX_MESSAGE_BYTES = 4096
-"""Clients have nothing to say; a longer message ends the connection."""
-
 
 class LiveConnection(WSProtocol):
     """One client's connection from its upgrade on. The guards see its handshake first."""

@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 MAX_TARGET_BYTES = 8 * 1024
 BODY_FLOOR_BYTES_PER_S = 1024
+MAX_MESSAGE_BYTES = 4096
+"""WebSocket clients have nothing to say; a longer message ends the connection."""
 LINGER_S = 1.0
 LINGER_BYTES = 16 * 1024 * 1024
 _HEADER_OVERHEAD_BYTES = len(": \r\n")
@@ -249,9 +251,15 @@ class Connection(HttpToolsProtocol):
         elif self.pipeline or not (self.cycle is None or self.cycle.response_complete):
             self._refuse(InvalidRequest("an upgrade must wait for the answers before it"))
         else:
+            from velocity_local.daemon.server import live  # noqa: PLC0415 - 20 ms, for few
+
             self._stop_receipt_deadline()
             self._stop_write_deadline()
+            self.ws_protocol_class = live.LiveConnection
             self.handle_websocket_upgrade()
+
+    def _should_upgrade_to_ws(self) -> bool:
+        return True
 
     def _ignore_upgrade(self) -> None:
         """Answer the request in HTTP/1.1 and take nothing more; llhttp cannot go on after it."""
