@@ -1,4 +1,4 @@
-"""The verb cache kv."""
+"""The verbs cache kv and cache clear."""
 
 from velocity_local.cli.call import Call
 from velocity_local.cli.exits import Exit
@@ -23,6 +23,16 @@ def kv(call: Call) -> int:
     else:
         call.out.note("Nothing is kept yet: no model has read a prompt since it was loaded.")
     call.out.note(_sums(kept))
+    return Exit.OK
+
+
+def clear(call: Call) -> int:
+    """Forget what is kept of earlier prompts, on disk as well."""
+    kept = api.forget(call.connect())
+    if call.args.json:
+        call.out.json("cache-kv/1", cache=kept)
+    else:
+        call.out.note("Forgotten; prompts are computed again from now on.")
     return Exit.OK
 
 

@@ -256,6 +256,13 @@ MODEL_COMMANDS: tuple[Command, ...] = (
         details="A prompt that begins like one of these does not compute that part again.",
     ),
     Command(
+        "cache clear",
+        _GROUP,
+        "forget earlier prompts, on disk as well",
+        VERBS + "cache:clear",
+        (HOST, JSON),
+    ),
+    Command(
         "adapters list",
         _GROUP,
         "LoRA adapters and the models they belong to",

@@ -83,6 +83,11 @@ def kept(client: HttpClient) -> KvList:
     return client.get("/api/v1/cache/kv", KvList)
 
 
+def forget(client: HttpClient) -> KvList:
+    """Have all that is kept of earlier prompts forgotten; what is left of it."""
+    return client.call("DELETE", "/api/v1/cache/kv", KvList)
+
+
 def repository(client: HttpClient, name: str) -> RepositoryAnswer:
     """The models that the hub's repository OWNER/NAME offers."""
     return client.get(f"/api/v1/hub/{segment(name)}", RepositoryAnswer, timeout_s=_HUB_TIMEOUT_S)

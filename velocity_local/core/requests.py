@@ -80,7 +80,7 @@ class EmbeddingRequest(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class KvRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a model keeps of earlier prompts; with a `prompt`, where that parts from it, or from
-    the `other` one.
+    the `other` one. `forget` lets go of it first, but for what runs.
     """
 
     id: str
@@ -88,6 +88,7 @@ class KvRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     prompt: Prompt | None = None
     other: Prompt | None = None
     adapter: Adapter | None = None
+    forget: bool = False
 
 
 class TokenizeRequest(msgspec.Struct, frozen=True):

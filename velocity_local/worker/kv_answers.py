@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from velocity_local.core.kv import KvEntry, KvMatch, KvState, Tier
-from velocity_local.worker.engine.loop import Engine
+from velocity_local.worker.engine.cache import KvCache
 from velocity_local.worker.engine.radix import common_length
 from velocity_local.worker.states.tiers import StateTiers
 
@@ -18,6 +18,7 @@ class KvQuestion(NamedTuple):
     prompt: list[int] | None
     other: list[int] | None
     space: str
+    forget: bool = False
 
 
 class _Kept(NamedTuple):
@@ -34,31 +35,34 @@ class KvAnswers:
 
     def __init__(
         self,
-        engine: Engine,
+        cache: KvCache,
         tiers: StateTiers,
         *,
         text_of: Callable[[tuple[int, ...]], str],
         cell_bytes: int,
     ) -> None:
-        self._engine = engine
+        self._cache = cache
         self._tiers = tiers
         self._text_of = text_of
         self._cell_bytes = cell_bytes
 
     def answer(self, question: KvQuestion) -> KvState:
+        if question.forget:
+            self._cache.forget()
+            self._tiers.forget()
         kept = list(self._kept())
         match = None
         if question.prompt is not None:
             match = self._match(question.prompt, question.other, question.space, kept)
         entries = tuple(self._entry(one) for one in kept)
-        states = self._engine.states
+        states = self._cache.states
         return KvState(entries, states.used_bytes, self._tiers.ram_bytes, match)
 
     def _kept(self) -> Iterable[_Kept]:
-        for tokens, space, is_running in self._engine.on_device():
+        for tokens, space, is_running in self._cache.known():
             n_bytes = len(tokens) * self._cell_bytes
             yield _Kept("device", tokens, 0, n_bytes, space, is_running)
-        for kept in self._engine.states.entries():
+        for kept in self._cache.states.entries():
             yield _Kept("memory", kept.tokens, kept.start, kept.n_bytes, kept.space)
         for listed in self._tiers.on_disk():
             head = listed.head
@@ -91,7 +95,7 @@ class KvAnswers:
             n_prompt=len(prompt),
             n_other=len(other),
             n_shared=at,
-            n_reusable=min(len(prompt) - 1, max(self._engine.reusable(prompt, space), on_disk)),
+            n_reusable=min(len(prompt) - 1, max(self._cache.reusable(prompt, space), on_disk)),
             tier=tier,
             before=self._text_of(tuple(prompt[max(0, at - _SHOWN_TOKENS) : at])),
             yours=self._text_of(tuple(prompt[at : at + _SHOWN_TOKENS])),

@@ -167,7 +167,7 @@ class Preparation:
             for asked in (request.prompt, request.other)
         )
         space = "" if request.adapter is None else request.adapter.key
-        return KvQuestion(command.handle, prompt, other, space)
+        return KvQuestion(command.handle, prompt, other, space, request.forget)
 
     def _check_sampling(self, request: GenerationRequest) -> None:
         n_vocab = self._capabilities.n_vocab

@@ -101,7 +101,7 @@ class WorkerService:
         shown = with_markers(tokenizer.piece, tokenizer.piece_special, prompts.markers)
         self._constraining = Constraining(tokenizer, shown)
         self._kv_answers = KvAnswers(
-            self._engine,
+            self._engine.cache,
             self._tiers,
             text_of=prompts.text_of,
             cell_bytes=backend.loaded.kv_bytes_per_token,
@@ -161,7 +161,7 @@ class WorkerService:
                 self._step()
             if self._embeddings.has_work:
                 self._embed()
-        self._tiers.close(self._engine.saved())
+        self._tiers.close(self._engine.cache.save_all())
         self._constraining.close()
         return self._exit_code
 
@@ -206,7 +206,7 @@ class WorkerService:
         return is_wanted
 
     def _submit(self, prepared: Prepared) -> None:
-        self._engine.take(prepared.states)
+        self._engine.cache.take(prepared.states)
         if not self._is_wanted(prepared.handle):
             return
         if prepared.adapter is not None and not self._has(prepared.adapter, prepared.handle):

@@ -118,6 +118,8 @@ class ScriptedFleet:
 
     async def kv(self, request: KvRequest) -> KvState:
         assert request.prompt is None
+        if request.forget:
+            return KvState((), 0, 2000)
         return KvState((KvEntry("memory", 40, 8, 1000, "", False, "Once"),), 1000, 2000)
 
     def notices(self, after: int) -> Sequence[Notice]:

@@ -27,3 +27,14 @@ async def test_files_of_all_models_are_counted(daemon: Daemon) -> None:
     folder.mkdir(parents=True)
     (folder / "1.kv").write_bytes(bytes(500))
     assert (await daemon.get("/cache/kv")).json()["disk_bytes"] == 500
+
+
+async def test_forgetting_removes_the_files_of_all_models(daemon: Daemon) -> None:
+    folder = daemon.home / "data" / "kv" / "abc"
+    folder.mkdir(parents=True)
+    (folder / "1.kv").write_bytes(bytes(500))
+    await daemon.http.post("/api/v1/models/demo/load")
+    kept = (await daemon.http.delete("/api/v1/cache/kv")).json()
+    assert kept["disk_bytes"] == 0
+    assert kept["items"][0]["entries"] == []
+    assert list(folder.iterdir()) == []

@@ -47,6 +47,10 @@ def test_prompts_are_told_and_survive_a_restart(tmp_path: Path) -> None:
         assert [entry["tier"] for entry in kept["items"][0]["entries"]] == ["disk"]
         assert 0 < kept["disk_bytes"] < kept["disk_limit_bytes"]
         assert ask(daemon, "Tell me of the fox.") >= 60
+        status, answer = daemon.get("/api/v1/cache/kv", method="DELETE")
+        assert status == 200, answer
+        assert said(daemon, "/api/v1/cache/kv")["items"][0]["entries"] == []
+        assert ask(daemon, "Tell me of the fox.") == 0
 
 
 def test_where_a_prompt_parts_is_explained(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The KV cache as the engine uses it: slots, cells and known prefixes, in step with a backend."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from velocity_local.worker.engine.backend import Backend
@@ -145,10 +145,22 @@ class KvCache:
         have = source.length if self._capabilities.can_copy_part and not source.follows else 0
         return max(source.length, self.states.reach(tokens[:-1], space, have=have))
 
-    def save_all(self) -> None:
-        """Save every finished sequence; the model is about to go."""
+    def forget(self) -> None:
+        """Drop every finished sequence, and all that was saved."""
+        for slot in self._slots.residents:
+            self.drop(slot)
+        self.states.clear()
+
+    def take(self, states: Iterable[Kept]) -> None:
+        """Saved cells from elsewhere, for prompts that come: each after those it goes on from."""
+        for kept in states:
+            self.states.take(kept)
+
+    def save_all(self) -> tuple[Kept, ...]:
+        """Save every finished sequence, since the model is about to go; all that is saved."""
         for slot in self._slots.residents:
             self._save(slot, self._tokens[slot])
+        return self.states.entries()
 
     def cut(self, slot: int, length: int) -> None:
         """Let go of a running sequence's cells from `length` on, where the model can."""

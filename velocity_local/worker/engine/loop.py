@@ -1,6 +1,6 @@
 """The engine: sequences in, tokens out, one step at a time. No threads and no text in here."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from velocity_local.core.clock import Clock
 from velocity_local.core.errors import ModelError, OutOfMemory, VelocityError
@@ -33,7 +33,7 @@ from velocity_local.worker.engine.sequence import (
     Token,
 )
 from velocity_local.worker.engine.speculation.speculator import Cells, Drafts, Speculator
-from velocity_local.worker.engine.statecache import Kept, StateCache
+from velocity_local.worker.engine.statecache import Kept
 
 # Cells kept free for the answer of an admitted sequence. A longer answer goes on as long as
 # there is room; after that the youngest sequence steps back into the queue.
@@ -105,27 +105,10 @@ class Engine:
                 LiveSequence(spec, n_ctx=n_ctx, reserve=self._reserve_tokens, now_s=now_s)
             )
 
-    def take(self, states: Iterable[Kept]) -> None:
-        """Saved cells from elsewhere, for prompts that come: each after those it goes on from."""
-        for kept in states:
-            self._cache.states.take(kept)
-
     @property
-    def states(self) -> StateCache:
-        return self._cache.states
-
-    def on_device(self) -> list[tuple[list[int], str, bool]]:
-        """Tokens, space and whether it runs, of every sequence that holds cells."""
-        return self._cache.known()
-
-    def reusable(self, tokens: list[int], space: str) -> int:
-        """How many of a prompt's first tokens would not be computed if it came now."""
-        return self._cache.reusable(tokens, space)
-
-    def saved(self) -> tuple[Kept, ...]:
-        """All cells worth keeping as saved states, those of finished sequences included."""
-        self._cache.save_all()
-        return self._cache.states.entries()
+    def cache(self) -> KvCache:
+        """What is kept of sequences, for who looks at it or adds to it between steps."""
+        return self._cache
 
     def cancel(self, handle: int) -> None:
         """Forget all sequences of a request; no event of them follows. Unknown ones are fine."""

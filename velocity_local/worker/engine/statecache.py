@@ -115,6 +115,15 @@ class StateCache:
         while self.used_bytes > self._limit_bytes:
             self._drop(next(each for each in self._kept if not self._n_onto[each]))
 
+    def clear(self) -> None:
+        """Forget all of it, and tell nobody."""
+        for number in self._kept:
+            self._index.remove(number)
+        self._kept.clear()
+        self._onto.clear()
+        self._n_onto.clear()
+        self.used_bytes = 0
+
     def check_integrity(self) -> None:
         """Assert that the bytes are counted right and within the limit."""
         assert self.used_bytes == sum(kept.n_bytes for kept in self._kept.values())

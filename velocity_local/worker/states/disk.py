@@ -105,6 +105,15 @@ class StateDisk:
         with self._lock:
             return [file.listed for file in self._files.values()]
 
+    def clear(self) -> None:
+        """Remove all files that are listed."""
+        with self._lock:
+            paths = [file.listed.path for file in self._files.values()]
+            for number in list(self._files):
+                self._forget(number)
+        for path in paths:
+            path.unlink(missing_ok=True)
+
     def reach(self, tokens: list[int], space: str) -> int:
         """How many of the first tokens are there."""
         with self._lock:

@@ -44,6 +44,11 @@ class StateTiers:
         """How many of a prompt's first tokens are on disk."""
         return 0 if self._disk is None else self._disk.reach(tokens[:-1], space)
 
+    def forget(self) -> None:
+        """Remove what is on disk."""
+        if self._disk is not None:
+            self._disk.clear()
+
     def on_drop(self, kept: Kept) -> None:
         """Memory has no room for these cells."""
         if self._disk is not None:
