@@ -80,14 +80,17 @@ class Asker:
         self._requests = TokenBucket(requests, now_s=now_s) if requests else None
         self._tokens = TokenBucket(tokens, now_s=now_s) if tokens else None
 
-    async def wait_for_quota(self, ask: Ask) -> float:
-        """Return when the provider's limits let a request through, with the seconds waited."""
+    async def get_ready(self, ask: Ask) -> float:
+        """Return when the provider's limits let a request through and it is its turn here; gives
+        the seconds that the limits took.
+        """
         now_s = perf_counter()
         wait_s = self._requests.claim(1, now_s) if self._requests is not None else 0.0
         if self._tokens is not None:
             wait_s = max(wait_s, self._tokens.claim(ask.max_tokens or _ASSUMED_TOKENS, now_s))
         if wait_s > 0:
             await self._pause(wait_s)
+        await self._turnstile.turn()
         return wait_s
 
     async def ask(
@@ -117,7 +120,6 @@ class Asker:
 
     async def _until_answered(self, ask: Ask, progress: _Progress) -> None:
         while True:
-            await self._turnstile.turn()
             progress.seen = await self._attempt(ask, progress)
             fault = progress.seen.fault
             if _was_stale(progress):

@@ -170,7 +170,7 @@ class Driver:
         replies = iter(session.replies)
         while True:
             self._n_begun += 1
-            waited_s = await self._asker.wait_for_quota(ask)
+            waited_s = await self._asker.get_ready(ask)
             begin_s = perf_counter() if intended_s is None else intended_s + waited_s
             slot = self._slot(session, begin_s)
             record, text = await self._ask(ask, slot)
@@ -193,6 +193,7 @@ class Driver:
         return record, text
 
     async def _ask_uncounted(self, session: Session) -> None:
+        await self._asker.get_ready(session.ask)
         slot = Slot(-1, perf_counter(), 0.0)
         await self._asker.ask(session.ask, slot, on_break=_forget)
 

@@ -68,7 +68,15 @@ def _system_keyring() -> ReadKeyring:
         module = importlib.import_module("keyring")
     except ImportError as error:
         raise NoKey(
-            "reading the system's keyring needs the package keyring; install it, or use key_env"
+            "reading the system's keyring needs the package keyring; install it"
+            " (velocity-local[keyring]), or use key_env"
         ) from error
-    read: ReadKeyring = module.get_password
+
+    def read(service: str, user: str) -> str | None:
+        try:
+            found: str | None = module.get_password(service, user)
+        except module.errors.KeyringError as error:
+            raise NoKey(f"the system's keyring cannot be read: {error}") from error
+        return found
+
     return read

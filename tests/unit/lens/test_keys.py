@@ -1,5 +1,7 @@
 """Where a key is looked for."""
 
+import sys
+
 import pytest
 
 from velocity_local.lens.errors import BadScenario, NoKey
@@ -49,3 +51,18 @@ def test_no_key_says_what_to_do(target: Target, error: type[Exception], message:
 def test_a_server_of_ones_own_needs_none() -> None:
     assert find_key(Target(url="http://127.0.0.1:1/v1"), ANY, {}) is None
     assert find_key(Target(url="http://127.0.0.1:1/v1"), OPENAI, {}) is None
+
+
+def test_without_the_package_a_keyring_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    with pytest.raises(NoKey, match=r"velocity-local\[keyring\]"):
+        find_key(Target(keyring="lens/me"), OPENAI, {})
+
+
+@pytest.mark.parametrize("key", ["two\nlines", "schlüssel"])
+def test_a_key_that_no_header_may_have_is_refused_without_being_shown(key: str) -> None:
+    with pytest.raises(NoKey, match="characters") as caught:
+        find_key(Target(), OPENAI, {"OPENAI_API_KEY": key})
+    assert key not in str(caught.value)

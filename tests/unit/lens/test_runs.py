@@ -96,6 +96,14 @@ def test_a_server_that_stalls_does_not_slow_down_its_own_measurement() -> None:
     assert values.percentile(0) > 100
 
 
+def test_the_clients_own_crowd_is_no_latency_of_a_closed_load() -> None:
+    with serving(lambda _: HELLO) as served:
+        result = LENS.run(scenario(served, load=Concurrency(streams=64, requests=64)))
+    starts = [record.intended_start_s for record in result.records]
+    assert starts == sorted(starts)
+    assert len(set(starts)) == 64, "each starts when its turn has come, not all at once"
+
+
 def test_a_burst_starts_together() -> None:
     with serving(lambda _: HELLO) as served:
         result = LENS.run(scenario(served, load=Burst(size=4, every_s=0.05, requests=8)))
