@@ -74,7 +74,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
                 stderr=subprocess.PIPE,
                 env=dict(environment),
                 cwd=Path(sys.executable).anchor,
-                **_isolation(),
+                **isolation(),
             )
         except OSError as error:
             self._end(Exit(f"its process could not be started: {error.strerror or error}"))
@@ -160,7 +160,8 @@ def worker_command() -> tuple[str, ...]:
     return (sys.executable, "-P", "-s", "-m", WORKER_MODULE)
 
 
-def _isolation() -> dict[str, Any]:
+def isolation() -> dict[str, Any]:
+    """How a process is started so that signals and windows of ours are not its."""
     if sys.platform == "win32":
         flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
         return {"creationflags": flags, "close_fds": True}

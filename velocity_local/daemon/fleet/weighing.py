@@ -12,6 +12,7 @@ import msgspec
 from velocity_local.core.errors import ModelFailed, from_info
 from velocity_local.core.models import Buffers, LoadOptions
 from velocity_local.daemon.fleet.exits import read_exit
+from velocity_local.daemon.fleet.process import isolation
 from velocity_local.wire.ipc.weighing import MAX_ANSWER_BYTES, WEIGHING_MODULE, Weigh, Weighed
 
 TIMEOUT_S = 20.0
@@ -53,6 +54,7 @@ class DryRuns:
             stderr=asyncio.subprocess.PIPE,
             env=self._environment,
             cwd=Path(sys.executable).anchor,
+            **isolation(),
         )
         try:
             async with asyncio.timeout(self._timeout_s):
