@@ -87,6 +87,7 @@ LENS_COMMANDS: tuple[Command, ...] = (
             *_LENGTH,
             *_WORK,
             *_SLO,
+            option("--repeat", help="so many runs, one series", metavar="N", parse=int, default=1),
             option("--records", help="write every request to this file as it ends", metavar="FILE"),
             *_OUT,
         ),

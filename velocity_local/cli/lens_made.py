@@ -12,10 +12,15 @@ from velocity_local.lens.results import RunResult
 from velocity_local.lens.scenarios import Slo
 
 
-def deliver(call: Call, runs: Sequence[RunResult], *, slo: Slo | None = None) -> int:
-    """Keep, write and show the runs. Results come before complaints: nothing measured is lost."""
-    if not call.args.json and len(runs) == 1:
-        lens_live.show(call.out, runs[0], slo)
+def deliver(
+    call: Call, runs: Sequence[RunResult], *, slo: Slo | None = None, is_shown: bool = False
+) -> int:
+    """Keep and write the runs, and show them unless that was done. Results come before complaints:
+    nothing measured is lost.
+    """
+    if not call.args.json and not is_shown:
+        for run in runs:
+            lens_live.show(call.out, run, slo)
     keep(call, runs)
     return status(runs)
 

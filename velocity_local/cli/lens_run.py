@@ -1,5 +1,6 @@
 """The verbs lens run and lens validate."""
 
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -26,14 +27,26 @@ def run(call: Call) -> int:
     scenario = scenario_of(call, load_flags(call))
     records = _records(call)
     try:
-        result = measured(call, scenario, spill=None if records is None else records.write)
+        runs = _repeated(call, scenario, None if records is None else records.write)
     finally:
         if records is not None:
             records.close()
-    status = deliver(call, [result], slo=scenario.slo)
+    status = deliver(call, runs, slo=scenario.slo)
     if records is not None and records.fault is not None:
         raise CliError(f"{call.args.records} is not complete: {records.fault.lower()}")
     return status
+
+
+def _repeated(call: Call, scenario: Scenario, spill: Spill | None) -> list[RunResult]:
+    """The run so often as it was asked for; an interrupted one is the last."""
+    n = call.args.repeat
+    if n < 1:
+        raise CliError(f"--repeat {n}: once at least", code=Exit.USAGE)
+    series = secrets.token_hex(6) if n > 1 else None
+    runs: list[RunResult] = []
+    while len(runs) < n and not any(run.partial_reason for run in runs):
+        runs.append(measured(call, scenario, spill=spill, series=series))
+    return runs
 
 
 def validate(call: Call) -> int:

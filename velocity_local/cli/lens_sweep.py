@@ -26,7 +26,7 @@ def sweep(call: Call) -> int:
     swept = saying(lambda: _sweep(call, maker), call)
     if not call.args.json:
         _show(call, swept, scenario)
-    return deliver(call, swept.runs)
+    return deliver(call, swept.runs, is_shown=True)
 
 
 def _sweep(call: Call, maker: Sweep) -> Swept:

@@ -52,6 +52,16 @@ def test_a_run_as_json_and_in_files(tmp_path: Path) -> None:
     assert len(records.read_text().splitlines()) == 4
 
 
+def test_runs_can_be_repeated(tmp_path: Path) -> None:
+    with serving(lambda _: HELLO) as served:
+        ran = measure(served, tmp_path, "--requests", "2", "--repeat", "3", "--json")
+        wrong = measure(served, tmp_path, "--repeat", "0")
+    runs = document(ran)["runs"]
+    assert len({run["id"] for run in runs}) == 3
+    assert len({run["series"] for run in runs}) == 1
+    assert (wrong.status, "once at least" in wrong.err) == (2, True)
+
+
 def test_a_results_file_that_cannot_be_written_costs_no_figures(tmp_path: Path) -> None:
     with serving(lambda _: HELLO) as served:
         ran = measure(served, tmp_path, "--requests", "2", "--out", str(tmp_path / "no" / "x.json"))
