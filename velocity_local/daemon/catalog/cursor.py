@@ -54,6 +54,7 @@ class Cursor:
         self._start = 0
         self._at = 0
         self._fetched_bytes = 0
+        self._string_count = 0
 
     @property
     def offset(self) -> int:
@@ -90,6 +91,12 @@ class Cursor:
             self._window = b""
             self._seek()
 
+    def count_strings(self, count: int, *, at_most: int) -> None:
+        """Raises GgufError if the arrays of the file have more than `at_most` strings in all."""
+        self._string_count += count
+        if self._string_count > at_most:
+            raise GgufError(self.offset, f"{self._string_count} strings in all; at most {at_most}")
+
     def skip_strings(self, count: int) -> None:
         """Move past `count` strings; most of a header's bytes are skipped here."""
         run, done = _short_strings().run, 0
@@ -99,7 +106,10 @@ class Cursor:
                 self._at = match.end()
                 done += _RUN
                 continue
-            for _ in range(min(_RUN, count - done)):
+            wanted = min(_RUN, count - done)
+            walked = self._walk(wanted, None)
+            done += walked
+            if walked < wanted:
                 self.skip(self._length(MAX_STRING_BYTES))
                 done += 1
 
@@ -114,10 +124,26 @@ class Cursor:
                 found += one.findall(self._window, self._at, match.end())
                 self._at = match.end()
                 continue
-            for _ in range(wanted):
+            if self._walk(wanted, found) < wanted:
                 text = self.string()
                 found.append(_U64.pack(len(text)) + text)
         return found
+
+    def _walk(self, count: int, found: list[bytes] | None) -> int:
+        """Go over up to `count` strings that lie in the window as a whole; how many."""
+        window, at, last = self._window, self._at, len(self._window) - _U64.size
+        unpack = _U64.unpack_from
+        done = 0
+        while done < count and at <= last:
+            after = at + _U64.size + unpack(window, at)[0]
+            if after > last + _U64.size:
+                break
+            if found is not None:
+                found.append(window[at:after])
+            at = after
+            done += 1
+        self._at = at
+        return done
 
     def _length(self, at_most: int) -> int:
         offset = self.offset

@@ -14,10 +14,12 @@ from typing import BinaryIO, NamedTuple
 from velocity_local.daemon.catalog.cursor import Cursor, GgufError
 from velocity_local.daemon.catalog.ggml_types import GGML_TYPES
 
-MAX_KEYS = 65_536
-MAX_TENSORS = 65_536
+MAX_KEYS = 8_192
+MAX_TENSORS = 16_384
 MAX_ARRAY_ELEMENTS = 4_000_000
-MAX_VOCABULARY = 1_000_000
+# Of real models the largest have some 262,000 tokens and 515,000 merges.
+MAX_VOCABULARY = 524_288
+MAX_STRINGS = 1_200_000
 TOKENS_KEY = "tokenizer.ggml.tokens"
 MAX_KEY_BYTES = 65_535
 MAX_NAME_BYTES = 63
@@ -167,6 +169,7 @@ def _array(cursor: Cursor, key: str) -> Value | None:
     if count > MAX_ARRAY_ELEMENTS:
         raise GgufError(offset, f"{key!r} has {count} elements; at most {MAX_ARRAY_ELEMENTS}")
     if kind == _STRING:
+        cursor.count_strings(count, at_most=MAX_STRINGS)
         if count * 8 > cursor.remaining:
             raise GgufError(offset, f"{count} strings do not fit into {cursor.remaining} bytes")
         if key == TOKENS_KEY:

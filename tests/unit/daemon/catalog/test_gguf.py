@@ -4,6 +4,8 @@ import contextlib
 import io
 import random
 import struct
+import time
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +16,13 @@ from tests.unit.daemon.catalog.damage import mutate
 from velocity_local.daemon.catalog.cursor import CHUNK_BYTES, GgufError
 from velocity_local.daemon.catalog.facts import ModelFacts, read_facts
 from velocity_local.daemon.catalog.ggml_types import GGML_TYPES
-from velocity_local.daemon.catalog.gguf import Header, read_header
+from velocity_local.daemon.catalog.gguf import (
+    MAX_STRINGS,
+    MAX_VOCABULARY,
+    TOKENS_KEY,
+    Header,
+    read_header,
+)
 
 
 def read(data: bytes) -> Header:
@@ -143,8 +151,12 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
         "announced",
     ),
     "strings beyond the file": (
-        raw(keys=1, body=string(b"a") + struct.pack("<IIQ", 9, 8, 2_000_000) + bytes(9)),
+        raw(keys=1, body=string(b"a") + struct.pack("<IIQ", 9, 8, 1_000_000) + bytes(9)),
         "do not fit",
+    ),
+    "endless strings": (
+        raw(keys=1, body=string(b"a") + struct.pack("<IIQ", 9, 8, 2_000_000) + bytes(9)),
+        "strings in all; at most",
     ),
     "array of arrays": (
         raw(keys=1, body=string(b"a") + struct.pack("<IIQ", 9, 9, 1) + bytes(32)),
@@ -276,3 +288,31 @@ def test_a_key_after_a_long_array_is_read() -> None:
     body = key_value("long", [1.0] * 5000) + key_value("short", [1, 2]) + typed("n", 10, 2**40)
     header = read(raw(keys=3, body=body))
     assert header.values == {"short": (1, 2), "n": 2**40}
+
+
+def _strings(key: str, texts: bytes, count: int) -> bytes:
+    return raw(keys=1, body=string(key.encode()) + struct.pack("<IIQ", 9, 8, count) + texts)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        _strings("a", bytes(8 * MAX_STRINGS), MAX_STRINGS),
+        _strings(
+            TOKENS_KEY,
+            b"".join(struct.pack("<QI", 4, number) for number in range(MAX_VOCABULARY)),
+            MAX_VOCABULARY,
+        ),
+        _strings("a", (struct.pack("<Q", 200) + bytes(200)) * 200_000, 200_000),
+    ],
+    ids=["empty strings", "tokens", "long strings"],
+)
+def test_the_largest_arrays_cost_little_time_and_memory(data: bytes) -> None:
+    tracemalloc.start()
+    read(data)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak_bytes < 64 * 1024 * 1024
+    began_s = time.process_time()
+    read(data)
+    assert time.process_time() - began_s < 1.0, "far above what it takes, also on a busy machine"
