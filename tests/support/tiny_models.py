@@ -119,6 +119,51 @@ def write_recurrent(path: Path) -> Path:
     return _write(path, "mamba", {f"mamba.ssm.{key}": size for key, size in sizes.items()}, tensors)
 
 
+def write_hybrid(path: Path) -> Path:
+    """Qwen 3.5: a layer with a state (gated delta net), then one with a cache."""
+    conv, width, heads = 4, 16, 2
+    values = keys = width * heads
+    head_width = N_EMBD // N_HEADS
+    weights = _Weights()
+    tensors = _embeddings(weights)
+    for i in range(N_LAYERS):
+        b = f"blk.{i}"
+        tensors += [
+            weights.vector(f"{b}.attn_norm.weight", N_EMBD, around=1),
+            weights.vector(f"{b}.post_attention_norm.weight", N_EMBD, around=1),
+            weights.matrix(f"{b}.ffn_gate.weight", N_EMBD, N_FF),
+            weights.matrix(f"{b}.ffn_up.weight", N_EMBD, N_FF),
+            weights.matrix(f"{b}.ffn_down.weight", N_FF, N_EMBD),
+        ]
+    tensors += [
+        weights.matrix("blk.0.attn_qkv.weight", N_EMBD, 2 * keys + values),
+        weights.matrix("blk.0.attn_gate.weight", N_EMBD, values),
+        weights.matrix("blk.0.ssm_conv1d.weight", conv, 2 * keys + values, kind=F32),
+        weights.vector("blk.0.ssm_dt.bias", heads),
+        weights.vector("blk.0.ssm_a", heads, around=-1),
+        weights.matrix("blk.0.ssm_beta.weight", N_EMBD, heads),
+        weights.matrix("blk.0.ssm_alpha.weight", N_EMBD, heads),
+        weights.vector("blk.0.ssm_norm.weight", width, around=1),
+        weights.matrix("blk.0.ssm_out.weight", values, N_EMBD),
+        weights.matrix("blk.1.attn_q.weight", N_EMBD, 2 * N_EMBD),
+        weights.matrix("blk.1.attn_k.weight", N_EMBD, N_EMBD),
+        weights.matrix("blk.1.attn_v.weight", N_EMBD, N_EMBD),
+        weights.matrix("blk.1.attn_output.weight", N_EMBD, N_EMBD),
+        weights.vector("blk.1.attn_q_norm.weight", head_width, around=1),
+        weights.vector("blk.1.attn_k_norm.weight", head_width, around=1),
+    ]
+    sizes = {
+        "ssm.conv_kernel": conv,
+        "ssm.inner_size": values,
+        "ssm.state_size": width,
+        "ssm.time_step_rank": heads,
+        "ssm.group_count": heads,
+        "full_attention_interval": N_LAYERS,
+        "rope.dimension_sections": [3, 3, 2, 0],
+    }
+    return _write(path, "qwen35", {f"qwen35.{key}": size for key, size in sizes.items()}, tensors)
+
+
 def write_encoder(path: Path, *, pooling: int) -> Path:
     """BERT, with the number of a llama_pooling_type."""
     weights = _Weights()

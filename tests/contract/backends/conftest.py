@@ -18,9 +18,9 @@ DEMO = Path(__file__).parents[3] / "models" / "demo" / "velocity-demo-f16.gguf"
 OPTIONS = LoadOptions(n_ctx=512, n_seq_max=4, n_batch=64, n_threads=1)
 ATTENTION = ("fake", "llama", "demo")
 WINDOWED = ("fake-window", "gemma2")
-RECURRENT = ("fake-recurrent", "mamba")
+RECURRENT = ("fake-recurrent", "mamba", "qwen35")
 ALL = (*ATTENTION, *WINDOWED, *RECURRENT)
-REAL = ("llama", "demo", "gemma2", "mamba")
+REAL = ("llama", "demo", "gemma2", "mamba", "qwen35")
 
 _BABBLE = Babble(mean_tokens=10_000)
 SCRIPTS = {
@@ -32,6 +32,7 @@ WRITERS = {
     "llama": tiny_models.write_llama,
     "gemma2": tiny_models.write_sliding_window,
     "mamba": tiny_models.write_recurrent,
+    "qwen35": tiny_models.write_hybrid,
 }
 
 

@@ -19,7 +19,7 @@ GREEDY = SamplingParams(temperature=0)
 OPTIONS = LoadOptions(n_ctx=1024, n_seq_max=2, n_threads=1)
 
 
-@pytest.fixture(params=["demo", "llama", "gemma2", "mamba"])
+@pytest.fixture(params=["demo", "llama", "gemma2", "mamba", "qwen35"])
 def model(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     if request.param == "demo":
         return DEMO

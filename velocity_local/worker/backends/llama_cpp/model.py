@@ -131,6 +131,7 @@ class LlamaCppBackend:
         adapter = spans[0].adapter
         if any(span.adapter != adapter for span in spans):
             raise BackendError("one pass cannot have spans of several adapters")
+        self._check_starts(spans)
         self._adapters.use(adapter)
         last_rows = fill(self._batch, spans)
         code = self._batch.decode(self._context, n_tokens)
@@ -141,6 +142,13 @@ class LlamaCppBackend:
             return Forward.ABORTED
         self._last_rows, self._last_spans = last_rows, spans
         return Forward.DONE
+
+    def _check_starts(self, spans: Sequence[Span]) -> None:
+        """Hybrid models with several position axes take a gap without a word."""
+        if not self._capabilities.can_copy_part:
+            for span in spans:
+                if span.start != self.length(span.sequence):
+                    raise BackendError(f"sequence {span.sequence} does not go on at {span.start}")
 
     def sample(self, rows: Sequence[SampleRow]) -> list[Sampled | Unsampled]:
         return self._for_each(rows, self._sample)
