@@ -106,3 +106,26 @@ def test_what_the_hub_does_not_have_is_status_4(server: ScriptServer) -> None:
     server.reply("404 Not Found", body, "Content-Type: application/json")
     ran = cli("pull", "o/r:Q2_K", environ={"VELOCITY_HOST": server.url})
     assert (ran.status, "o/r has no Q2_K" in ran.err) == (4, True)
+
+
+def test_a_download_can_be_paused(server: ScriptServer) -> None:
+    ran = ask(server, download(state="paused"), "--pause", "dl_1")
+    assert (ran.status, "Paused o/r/m-Q8_0 at 25.0 MB of 100.0 MB" in ran.err) == (0, True)
+    assert server.requests[0][0].startswith("POST /api/v1/downloads/dl_1/pause ")
+
+
+def test_a_download_can_be_resumed_and_looked_at(server: ScriptServer) -> None:
+    ran = ask(server, download(state="done", ended_s=2.0), "--resume", "dl_1")
+    assert (ran.status, ran.out) == (0, "o/r/m-Q8_0\n")
+    assert server.requests[0][0].startswith("POST /api/v1/downloads/dl_1/resume ")
+
+
+def test_one_that_pauses_by_itself_says_why_and_how_to_go_on(server: ScriptServer) -> None:
+    ran = ask(server, download(state="paused", error="the disk is full"), "o/r:Q8_0")
+    assert (ran.status, "the disk is full" in ran.err) == (1, True)
+    assert "velocity-local pull --resume dl_1" in ran.err
+
+
+def test_a_name_of_the_shipped_list_is_asked_for_as_it_is(server: ScriptServer) -> None:
+    assert ask(server, download(state="done", ended_s=2.0), "qwen3-4b").status == 0
+    assert server.requests[0][2] == b'{"model":"qwen3-4b"}'

@@ -18,6 +18,7 @@ _REFERENCE = re.compile(
 _PAGE = re.compile(
     r"(?P<repository>[^/]+/[^/]+)(?:/(?:blob|resolve|tree)/main(?:/(?P<file>.+))?)?/?"
 )
+_PAGE_KINDS = (["blob"], ["resolve"], ["tree"])
 _HUBS = ("https://huggingface.co/", "https://hf.co/", "huggingface.co/", "hf.co/")
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9 _.,+=@()\[\]-]{0,199}")
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
@@ -79,6 +80,12 @@ def _without_hub(text: str) -> str:
         if text.startswith(hub):
             page = text[: MAX_CHARS + 1].removeprefix(hub).partition("?")[0]
             match = _PAGE.fullmatch(page)
+            if match is None and page.split("/")[2:3] in _PAGE_KINDS:
+                raise InvalidRequest(
+                    f"{text[:120]!r} is a page of another revision than main, which is what is"
+                    " fetched",
+                    param="model",
+                )
             if match is None:
                 return page
             return match["repository"] + (f"/{match['file']}" if match["file"] else "")
