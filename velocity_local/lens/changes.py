@@ -1,9 +1,10 @@
 """How much a figure changed from some runs to others, with what is not known about it.
 
-Two things are not known: what a run's own requests leave open (its bootstrap), and how runs of
-one build differ among themselves. The second shows only where a side has several runs; it is
-their spread beyond what their own requests explain (the random effect of DerSimonian and Laird,
-"Meta-analysis in clinical trials", 1986, on logarithms).
+With one run on each side its own requests are all there is: the change is drawn from the bootstrap
+of both (`resampling`). Runs of one build differ among themselves, though, and that shows only where
+a side has several. Then runs are what is compared: their spread, on logarithms and never below what
+their own requests explain, with Student's t for the few it is known from (Welch's case of equal
+variances).
 """
 
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from velocity_local.lens.samples import Values, collect
 
 _SEED = 22
 _FEWEST_RUNS = 2
+_WIDEST = 20.0  # of a logarithm: a t of one degree of freedom knows no bounds
 
 
 class Estimate(msgspec.Struct, frozen=True):
@@ -31,6 +33,13 @@ class Estimate(msgspec.Struct, frozen=True):
     n: int
     low: float | None = None
     high: float | None = None
+
+
+class RunNoise(msgspec.Struct, frozen=True):
+    """The relative standard deviation of single runs of one side, and its degrees of freedom."""
+
+    share: float
+    freedom: int
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -72,24 +81,25 @@ def change(
         return None
     drawn_first = resampling.draws(first, quantity)
     drawn_second = resampling.draws(second, quantity, seed=resampling.SEED + 1)
-    noise = run_noise((before, after), quantity)
-    factors = _factors(noise, len(before), len(after), len(drawn_second))
-    noisy = [drawn * factor for drawn, factor in zip(drawn_second, factors, strict=True)]
-    pairs = list(zip(drawn_first, noisy, strict=False))
     known_before, known_after = quantity.of(first), quantity.of(second)
+    noise = run_noise((before, after), quantity)
+    pairs = list(zip(drawn_first, drawn_second, strict=False))
+    if noise is not None:
+        spread = noise.share * sqrt(1 / len(before) + 1 / len(after))
+        pairs = [(known_before, known_after * one) for one in _factors(spread, noise.freedom)]
     return Change(
         before=_estimate(first, quantity, drawn_first),
         after=_estimate(second, quantity, drawn_second),
         relative=known_after / known_before - 1 if known_before else None,
         p_value=p_value(first, second, quantity),
-        run_noise=noise,
+        run_noise=None if noise is None else noise.share,
         draws=tuple(b / a - 1 for a, b in pairs if a),
         absolute_draws=tuple(b - a for a, b in pairs),
     )
 
 
-def run_noise(sides: Sequence[Sequence[RunResult]], quantity: Quantity) -> float | None:
-    """By how much runs of one side differ beyond their own requests, as a share of the figure."""
+def run_noise(sides: Sequence[Sequence[RunResult]], quantity: Quantity) -> RunNoise | None:
+    """By how much runs of one side differ; None if no side has two that measured it."""
     spreads, explained, freedom = 0.0, [], 0
     for runs in sides:
         known = [found for run in runs if (found := _logs(run, quantity)) is not None]
@@ -100,7 +110,7 @@ def run_noise(sides: Sequence[Sequence[RunResult]], quantity: Quantity) -> float
         explained += [own for _, own in known]
     if not freedom:
         return None
-    return sqrt(max(0.0, spreads / freedom - fmean(explained)))
+    return RunNoise(sqrt(max(spreads / freedom, fmean(explained))), freedom)
 
 
 def _estimate(values: Values, quantity: Quantity, drawn: Sequence[float]) -> Estimate:
@@ -123,10 +133,13 @@ def _logs(run: RunResult, quantity: Quantity) -> tuple[float, float] | None:
     return log(value), variance(drawn) if len(drawn) > 1 else 0.0
 
 
-def _factors(noise: float | None, n_before: int, n_after: int, n: int) -> list[float]:
-    """What the runs' own differences make of the change, one factor for each draw."""
-    if not noise:
-        return [1.0] * n
+def _factors(spread: float, freedom: int) -> list[float]:
+    """By how much the change could as well have come out larger or smaller."""
     chance = Random(_SEED)  # noqa: S311 - statistics, no secret
-    spread = noise * sqrt(1 / n_before + 1 / n_after)
-    return [exp(chance.gauss(0, spread)) for _ in range(n)]
+    draws = (spread * _t(chance, freedom) for _ in range(resampling.DRAWS))
+    return [exp(max(-_WIDEST, min(_WIDEST, draw))) for draw in draws]
+
+
+def _t(chance: Random, freedom: int) -> float:
+    """A draw from Student's t."""
+    return chance.gauss(0, 1) / sqrt(chance.gammavariate(freedom / 2, 2) / freedom)

@@ -13,6 +13,10 @@ from velocity_local.lens.resampling import CONFIDENCE, interval_of
 from velocity_local.lens.results import Metric, RunResult
 
 SIGNIFICANCE = 1 - CONFIDENCE
+SINGLE_RUNS = (
+    "one run on each side: intervals hold what their requests leave open, and not how runs of one"
+    " build differ; give several runs of each"
+)
 
 
 class Verdict(StrEnum):
@@ -159,10 +163,7 @@ def _notes(before: Sequence[RunResult], after: Sequence[RunResult]) -> list[str]
         if run.partial_reason is not None
     ]
     if len(before) == len(after) == 1:
-        notes.append(
-            "one run on each side: intervals hold what their requests leave open, and not how runs"
-            " of one build differ; give several runs of each"
-        )
+        notes.append(SINGLE_RUNS)
     if any(run.histograms for run in (*before, *after)):
         notes.append("values that were only counted pass for independent: intervals are narrow")
     return notes

@@ -12,7 +12,13 @@ import msgspec
 
 from velocity_local.lens.answers import AnswerCheck, compare_answers
 from velocity_local.lens.changes import Change, Estimate, change, estimate
-from velocity_local.lens.compare import SIGNIFICANCE, Incomparable, comparable, refuse_void
+from velocity_local.lens.compare import (
+    SIGNIFICANCE,
+    SINGLE_RUNS,
+    Incomparable,
+    comparable,
+    refuse_void,
+)
 from velocity_local.lens.conditions import Condition, Difference, by_condition, differences
 from velocity_local.lens.percentiles import percentile
 from velocity_local.lens.quantities import Quantity
@@ -84,6 +90,8 @@ def judge(
     for condition, runs in by_condition(after).items():
         known = baseline.get(condition, ())
         checks += [_check(rule, condition, known, runs) for rule in rules]
+        if len(known) == len(runs) == 1:
+            notes.append(SINGLE_RUNS)
         if before and not known:
             notes.append(f"the baseline has no run with: {condition.name}")
     answers = compare_answers(before, after)
@@ -98,7 +106,7 @@ def judge(
         checks=tuple(check for check in checks if check.outcome is not Outcome.ABSENT or is_strict),
         answers=answers,
         differences=differing,
-        notes=tuple(notes),
+        notes=tuple(dict.fromkeys(notes)),
     )
 
 

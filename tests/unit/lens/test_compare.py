@@ -141,7 +141,9 @@ def test_runs_that_differ_among_themselves_widen_the_interval() -> None:
     before = [run(seed, shaky) for seed in range(5)]
     after = [run(seed, shaky) for seed in range(10, 15)]
     noise = run_noise((before, after), quantity)
-    assert noise == pytest.approx(0.06, abs=0.03)
+    assert noise is not None
+    assert noise.share == pytest.approx(0.06, abs=0.03)
+    assert noise.freedom == 8
     wide, narrow = change(before, after, quantity), change(before[:1], after[:1], quantity)
     assert wide is not None
     assert narrow is not None
@@ -158,4 +160,17 @@ def test_runs_that_only_differ_by_chance_add_no_noise() -> None:
     runs = [run(seed, STEADY) for seed in range(4)]
     noise = run_noise((runs[:2], runs[2:]), parse("ttft_ms:p50"))
     assert noise is not None
-    assert noise < 0.02
+    assert noise.share < 0.02
+
+
+def test_few_runs_know_their_noise_less_than_many() -> None:
+    shaky = Server(between_runs=0.06, drift=0.0)
+    runs = [run(seed, shaky) for seed in range(12)]
+    quantity = parse("itl_ms:p50")
+    few, many = change(runs[:2], runs[6:8], quantity), change(runs[:6], runs[6:], quantity)
+    assert few is not None
+    assert many is not None
+    assert few.run_noise is not None
+    assert many.run_noise is not None
+    few_width, many_width = _width(few.interval()), _width(many.interval())
+    assert few_width / few.run_noise > 1.8 * many_width / many.run_noise

@@ -35,6 +35,26 @@ def test_the_same_build_passes_at_the_defaults() -> None:
     assert {check.outcome for check in found.checks} <= {Outcome.PASSED, Outcome.UNDECIDED}
 
 
+def test_one_run_on_each_side_is_told_and_several_are_not() -> None:
+    single = judge([SAME], [BASE])
+    assert any("one run on each side" in note for note in single.notes)
+    assert judge([SAME, SLOWER], [BASE]).notes == ()
+
+
+def test_runs_that_differ_much_fail_alone_and_not_together() -> None:
+    rules = parse_rules(["itl_ms:p50 <= +4%"])
+    shaky = [
+        run(seed, Server(between_runs=0.15, drift=0.0), n_requests=50, n_tokens=8)
+        for seed in range(60)
+    ]
+    groups = [shaky[start : start + 3] for start in range(0, 60, 3)]
+    pairs = list(zip(groups[::2], groups[1::2], strict=True))
+    alone = [judge(b[:1], a[:1], rules=rules).is_passed for a, b in pairs]
+    together = [judge(b, a, rules=rules).is_passed for a, b in pairs]
+    assert alone.count(False) >= 3
+    assert together.count(False) <= 1
+
+
 def test_a_slower_build_fails_and_the_check_says_by_how_much() -> None:
     found = gate(SLOWER, "itl_ms:p50 <= +5%")
     check = only(found)
