@@ -5,6 +5,7 @@ One look a second while requests run or somebody watches, one in five otherwise.
 
 import asyncio
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -24,6 +25,9 @@ from velocity_local.wire.http.telemetry import PowerItem, TelemetryAnswer
 BUSY_PERIOD_S = 1.0
 IDLE_PERIOD_S = 5.0
 FRESH_S = 0.5
+
+
+_log = logging.getLogger(__name__)
 
 
 class Worker(NamedTuple):
@@ -97,7 +101,10 @@ class Monitor:
         while True:
             is_busy = self.watchers or any(worker.running for worker in self._workers())
             await asyncio.sleep(BUSY_PERIOD_S if is_busy else IDLE_PERIOD_S)
-            await self.snapshot()
+            try:
+                await self.snapshot()
+            except Exception:  # noqa: BLE001 - supervisor: a failed look is not the last one
+                _log.exception("looking at the machine failed")
 
     def _answer(
         self, now_s: float, system: SystemAnswer, workers: Sequence[Worker]
