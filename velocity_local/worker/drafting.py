@@ -19,11 +19,11 @@ def load_draft(backend: Backend, options: LoadOptions) -> Backend | None:
     Raises:
         ModelFailed: if it cannot be loaded, or its vocabulary is not that of `backend`.
     """
-    is_wanted = options.draft_path is not None and options.speculation != "off"
-    if not is_wanted or backend.capabilities.truncation is not Truncation.ANYWHERE:
-        return None
-    path = str(options.draft_path)
     capabilities = backend.capabilities
+    can_guess = capabilities.can_generate and capabilities.truncation is Truncation.ANYWHERE
+    if options.draft_path is None or options.speculation == "off" or not can_guess:
+        return None
+    path = options.draft_path
     own = msgspec.structs.replace(
         options,
         draft_path=None,

@@ -9,8 +9,8 @@ from operator import itemgetter
 from typing import NamedTuple
 
 # What must be expected before guessing begins, and while it goes on, in tokens per time.
-MIN_GAIN = 1.15
-KEPT_GAIN = 1.05
+MIN_GAIN = 1.2
+KEPT_GAIN = 1.1
 # Sizes that are considered: more would seldom be better, and take time to look at.
 _SIZES = frozenset((2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64))
 # Sizes that are measured when there is an occasion; between them costs are interpolated.

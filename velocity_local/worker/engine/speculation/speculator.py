@@ -247,7 +247,7 @@ def _is_decoding(batch: Batch, running: Sequence[LiveSequence]) -> bool:
 
 def _forced(chances: list[list[float]], n_rows_max: int) -> Plan | None:
     counts: list[int] = []
-    n_free = n_rows_max - len(chances)
+    n_free = max(0, n_rows_max - len(chances))
     for row in chances:
         counts.append(min(len(row), FORCED_DRAFT, n_free))
         n_free -= counts[-1]
