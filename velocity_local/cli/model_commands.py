@@ -14,7 +14,8 @@ MODEL_COMMANDS: tuple[Command, ...] = (
         (
             Argument(
                 ("model",),
-                "OWNER/REPO:QUANT or OWNER/REPO/FILE.gguf; OWNER/REPO lists what there is",
+                "OWNER/REPO:QUANT, OWNER/REPO/FILE.gguf, a name that `search` shows, the address of"
+                " a page of the hub, or the path of a file; OWNER/REPO lists what there is",
                 is_optional=True,
             ),
             option("--yes", help="take Q4_K_M if the repository has several and it is there"),

@@ -1,5 +1,7 @@
 """The verb pull: fetch a model from the hub. The daemon does it; this looks on."""
 
+from pathlib import Path
+
 from velocity_local.cli.call import Call
 from velocity_local.cli.exits import CliError, Exit
 from velocity_local.cli.output import Output
@@ -14,6 +16,7 @@ from velocity_local.wire.http.admin import RepositoryAnswer
 USUAL = "Q4_K_M"
 """What to take when somebody does not want to choose; nearly every repository has it."""
 _INTERVAL_S = 0.2
+_PATHS = ("/", "./", "../", "~", ".\\", "..\\", "\\\\")
 _BAR_CHARS = 24
 _PLAIN_STEPS = 10
 
@@ -40,6 +43,8 @@ def pull(call: Call) -> int:
 
 def _pull(call: Call, client: HttpClient) -> int:
     model = call.args.model
+    if model.startswith(_PATHS):
+        return _take_over(call, client)
     if not _says_which(model):
         offer = api.repository(client, model)
         chosen = _choose(offer, accept_usual=call.args.yes)
@@ -47,6 +52,19 @@ def _pull(call: Call, client: HttpClient) -> int:
             return _show_choices(call, offer)
         model = f"{offer.repository}/{chosen.files[0]}"
     return _look_on(call, client, api.start_download(client, model))
+
+
+def _take_over(call: Call, client: HttpClient) -> int:
+    """A file that is here already needs no hub."""
+    path = call.args.model
+    if call.host is None:  # a daemon elsewhere has paths of its own
+        path = str(Path(path).expanduser().absolute())
+    model = api.import_model(client, path, None)
+    if call.args.json:
+        call.out.json("import/1", model=model)
+    else:
+        call.out.line(model.id)
+    return Exit.OK
 
 
 def _look_on(call: Call, client: HttpClient, started: Download) -> int:

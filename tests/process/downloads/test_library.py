@@ -112,6 +112,14 @@ def test_the_demo_is_quantized_and_the_result_runs(shell: Shell) -> None:
     assert [path.name for path in (shell.home / "models").rglob("*.part")] == []
 
 
+def test_a_path_that_is_pulled_is_taken_over(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "near-F16.gguf"
+    file.write_bytes(DEMO.read_bytes())
+    pulled = shell.run("pull", str(file))
+    assert (pulled.status, pulled.out) == (0, "imported/near-F16\n"), pulled.err
+    assert (shell.home / "models" / "imported" / "near-F16.gguf").samefile(file)
+
+
 def test_an_alias_is_asked_for_like_a_model(shell: Shell) -> None:
     assert shell.run("alias", "set", "house", "demo").status == 0
     ran = shell.run("run", "house", "Hello!", "--temperature", "0", "--max-tokens", "4")
