@@ -123,7 +123,7 @@ def held(request: pytest.FixtureRequest) -> Iterator[Held]:
 
 
 def auto(dialect: str) -> tuple[str, ToolUse, None]:
-    return dialect, ToolUse(), None
+    return dialect, ToolUse(is_parallel=False), None
 
 
 def forced(dialect: str) -> tuple[str, ToolUse, None]:
@@ -298,15 +298,20 @@ def test_a_trigger_in_its_own_tokens_arms_the_grammar(held: Held, dialect: str) 
 
 
 def babble(held: Held, chance: random.Random) -> list[int]:
-    """Tokens of a model that knows nothing: whatever it likes, or else what is allowed."""
+    """Tokens of a model that knows nothing: whatever it likes, or else what is allowed. Now and
+    then it writes what ends a reasoning, or begins a call.
+    """
     n_vocab = held.tokenizer.n_vocab
     likely = [*b'"}{]:,> \nf', *range(256, n_vocab)]
+    dialect = DIALECTS[held.family.tools or ""]
     close = framing(held.family.thinking).close[0]
+    turns = (close, *dialect.TRIGGERS, *dialect.OPENERS)
     tokens: list[int] = []
     while not held.constraint.is_complete:
         assert len(tokens) < MAX_TOKENS
-        if chance.random() < 0.02:
-            for token in held.tokenizer.encode(close, add_special=False, parse_special=True):
+        if chance.random() < 0.1:
+            turn = chance.choice(turns)
+            for token in held.tokenizer.encode(turn, add_special=False, parse_special=True):
                 if not held.constraint.accept(token):
                     break
                 tokens.append(token)
@@ -352,6 +357,13 @@ def test_a_model_that_knows_nothing_makes_a_forced_call(held: Held, seed: int) -
     text, calls = shown(held, babble(held, random.Random(seed)))
     assert text == ""
     assert [(name, json.loads(arguments)) for name, arguments in calls] == [("f", {})]
+
+
+@pytest.mark.parametrize("held", [auto(name) for name in DIALECTS], indirect=True, ids=DIALECTS)
+@pytest.mark.parametrize("seed", range(3))
+def test_a_model_that_knows_nothing_calls_rightly_if_it_calls(held: Held, seed: int) -> None:
+    _, calls = shown(held, babble(held, random.Random(seed)))
+    assert [(name, json.loads(arguments)) for name, arguments in calls] in ([], [("f", {})])
 
 
 @pytest.mark.parametrize(

@@ -148,5 +148,6 @@ def framing(thinking: Thinking) -> Block | ChannelForm:
 
 
 def _recipient(header: str) -> str:
-    words = header.partition(RECIPIENT)[2].split("<")[0].split()
+    """The last that a header names."""
+    words = header.rpartition(RECIPIENT)[2].split("<")[0].split() if RECIPIENT in header else ()
     return words[0] if words else ""

@@ -108,15 +108,16 @@ class ChannelSplitter:
         return True
 
     def _header(self) -> bool:
-        stops = self._form.stops
-        begun = self._at + max(0, self._n_searched - max(map(len, stops)))
-        found = first_marker(self._buffer, stops, begun, self._at + _MAX_HEADER_CHARS)
+        # What ends a message ends what was none as well.
+        marks = (*self._form.stops, *self._form.read("").ends)
+        begun = self._at + max(0, self._n_searched - max(map(len, marks)))
+        found = first_marker(self._buffer, marks, begun, self._at + _MAX_HEADER_CHARS)
         self._n_searched = self.held
         if not found and self.held < _MAX_HEADER_CHARS:
             return False
-        if not found:
+        if not found or found.marker not in self._form.stops:
             self._enter(self._form.read(""))
-            self._show(self._take(_MAX_HEADER_CHARS))
+            self._show(self._take(found.start - self._at if found else _MAX_HEADER_CHARS))
             return True
         start = self._taken
         self._enter(self._form.read(self._take(found.end - self._at)))

@@ -21,6 +21,12 @@ MAX_HELD_CHARS = 32 * 1024
 """What has not become a call by then is text."""
 MAX_NAME_CHARS = 256
 _NO_SPACE = re.compile(r"\S")
+_NAME = re.compile(r"[\w./:-]{1,256}")
+
+
+def is_name(text: str) -> bool:
+    """True if `text` may name a tool, and is not prose that follows something like a marker."""
+    return _NAME.fullmatch(text) is not None
 
 
 class CallParser:
@@ -248,8 +254,8 @@ class CallParser:
         self.is_after_call = True
 
     def stream_named(self, name: str | None) -> Steps[bool]:
-        """A whole call of `name`, if an object of arguments comes next."""
-        if not name or (yield from self.peek_next()) != "{":
+        """A whole call of `name`, if it may be one and an object of arguments comes next."""
+        if not name or not is_name(name) or (yield from self.peek_next()) != "{":
             return False
         self.open_call(name)
         yield from self.stream_json()

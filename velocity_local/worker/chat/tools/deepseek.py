@@ -21,7 +21,7 @@ SEPARATOR = "<｜tool▁sep｜>"
 FENCE = "```json\n"
 FENCE_CLOSE = "```"
 MARKERS = (OPEN, CLOSE, CALL_OPEN, CALL_CLOSE, SEPARATOR)
-TRIGGERS = (OPEN,)
+TRIGGERS = (OPEN, CALL_OPEN)
 OPENERS = ()
 
 
@@ -57,7 +57,7 @@ def grammar(tools: Sequence[Offer], *, parallel: bool, mark: Mark) -> str:
         tools,
         form,
         parallel=parallel,
-        before=mark(OPEN),
+        before=f"({mark(OPEN)})?",
         between=lark.quoted("\n"),
-        after=mark(CLOSE),
+        after=f"({mark(CLOSE)})?",
     )

@@ -20,5 +20,5 @@ def grammar(tools: Sequence[Offer], *, parallel: bool, mark: Mark) -> str:
         head = f"{mark(deepseek.CALL_OPEN)} {lark.quoted(tool.name)} {mark(deepseek.SEPARATOR)}"
         return f"{head} {lark.arguments_of(tool)} {mark(deepseek.CALL_CLOSE)}"
 
-    before, after = mark(deepseek.OPEN), mark(deepseek.CLOSE)
+    before, after = f"({mark(deepseek.OPEN)})?", f"({mark(deepseek.CLOSE)})?"
     return lark.calls(tools, form, parallel=parallel, before=before, after=after)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from velocity_local.worker.chat.tools.call_parser import Steps
+from velocity_local.worker.chat.tools.call_parser import Steps, is_name
 from velocity_local.worker.chat.tools.literals import LiteralParser
 from velocity_local.worker.chat.tools.parameter_values import escaped
 
@@ -46,7 +46,7 @@ class GemmaParser(LiteralParser):
         if not (yield from self.accept_next(CALL)):
             return False
         name = (yield from self.run("{<\r\n")).strip()
-        if not name or not (yield from self.accept("{")):
+        if not is_name(name) or not (yield from self.accept("{")):
             return False
         self.open_call(name)
         yield from self.members("}")

@@ -8,8 +8,8 @@ https://huggingface.co/zai-org/GLM-4.6
 from collections.abc import Sequence
 
 from velocity_local.worker.chat.tools import lark
-from velocity_local.worker.chat.tools.call_parser import Steps
-from velocity_local.worker.chat.tools.parameters import ParameterParser, Tags, is_name
+from velocity_local.worker.chat.tools.call_parser import Steps, is_name
+from velocity_local.worker.chat.tools.parameters import ParameterParser, Tags
 from velocity_local.worker.chat.tools.parameters_lark import ParameterRules
 from velocity_local.worker.chat.tools.parser import Mark, Offer
 

@@ -27,8 +27,8 @@ class Parser(CallParser):
     def read(self) -> Steps[None]:
         while (yield from self.until(OPEN)):
             recipient = yield from self.before(Harmony.MESSAGE)
-            name = (recipient or "").replace(Harmony.CONSTRAIN, " ").split()
-            if name and (yield from self.stream_named(name[0])):
+            name = (recipient or "").partition(" ")[0].partition("<")[0]
+            if (yield from self.stream_named(name)):
                 yield from self.accept_next(Harmony.END_OF_CALL)
                 self.drop()
             else:

@@ -19,7 +19,7 @@ CALL_OPEN = "<|tool_call_begin|>"
 CALL_CLOSE = "<|tool_call_end|>"
 ARGUMENTS = "<|tool_call_argument_begin|>"
 MARKERS = (OPEN, CLOSE, CALL_OPEN, CALL_CLOSE, ARGUMENTS)
-TRIGGERS = (OPEN,)
+TRIGGERS = (OPEN, CALL_OPEN)
 OPENERS = ()
 
 
@@ -47,4 +47,6 @@ def grammar(tools: Sequence[Offer], *, parallel: bool, mark: Mark) -> str:
         arguments = f"{mark(ARGUMENTS)} {lark.arguments_of(tool)}"
         return f"{mark(CALL_OPEN)} {call_id} {arguments} {mark(CALL_CLOSE)}"
 
-    return lark.calls(tools, form, parallel=parallel, before=mark(OPEN), after=mark(CLOSE))
+    return lark.calls(
+        tools, form, parallel=parallel, before=f"({mark(OPEN)})?", after=f"({mark(CLOSE)})?"
+    )

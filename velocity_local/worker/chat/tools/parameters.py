@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from velocity_local.worker.chat.tools.call_parser import CallParser, Steps
+from velocity_local.worker.chat.tools.call_parser import CallParser, Steps, is_name
 from velocity_local.worker.chat.tools.json_end import JsonStrings
 from velocity_local.worker.chat.tools.parameter_values import (
     allows_text,
@@ -141,8 +141,3 @@ class ParameterParser(CallParser):
             return False
         self.send('"')
         return True
-
-
-def is_name(text: str) -> bool:
-    """True if `text` may name a tool, and is not prose that follows something like a tag."""
-    return bool(text) and "<" not in text and not any(map(str.isspace, text))

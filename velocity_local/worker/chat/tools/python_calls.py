@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from velocity_local.worker.chat.tools import lark
-from velocity_local.worker.chat.tools.call_parser import Steps
+from velocity_local.worker.chat.tools.call_parser import Steps, is_name
 from velocity_local.worker.chat.tools.literals import LiteralParser
 from velocity_local.worker.chat.tools.parameter_values import escaped
 from velocity_local.worker.chat.tools.parser import Offer
@@ -49,7 +49,7 @@ class PythonCallParser(LiteralParser):
     def _call(self) -> Steps[bool]:
         yield from self.space()
         name = yield from self.run("()[]{},= \t\r\n\"'<")
-        is_known = name in self.offers if self.KNOWN_ONLY else bool(name)
+        is_known = name in self.offers if self.KNOWN_ONLY else is_name(name)
         if not is_known or not (yield from self.accept("(")):
             return False
         self.open_call(name)

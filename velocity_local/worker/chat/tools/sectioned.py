@@ -4,7 +4,9 @@ from velocity_local.worker.chat.tools.call_parser import CallParser, Steps
 
 
 class SectionedCalls(CallParser):
-    """Each call stands after `CALL_OPEN`; all of them between `OPEN` and `CLOSE`."""
+    """Each call stands after `CALL_OPEN`; all of them between `OPEN` and `CLOSE`, which models
+    leave out at times.
+    """
 
     OPEN: str
     CLOSE: str

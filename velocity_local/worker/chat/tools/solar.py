@@ -19,7 +19,7 @@ CALL_CLOSE = "<|tool_call:end|>"
 CALLED = "<|tool_call:name|>"
 ARGUMENTS = "<|tool_call:args|>"
 MARKERS = (*Solar.MARKERS, CALL_OPEN, CALL_CLOSE, CALLED, ARGUMENTS)
-TRIGGERS = (Solar.CALLS,)
+TRIGGERS = (Solar.CALLS, CALL_OPEN)
 OPENERS = ()
 
 
@@ -44,5 +44,5 @@ def grammar(tools: Sequence[Offer], *, parallel: bool, mark: Mark) -> str:
         return f"{head} {mark(ARGUMENTS)} {lark.arguments_of(tool)} {mark(CALL_CLOSE)}"
 
     start = lark.Markup(MARKERS, mark).write(f"{Solar.BEGIN}assistant")
-    before = f"({start})? {mark(Solar.CALLS)}"
+    before = f"(({start})? {mark(Solar.CALLS)})?"
     return lark.calls(tools, form, parallel=parallel, before=before)
