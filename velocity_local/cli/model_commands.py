@@ -29,6 +29,14 @@ MODEL_COMMANDS: tuple[Command, ...] = (
         " and HF_TOKEN are read by the daemon when it starts.",
     ),
     Command(
+        "downloads",
+        _GROUP,
+        "what is on its way from the hub",
+        VERBS + "downloads:downloads",
+        (HOST, JSON),
+        details="To pause, resume or end one: velocity-local pull --pause ID, --resume, --cancel",
+    ),
+    Command(
         "search",
         _GROUP,
         "models that could be fetched, and whether they fit this machine",

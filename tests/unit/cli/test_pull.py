@@ -7,7 +7,7 @@ from tests.support.script_server import ScriptServer
 from tests.unit.cli.terminal import Ran, cli
 from velocity_local.cli.pull import progress_line
 from velocity_local.core.downloads import Download, Variant
-from velocity_local.wire.http.admin import RepositoryAnswer
+from velocity_local.wire.http.admin import DownloadList, RepositoryAnswer
 
 
 def download(**changes: object) -> Download:
@@ -129,3 +129,13 @@ def test_one_that_pauses_by_itself_says_why_and_how_to_go_on(server: ScriptServe
 def test_a_name_of_the_shipped_list_is_asked_for_as_it_is(server: ScriptServer) -> None:
     assert ask(server, download(state="done", ended_s=2.0), "qwen3-4b").status == 0
     assert server.requests[0][2] == b'{"model":"qwen3-4b"}'
+
+
+def test_downloads_are_listed(server: ScriptServer) -> None:
+    answer = DownloadList((download(), download(id="dl_0", state="done", bytes_per_s=0.0)))
+    server.reply("200 OK", msgspec.json.encode(answer), "Content-Type: application/json")
+    ran = cli("downloads", environ={"VELOCITY_HOST": server.url})
+    assert [line.split() for line in ran.out.splitlines()[1:]] == [
+        ["dl_1", "o/r/m-Q8_0", "running", "25.0", "MB", "100.0", "MB", "5.0", "MB/s"],
+        ["dl_0", "o/r/m-Q8_0", "done", "25.0", "MB", "100.0", "MB"],
+    ]
