@@ -11,6 +11,8 @@ from velocity_local.core.errors import CapacityError
 
 # Building takes under a second for 152 k tokens; a machine may be busy with loading others.
 _PATIENCE_S = 60.0
+# A model is often loaded because somebody waits for it: what they asked for goes first.
+_DELAY_S = 3.0
 # No byte of any text.
 _MARK = b"\xff"
 
@@ -31,7 +33,7 @@ class Tokens(Protocol):
 
 
 class Vocabulary:
-    """`start` begins to build the trie, `trie` waits for it.
+    """`start` begins to build the trie, after a while or once it is wanted; `trie` waits for it.
 
     Tokens that show as text are text, whatever else they are to the model; control tokens can
     only be asked for by their number. `shown` is a token's text as whoever reads the answer sees
@@ -51,6 +53,7 @@ class Vocabulary:
         self._control = re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
         self._trie: LLTokenizer | None = None
         self._bytes: dict[int, int] = {}
+        self._is_wanted = threading.Event()
         self._is_built = threading.Event()
         self._is_closed = False
         self._thread = threading.Thread(target=self._build, name="vocabulary", daemon=True)
@@ -61,6 +64,7 @@ class Vocabulary:
     def close(self) -> None:
         """The tokenizer is about to go: it is not asked any more once this returns."""
         self._is_closed = True
+        self._is_wanted.set()
         if self._thread.ident is not None:
             self._thread.join()
 
@@ -70,6 +74,7 @@ class Vocabulary:
         Raises:
             CapacityError: if that takes too long.
         """
+        self._is_wanted.set()
         if not self._is_built.wait(_PATIENCE_S) or self._trie is None:
             raise CapacityError(
                 "the model's vocabulary is not ready for formats yet; try again", retry_after_s=5.0
@@ -110,6 +115,9 @@ class Vocabulary:
         return whole[0] if len(whole) == 1 else self.trie().greedy_tokenize(text)[0]
 
     def _build(self) -> None:
+        self._is_wanted.wait(_DELAY_S)
+        if self._is_closed:
+            return
         pieces = _Pieces(self.tokens, lambda: self._is_closed)
         self._bytes = pieces.bytes
         self._trie = LLTokenizer(
