@@ -9,7 +9,7 @@ them itself or puts the prepared request into the inbox.
 
 import logging
 import queue
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from velocity_local.core.adapters import Adapter
 from velocity_local.core.clock import Clock
@@ -44,6 +44,7 @@ from velocity_local.worker.engine.backend import Backend, BackendError
 from velocity_local.worker.engine.loop import Engine
 from velocity_local.worker.engine.passes import STALL_TARGET_MS
 from velocity_local.worker.engine.sequence import SequenceEvent
+from velocity_local.worker.engine.statecache import Kept
 from velocity_local.worker.family_files import shipped_families
 from velocity_local.worker.kv_answers import KvAnswers, KvQuestion
 from velocity_local.worker.lanes import Lanes, internal
@@ -60,7 +61,14 @@ EXIT_BROKEN = 4
 
 _log = logging.getLogger(__name__)
 
-InboxItem = Incoming | Prepared | EmbeddingJob | KvQuestion | Refused
+
+class Restored(NamedTuple):
+    """Saved cells that were on disk."""
+
+    states: list[Kept]
+
+
+InboxItem = Incoming | Prepared | EmbeddingJob | KvQuestion | Refused | Restored
 Inbox = queue.SimpleQueue[InboxItem]
 
 
@@ -131,7 +139,7 @@ class WorkerService:
 
     def start(self) -> None:
         """Let commands be prepared from now on."""
-        self._tiers.start()
+        self._tiers.start(lambda states: self._inbox.put(Restored(states)))
         self._lanes.start()
         if self._can_generate:
             self._constraining.start()
@@ -174,6 +182,8 @@ class WorkerService:
                     self._embeddings.submit(item)
             case KvQuestion(handle):
                 self._writer.send(KvTold(handle, self._kv_answers.answer(item)))
+            case Restored(states):
+                self._engine.cache.take(states)
             case Refused(handle):
                 self._preparing.discard(handle)
             case _:

@@ -44,7 +44,7 @@ def test_prompts_are_told_and_survive_a_restart(tmp_path: Path) -> None:
     with running_daemon(tmp_path, *FLAGS) as daemon:
         daemon.wait_ready()
         kept = said(daemon, "/api/v1/cache/kv")
-        assert [entry["tier"] for entry in kept["items"][0]["entries"]] == ["disk"]
+        assert "disk" in [entry["tier"] for entry in kept["items"][0]["entries"]]
         assert 0 < kept["disk_bytes"] < kept["disk_limit_bytes"]
         assert ask(daemon, "Tell me of the fox.") >= 60
         status, answer = daemon.get("/api/v1/cache/kv", method="DELETE")

@@ -10,7 +10,7 @@ import os
 import queue
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +24,8 @@ from velocity_local.worker.states.budget import WriteBudget
 # Reading more than this would keep the requests behind it waiting.
 MAX_FETCH_BYTES = 512 * 2**20
 LISTING_LIMIT_S = 2.0
+# The newest files are read at once: what was asked last is often asked next.
+MAX_AHEAD_BYTES = 64 * 2**20
 # What waits to be written is still in memory.
 MAX_WAITING_BYTES = 256 * 2**20
 
@@ -56,12 +58,16 @@ class StateDisk:
         self._in_memory: set[int] = set()
         self._number = 0
         self._is_listed = threading.Event()
+        # Nobody is to miss what another thread has read and not handed over yet.
+        self._one_at_a_time = threading.Lock()
+        self._deliver: Callable[[list[Kept]], None] | None = None
         self._waiting: queue.SimpleQueue[Kept | None] = queue.SimpleQueue()
         self._waiting_bytes = 0
         self._thread = threading.Thread(target=self._run, name="states", daemon=True)
 
-    def start(self) -> None:
-        """List the files, beside whatever else is done."""
+    def start(self, deliver: Callable[[list[Kept]], None] | None = None) -> None:
+        """List the files, beside whatever else is done, and deliver the newest ones."""
+        self._deliver = deliver
         self._thread.start()
 
     def fetch(self, tokens: list[int], space: str) -> list[Kept]:
@@ -70,6 +76,10 @@ class StateDisk:
         Files that cannot be used are removed, and what was to follow them is not read.
         """
         self._is_listed.wait(LISTING_LIMIT_S)
+        with self._one_at_a_time:
+            return self._fetched(tokens, space)
+
+    def _fetched(self, tokens: list[int], space: str) -> list[Kept]:
         fetched: list[Kept] = []
         for number, file in self._wanted(tokens, space):
             try:
@@ -155,11 +165,25 @@ class StateDisk:
         except OSError as error:
             _log.warning("saved cells in %s cannot be listed: %s", self._folder, error)
         self._is_listed.set()
+        self._read_ahead()
         while (kept := self._waiting.get()) is not None:
             if not self._is_there(kept):
                 self._write(kept)
             with self._lock:
                 self._waiting_bytes -= kept.n_bytes
+
+    def _read_ahead(self) -> None:
+        if self._deliver is None:
+            return
+        with self._lock:
+            newest = list(reversed(self._files.values()))
+        room = MAX_AHEAD_BYTES
+        for file in newest:
+            room -= file.n_bytes
+            if room < 0:
+                return
+            with self._one_at_a_time:
+                self._deliver(self._fetched(file.tokens, file.listed.head.space))
 
     def _list(self) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

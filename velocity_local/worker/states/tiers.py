@@ -1,5 +1,7 @@
 """Where cells go that leave the device, and where they come back from, for one model."""
 
+from collections.abc import Callable
+
 from velocity_local.core.clock import Clock
 from velocity_local.core.kv import KvTiers
 from velocity_local.worker.engine.backend import Capabilities
@@ -26,10 +28,10 @@ class StateTiers:
                 clock=clock,
             )
 
-    def start(self) -> None:
-        """List what is on disk, beside whatever else is done."""
+    def start(self, deliver: Callable[[list[Kept]], None]) -> None:
+        """List what is on disk, beside whatever else is done, and deliver the newest of it."""
         if self._disk is not None:
-            self._disk.start()
+            self._disk.start(deliver)
 
     def fetch(self, spec: SequenceSpec) -> tuple[Kept, ...]:
         """What is on disk, and not yet in memory, of a sequence's beginning. Any thread may."""

@@ -26,10 +26,11 @@ def open_disk(tmp_path: Path) -> Iterator[Open]:
     def open_(
         *, model: str = "a", limit_bytes: int = 10**9, per_hour: int = 10**9,
         has_parts: bool = True, engine: str = "engine",
+        deliver: Callable[[list[Kept]], None] | None = None,
     ) -> StateDisk:  # fmt: skip
         tiers = KvTiers(10**9, limit_bytes, per_hour, str(tmp_path), model, b"k" * 32)
         disk = StateDisk(tiers, engine, has_parts=has_parts, clock=ManualClock())
-        disk.start()
+        disk.start(deliver)
         opened.append(disk)
         return disk
 
@@ -64,6 +65,19 @@ def test_what_was_fetched_is_not_fetched_again_until_it_leaves_memory(open_disk:
     disk.offer(kept(TRUNK))
     disk.close((), limit_s=10)
     assert told(disk.fetch(TRUNK, "")) == [(0, 40)]
+
+
+def test_the_newest_are_read_before_anybody_asks(
+    open_disk: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_disk().close([kept(OTHER), kept(TRUNK), kept(BRANCH, 40)], limit_s=10)
+    monkeypatch.setattr("velocity_local.worker.states.disk.MAX_AHEAD_BYTES", 3500)
+    delivered: list[Kept] = []
+    disk = open_disk(deliver=delivered.extend)
+    disk.close((), limit_s=10)
+    assert told(delivered) == [(0, 40), (40, 70)]
+    assert disk.fetch(BRANCH, "") == []
+    assert told(disk.fetch(OTHER, "")) == [(0, 50)]
 
 
 def test_what_is_there_is_not_written_again(open_disk: Open, tmp_path: Path) -> None:
