@@ -205,6 +205,7 @@ def test_parts_are_put_behind_each_other_and_the_last_one_is_cut(
     assert backend.restore(1, first, 0, 20)
     assert not backend.restore(1, second, 19, 60)
     assert not backend.restore(2, second, 20, 60)
+    assert not backend.restore(1, backend.save(0, 30), 20, 60)
     assert backend.restore(1, second, 20, 45)
     assert not backend.restore(1, first, 45, 60)
     assert backend.restore(1, second, 45, 50)

@@ -71,3 +71,15 @@ def test_without_room_for_states_nothing_is_saved(kind: str) -> None:
     driver.submit(spec(9, "1 " + HEAD, max_tokens=12))
     driver.run()
     assert ended(driver, SequenceKey(9, 0)).usage.cached_tokens == 0
+
+
+def test_what_makes_room_in_the_only_slot_is_saved_before_it_is_cut() -> None:
+    driver = Driver(KINDS["attention"], n_ctx=512, n_seq_max=1, state_bytes=10**6)
+    driver.submit(spec(1, HEAD, max_tokens=40))
+    driver.run()
+    driver.submit(spec(2, HEAD[:60] + "but otherwise from here on"))
+    driver.run()
+    assert ended(driver, SequenceKey(2, 0)).usage.cached_tokens == 60
+    driver.submit(spec(3, HEAD))
+    driver.run()
+    assert ended(driver, SequenceKey(3, 0)).usage.cached_tokens == len(HEAD) - 1
