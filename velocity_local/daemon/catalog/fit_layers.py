@@ -215,20 +215,6 @@ def _states(values: _Values, count: int) -> tuple[tuple[bool, ...], tuple[bool, 
     return nowhere, has_heads
 
 
-def _stated(values: _Values, count: int) -> tuple[bool, ...]:
-    """The header's own list of recurrent layers, empty without one."""
-    if not values.has("attention.recurrent_layers"):
-        return ()
-    told = values.per_layer("attention.recurrent_layers", 0, count)
-    return tuple(bool(told[i]) for i in range(count))
-
-
-def _between(values: _Values, count: int) -> tuple[bool, ...]:
-    default = _STATE_INTERVAL[values.architecture]
-    every = values.number("full_attention_interval", default) or default
-    return tuple((i + 1) % every != 0 for i in range(count))
-
-
 def _kv_heads(values: _Values, count: int) -> tuple[int, ...]:
     if values.has("attention.head_count_kv"):
         return values.per_layer("attention.head_count_kv", 0, count)

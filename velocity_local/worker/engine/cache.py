@@ -227,10 +227,10 @@ class KvCache:
     def _restored(self, opening: Opening, tokens: list[int], space: str) -> int:
         """Put what was saved behind the cells that are there; how many there are now."""
         slot, length = opening.slot, opening.length
-        reach = self.states.reach(tokens[:-1], space, have=length)
-        if reach - length < MIN_MATCH_TOKENS:
+        pieces = self.states.pieces(tokens[:-1], space, have=length)
+        if not pieces or pieces[-1].end - length < MIN_MATCH_TOKENS:
             return length
-        for piece in self.states.pieces(tokens[:-1], space, have=length):
+        for piece in pieces:
             if not self._backend.restore(slot, piece.state, length, piece.end):
                 return length
             self._ledger.grow(slot, piece.end - length)
