@@ -75,9 +75,7 @@ def list_(call: Call) -> int:
     if call.args.json:
         call.out.json("lens-runs/1", runs=kept)
     elif kept:
-        call.out.table(
-            ("WHEN", "RUN", "MODEL", "CONDITION", "REQUESTS", ""), list(map(_kept, kept))
-        )
+        call.out.table(_LISTED, list(map(_kept, kept)))
     else:
         call.out.note("No run is kept.")
     return Exit.OK

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from itertools import count, islice
 from time import perf_counter
 
+import msgspec
+
 from velocity_local.lens.arrivals import arrivals
 from velocity_local.lens.asker import Asker, Slot
 from velocity_local.lens.asks import Ask, Chat, Turn
@@ -233,12 +235,4 @@ def _forget(record: RequestRecord) -> None:
 def _continued(ask: Ask, answer: str, reply: str) -> Ask:
     assert isinstance(ask.input, Chat), "only conversations have replies"
     turns = (*ask.input.turns, Turn("assistant", answer), Turn("user", reply))
-    return Ask(
-        input=Chat(turns, ask.input.tools),
-        max_tokens=ask.max_tokens,
-        temperature=ask.temperature,
-        seed=ask.seed,
-        stream=ask.stream,
-        ignore_eos=ask.ignore_eos,
-        extra=ask.extra,
-    )
+    return msgspec.structs.replace(ask, input=Chat(turns, ask.input.tools))

@@ -23,7 +23,6 @@ from velocity_local.lens.lines import LineParser
 from velocity_local.lens.providers.port import (
     Counts,
     Ending,
-    Named,
     Part,
     Piece,
     PieceKind,
@@ -31,6 +30,7 @@ from velocity_local.lens.providers.port import (
     TokenClock,
     Vectors,
 )
+from velocity_local.lens.providers.refusals import refusal
 from velocity_local.lens.results import ServerTimes
 
 MAX_ERROR_BYTES = 64 * 1024
@@ -57,7 +57,6 @@ class Observation:
     clocks: list[TokenClock] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
     times: ServerTimes = field(default_factory=ServerTimes)
-    named: Named = field(default_factory=lambda: Named("", ""))
     vectors: Vectors | None = None
     finish_reason: str | None = None
     status: int = 0
@@ -102,7 +101,6 @@ class Recorder:
 
     def __init__(self, provider: Provider, ask: Ask) -> None:
         self._provider = provider
-        self._reader = provider.reader(ask)
         self._is_stream = ask.stream
         self._events: EventParser | LineParser | None = None
         self._rest = bytearray()
@@ -151,7 +149,7 @@ class Recorder:
             return Fault("bad_stream", f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
         try:
             for event in self._events.feed(data):
-                fault = self._read(at_s, self._reader.event(event))
+                fault = self._read(at_s, self._provider.event(event))
                 if fault is not None:
                     return fault
         except ProtocolError as error:
@@ -164,7 +162,7 @@ class Recorder:
         """What is wrong with an answer that is complete as HTTP."""
         seen = self.seen
         if seen.status >= _FIRST_ERROR_STATUS:
-            return self._provider.refusal(seen.status, self._headers, bytes(self._rest))
+            return refusal(seen.status, self._headers, bytes(self._rest))
         fault = self._read_rest(at_s)
         if fault is not None:
             return fault
@@ -178,7 +176,7 @@ class Recorder:
         if self._events is not None:
             return None
         try:
-            return self._read(at_s, self._reader.whole(bytes(self._rest)))
+            return self._read(at_s, self._provider.whole(bytes(self._rest)))
         except (msgspec.DecodeError, RecursionError) as error:
             return Fault("bad_stream", f"the answer is not what the API documents: {error}")
 
@@ -207,7 +205,7 @@ class Recorder:
             seen.first_output_s = at_s
         seen.texts.setdefault(piece.kind, []).append(piece.text)
 
-    def _take_fact(self, part: Counts | ServerTimes | Ending | Named | Vectors) -> None:
+    def _take_fact(self, part: Counts | ServerTimes | Ending | Vectors) -> None:
         seen = self.seen
         match part:
             case Counts():
@@ -216,8 +214,6 @@ class Recorder:
                 seen.times = _merged(seen.times, part)
             case Ending():
                 seen.finish_reason = part.reason
-            case Named():
-                seen.named = part
             case Vectors():
                 seen.vectors = part
 

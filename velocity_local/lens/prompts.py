@@ -10,6 +10,7 @@ import msgspec
 from velocity_local.lens.asks import Ask, Chat, Input, Text, Tool, Turn
 from velocity_local.lens.errors import BadScenario
 from velocity_local.lens.jobs import Check, Session
+from velocity_local.lens.reading import read_text
 from velocity_local.lens.results import CacheState
 from velocity_local.lens.scenarios import PromptFile, Scenario
 
@@ -94,14 +95,7 @@ def read_prompts(path: Path) -> list[tuple[int, PromptLine]]:
     Raises:
         BadScenario: if it cannot be read, a line is wrong, or there is no prompt.
     """
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise BadScenario(f"{path} is larger than {MAX_FILE_BYTES} bytes")
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise BadScenario(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise BadScenario(f"{path}: byte {error.start} is not UTF-8") from error
+    text = read_text(path, most=MAX_FILE_BYTES)
     is_json = path.suffix.lower() in {".jsonl", ".ndjson", ".json"}
     numbered = [(n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
     prompts = [

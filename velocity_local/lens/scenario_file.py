@@ -19,6 +19,7 @@ import yaml
 from velocity_local.lens import loads, scenarios
 from velocity_local.lens.errors import BadScenario
 from velocity_local.lens.positions import line_of
+from velocity_local.lens.reading import read_text
 from velocity_local.lens.scenarios import Scenario
 
 MAX_FILE_BYTES = 1024 * 1024
@@ -92,21 +93,10 @@ def read(path: Path, environ: Mapping[str, str]) -> Document:
     Raises:
         BadScenario: if it cannot be read, is broken, or names a variable that is not set.
     """
-    text = _text(path)
+    text = read_text(path, most=MAX_FILE_BYTES)
     tree = _parsed(path, text)
     document = Document(tree, str(path), text)
     return Document(_filled(tree, environ, document, ""), str(path), text)
-
-
-def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise BadScenario(f"{path} is larger than {MAX_FILE_BYTES} bytes")
-        return path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise BadScenario(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise BadScenario(f"{path}: byte {error.start} is not UTF-8") from error
 
 
 def _parsed(path: Path, text: str) -> Tree:

@@ -15,6 +15,7 @@ from velocity_local.core.history import RequestRow
 from velocity_local.lens.asks import Ask, Chat, Turn
 from velocity_local.lens.errors import BadScenario
 from velocity_local.lens.jobs import Session
+from velocity_local.lens.reading import read_bytes
 from velocity_local.lens.scenarios import Scenario
 from velocity_local.lens.words import WordTexts, random_of
 
@@ -47,12 +48,7 @@ def read_trace(path: Path) -> tuple[Recorded, ...]:
     Raises:
         BadScenario: naming file and line.
     """
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise BadScenario(f"{path} is larger than {MAX_FILE_BYTES} bytes")
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise BadScenario(f"cannot read {path}: {error.strerror}") from error
+    lines = read_bytes(path, most=MAX_FILE_BYTES).split(b"\n")
     found = [_recorded(path, n, line) for n, line in enumerate(lines, 1) if line.strip()]
     if not found:
         raise BadScenario(f"{path} holds no request")

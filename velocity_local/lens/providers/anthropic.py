@@ -1,24 +1,22 @@
 """Anthropic's Messages API. Reference: https://docs.anthropic.com/en/api/messages-streaming."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
-from velocity_local.lens.asks import Ask, Chat, Embed, Text, Turn
-from velocity_local.lens.faults import Fault
+from velocity_local.lens.asks import Ask, Embed
+from velocity_local.lens.providers.bodies import as_chat, given
 from velocity_local.lens.providers.port import (
     Counts,
     Ending,
     Framing,
-    Named,
     NotOffered,
     Part,
     Piece,
-    Reader,
     WireRequest,
 )
-from velocity_local.lens.providers.refusals import event_fault, refusal
+from velocity_local.lens.providers.refusals import event_fault
 
 VERSION = "2023-06-01"
 DEFAULT_MAX_TOKENS = 1024
@@ -48,8 +46,6 @@ class _Delta(msgspec.Struct, gc=False):
 
 
 class _Message(msgspec.Struct):
-    id: str = ""
-    model: str = ""
     content: list[_Block] = []
     stop_reason: str | None = None
     usage: _Usage | None = None
@@ -75,10 +71,11 @@ class Anthropic:
     framing: Framing = "sse"
     default_url: str | None = "https://api.anthropic.com/v1"
     key_variables: tuple[str, ...] = ("ANTHROPIC_API_KEY",)
-    is_token_true = False
 
     def request(self, ask: Ask, *, model: str, key: str | None) -> WireRequest:
-        chat = _as_chat(ask)
+        if isinstance(ask.input, Embed):
+            raise NotOffered("Anthropic has no embeddings")
+        chat = as_chat(ask.input)
         system = "\n\n".join(turn.content for turn in chat.turns if turn.role == "system")
         body: dict[str, Any] = {
             "model": model,
@@ -88,8 +85,7 @@ class Anthropic:
         }
         if system:
             body["system"] = system
-        if ask.temperature is not None:
-            body["temperature"] = ask.temperature
+        body |= given({"temperature": ask.temperature})
         if chat.tools:
             body["tools"] = [
                 {
@@ -102,23 +98,13 @@ class Anthropic:
         headers = (("anthropic-version", VERSION), *((("x-api-key", key),) if key else ()))
         return WireRequest("/messages", headers, msgspec.json.encode(body | ask.extra))
 
-    def reader(self, ask: Ask) -> Reader:  # noqa: ARG002 - every answer is read the same way
-        return _AnthropicReader()
-
-    def refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
-        return refusal(status, headers, body)
-
-
-class _AnthropicReader:
-    """Input tokens come with the first event, output tokens with the last but one."""
-
     def event(self, data: str) -> Sequence[Part]:
         event = _events.decode(data)
         match event.type:
             case "error":
                 return (event_fault({"error": event.error or {}}),)
             case "message_start" if event.message is not None:
-                return (Named(event.message.id, event.message.model), *_prompt(event.message.usage))
+                return tuple(_prompt(event.message.usage))
             case "content_block_start" if event.content_block is not None:
                 return tuple(_block(event.content_block))
             case "content_block_delta" if event.delta is not None:
@@ -133,7 +119,7 @@ class _AnthropicReader:
         pieces = [piece for block in message.content for piece in _block(block)]
         usage = (*_prompt(message.usage), *_completion(message.usage))
         ending = (Ending(message.stop_reason),) if message.stop_reason else ()
-        return (Named(message.id, message.model), *pieces, *usage, *ending)
+        return (*pieces, *usage, *ending)
 
 
 def _block(block: _Block) -> Iterator[Piece]:
@@ -172,13 +158,3 @@ def _completion(usage: _Usage | None) -> Iterator[Counts]:
 def _stop(delta: _Delta | None) -> Iterator[Ending]:
     if delta is not None and delta.stop_reason:
         yield Ending(delta.stop_reason)
-
-
-def _as_chat(ask: Ask) -> Chat:
-    match ask.input:
-        case Chat():
-            return ask.input
-        case Text():
-            return Chat((Turn("user", ask.input.prompt),))
-        case Embed():
-            raise NotOffered("Anthropic has no embeddings")

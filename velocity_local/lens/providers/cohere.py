@@ -1,24 +1,22 @@
 """Cohere's v2 API. Reference: https://docs.cohere.com/reference/chat-stream."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
-from velocity_local.lens.asks import Ask, Chat, Embed, Text, Turn
-from velocity_local.lens.faults import Fault
+from velocity_local.lens.asks import Ask, Chat, Embed, Text
+from velocity_local.lens.providers.bodies import as_chat, bearer, functions, given
 from velocity_local.lens.providers.port import (
     Counts,
     Ending,
     Framing,
-    Named,
     Part,
     Piece,
-    Reader,
     Vectors,
     WireRequest,
 )
-from velocity_local.lens.providers.refusals import event_fault, refusal
+from velocity_local.lens.providers.refusals import event_fault
 
 
 class _Tokens(msgspec.Struct, gc=False):
@@ -60,13 +58,11 @@ class _Delta(msgspec.Struct):
 
 class _Event(msgspec.Struct):
     type: str = ""
-    id: str | None = None
     delta: _Delta | None = None
     message: str | None = None
 
 
 class _Answer(msgspec.Struct):
-    id: str = ""
     message: _Message | None = None
     finish_reason: str | None = None
     usage: _Usage | None = None
@@ -78,13 +74,12 @@ _answers = msgspec.json.Decoder(_Answer)
 
 
 class Cohere:
-    """Chat and embeddings; its own model's id is not in the answer."""
+    """Chat and embeddings."""
 
     name = "cohere"
     framing: Framing = "sse"
     default_url: str | None = "https://api.cohere.com/v2"
     key_variables: tuple[str, ...] = ("CO_API_KEY", "COHERE_API_KEY")
-    is_token_true = False
 
     def request(self, ask: Ask, *, model: str, key: str | None) -> WireRequest:
         match ask.input:
@@ -95,27 +90,15 @@ class Cohere:
                     "input_type": "search_document",
                     "embedding_types": ["float"],
                 }
-            case Text():
-                path, body = "/chat", _chat(ask, Chat((Turn("user", ask.input.prompt),)))
-            case Chat():
-                path, body = "/chat", _chat(ask, ask.input)
-        headers = (("Authorization", f"Bearer {key}"),) if key else ()
-        return WireRequest(path, headers, msgspec.json.encode({"model": model, **body} | ask.extra))
+            case Chat() | Text():
+                path, body = "/chat", _chat(ask, as_chat(ask.input))
+        data = msgspec.json.encode({"model": model, **body} | ask.extra)
+        return WireRequest(path, bearer(key), data)
 
-    def reader(self, ask: Ask) -> Reader:  # noqa: ARG002 - every answer is read the same way
-        return _CohereReader()
-
-    def refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
-        return refusal(status, headers, body)
-
-
-class _CohereReader:
     def event(self, data: str) -> Sequence[Part]:
         if data == "[DONE]":
             return ()
         event = _events.decode(data)
-        if event.type == "message-start":
-            return (Named(event.id or "", ""),)
         if event.type == "error":
             return (event_fault({"message": event.message}),)
         delta = event.delta
@@ -130,7 +113,7 @@ class _CohereReader:
         found = (answer.embeddings or {}).values()
         vectors = [Vectors(len(rows), len(rows[0]) if rows else 0) for rows in found]
         ending = _ending(answer.usage, answer.finish_reason)
-        return (Named(answer.id, ""), *_message(answer.message), *vectors, *ending)
+        return (*_message(answer.message), *vectors, *ending)
 
 
 def _message(message: _Message | None) -> Iterator[Piece]:
@@ -172,8 +155,5 @@ def _whole(number: float | None) -> int | None:
 
 def _chat(ask: Ask, chat: Chat) -> dict[str, Any]:
     body: dict[str, Any] = {"messages": list(chat.turns), "stream": ask.stream}
-    given = {"max_tokens": ask.max_tokens, "temperature": ask.temperature, "seed": ask.seed}
-    body |= {name: value for name, value in given.items() if value is not None}
-    if chat.tools:
-        body["tools"] = [{"type": "function", "function": tool} for tool in chat.tools]
-    return body
+    fields = {"max_tokens": ask.max_tokens, "temperature": ask.temperature, "seed": ask.seed}
+    return body | given(fields) | functions(chat.tools)

@@ -1,25 +1,23 @@
 """Google's Gemini API. Reference: https://ai.google.dev/api/generate-content."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
 from velocity_local.lens.asks import Ask, Chat, Embed, Text, Turn
-from velocity_local.lens.faults import Fault
+from velocity_local.lens.providers.bodies import as_chat, given
 from velocity_local.lens.providers.port import (
     Counts,
     Ending,
     Framing,
-    Named,
     Part,
     Piece,
-    Reader,
     Vectors,
     WireRequest,
 )
-from velocity_local.lens.providers.refusals import event_fault, refusal
+from velocity_local.lens.providers.refusals import event_fault
 
 _ROLES = {"assistant": "model"}
 
@@ -60,8 +58,6 @@ class _Values(msgspec.Struct):
 
 
 class _Answer(msgspec.Struct, rename="camel"):
-    response_id: str | None = None
-    model_version: str | None = None
     candidates: list[_Candidate] = []
     usage_metadata: _Usage | None = None
     prompt_feedback: _Feedback | None = None
@@ -79,7 +75,6 @@ class Gemini:
     framing: Framing = "sse"
     default_url: str | None = "https://generativelanguage.googleapis.com/v1beta"
     key_variables: tuple[str, ...] = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
-    is_token_true = False
 
     def request(self, ask: Ask, *, model: str, key: str | None) -> WireRequest:
         name = quote(model.removeprefix("models/"), safe="")
@@ -88,46 +83,30 @@ class Gemini:
                 verb, body = "batchEmbedContents", _embeddings(ask.input, model)
             case Chat() | Text():
                 verb = "streamGenerateContent?alt=sse" if ask.stream else "generateContent"
-                body = _generation(ask)
+                body = _generation(ask, as_chat(ask.input))
         headers = (("x-goog-api-key", key),) if key else ()
         path = f"/models/{name}:{verb}"
         return WireRequest(path, headers, msgspec.json.encode(body | ask.extra))
 
-    def reader(self, ask: Ask) -> Reader:  # noqa: ARG002 - every answer is read the same way
-        return _GeminiReader()
+    def event(self, data: str | bytes) -> Sequence[Part]:
+        return tuple(_parts(_answers.decode(data)))
 
-    def refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
-        return refusal(status, headers, body)
+    whole = event
 
 
-class _GeminiReader:
-    """Usage is a running total: the last one counts."""
-
-    def __init__(self) -> None:
-        self._is_named = False
-
-    def event(self, data: str) -> Sequence[Part]:
-        return tuple(self._parts(_answers.decode(data)))
-
-    def whole(self, body: bytes) -> Sequence[Part]:
-        return tuple(self._parts(_answers.decode(body)))
-
-    def _parts(self, answer: _Answer) -> Iterator[Part]:
-        if answer.error is not None:
-            yield event_fault({"error": answer.error})
-            return
-        if answer.response_id and not self._is_named:
-            self._is_named = True
-            yield Named(answer.response_id, answer.model_version or "")
-        if answer.embeddings is not None:
-            first = answer.embeddings[0].values if answer.embeddings else []
-            yield Vectors(len(answer.embeddings), len(first))
-        for candidate in answer.candidates:
-            yield from _candidate(candidate)
-        if answer.usage_metadata is not None:
-            yield _counts(answer.usage_metadata)
-        if answer.prompt_feedback is not None and answer.prompt_feedback.block_reason:
-            yield Ending(f"blocked: {answer.prompt_feedback.block_reason}")
+def _parts(answer: _Answer) -> Iterator[Part]:
+    if answer.error is not None:
+        yield event_fault({"error": answer.error})
+        return
+    if answer.embeddings is not None:
+        first = answer.embeddings[0].values if answer.embeddings else []
+        yield Vectors(len(answer.embeddings), len(first))
+    for candidate in answer.candidates:
+        yield from _candidate(candidate)
+    if answer.usage_metadata is not None:
+        yield _counts(answer.usage_metadata)
+    if answer.prompt_feedback is not None and answer.prompt_feedback.block_reason:
+        yield Ending(f"blocked: {answer.prompt_feedback.block_reason}")
 
 
 def _candidate(candidate: _Candidate) -> Iterator[Part]:
@@ -150,9 +129,8 @@ def _counts(usage: _Usage) -> Counts:
     return Counts(usage.prompt_token_count, completion, usage.cached_content_token_count, thoughts)
 
 
-def _generation(ask: Ask) -> dict[str, Any]:
-    chat = ask.input if isinstance(ask.input, Chat) else None
-    turns = chat.turns if chat else (Turn("user", getattr(ask.input, "prompt", "")),)
+def _generation(ask: Ask, chat: Chat) -> dict[str, Any]:
+    turns = chat.turns
     body: dict[str, Any] = {"contents": [_content(turn) for turn in turns if turn.role != "system"]}
     system = [{"text": turn.content} for turn in turns if turn.role == "system"]
     if system:
@@ -162,10 +140,8 @@ def _generation(ask: Ask) -> dict[str, Any]:
         "temperature": ask.temperature,
         "seed": ask.seed,
     }
-    given = {name: value for name, value in config.items() if value is not None}
-    if given:
-        body["generationConfig"] = given
-    if chat and chat.tools:
+    body["generationConfig"] = given(config)
+    if chat.tools:
         body["tools"] = [{"functionDeclarations": list(chat.tools)}]
     return body
 

@@ -3,25 +3,23 @@
 Reference: https://docs.ollama.com/api.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from velocity_local.lens.asks import Ask, Chat, Embed, Text
-from velocity_local.lens.faults import Fault
+from velocity_local.lens.providers.bodies import bearer, functions, given
 from velocity_local.lens.providers.port import (
     Counts,
     Ending,
     Framing,
-    Named,
     Part,
     Piece,
-    Reader,
     Vectors,
     WireRequest,
 )
-from velocity_local.lens.providers.refusals import event_fault, refusal
+from velocity_local.lens.providers.refusals import event_fault
 from velocity_local.lens.results import ServerTimes
 
 _NS_PER_MS = 1e6
@@ -43,8 +41,6 @@ class _Message(msgspec.Struct):
 
 
 class _Line(msgspec.Struct):
-    model: str | None = None
-    created_at: str | None = None
     message: _Message | None = None
     response: str | None = None
     thinking: str | None = None
@@ -69,7 +65,6 @@ class Ollama:
     framing: Framing = "ndjson"
     default_url: str | None = "http://127.0.0.1:11434"
     key_variables: tuple[str, ...] = ("OLLAMA_API_KEY",)
-    is_token_true = False
 
     def request(self, ask: Ask, *, model: str, key: str | None) -> WireRequest:
         body: dict[str, Any] = {"model": model}
@@ -83,46 +78,28 @@ class Ollama:
             case Chat():
                 path = "/api/chat"
                 body |= {"messages": list(ask.input.turns), "stream": ask.stream}
-                if ask.input.tools:
-                    functions = [{"type": "function", "function": t} for t in ask.input.tools]
-                    body["tools"] = functions
+                body |= functions(ask.input.tools)
         options = {"num_predict": ask.max_tokens, "temperature": ask.temperature, "seed": ask.seed}
-        given = {name: value for name, value in options.items() if value is not None}
-        if given and not isinstance(ask.input, Embed):
-            body["options"] = given
-        headers = (("Authorization", f"Bearer {key}"),) if key else ()
-        return WireRequest(path, headers, msgspec.json.encode(body | ask.extra))
+        if not isinstance(ask.input, Embed):
+            body["options"] = given(options)
+        return WireRequest(path, bearer(key), msgspec.json.encode(body | ask.extra))
 
-    def reader(self, ask: Ask) -> Reader:  # noqa: ARG002 - every answer is read the same way
-        return _OllamaReader()
+    def event(self, data: str | bytes) -> Sequence[Part]:
+        return tuple(_parts(_lines.decode(data)))
 
-    def refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
-        return refusal(status, headers, body)
+    whole = event
 
 
-class _OllamaReader:
-    def __init__(self) -> None:
-        self._is_named = False
-
-    def event(self, data: str) -> Sequence[Part]:
-        return tuple(self._parts(_lines.decode(data)))
-
-    def whole(self, body: bytes) -> Sequence[Part]:
-        return tuple(self._parts(_lines.decode(body)))
-
-    def _parts(self, line: _Line) -> Iterator[Part]:
-        if line.error is not None:
-            yield event_fault({"error": line.error})
-            return
-        if line.model and not self._is_named:
-            self._is_named = True
-            yield Named("", line.model)
-        if line.embeddings is not None:
-            first = line.embeddings[0] if line.embeddings else []
-            yield Vectors(len(line.embeddings), len(first))
-        yield from _pieces(line)
-        if line.done:
-            yield from _ending(line)
+def _parts(line: _Line) -> Iterator[Part]:
+    if line.error is not None:
+        yield event_fault({"error": line.error})
+        return
+    if line.embeddings is not None:
+        first = line.embeddings[0] if line.embeddings else []
+        yield Vectors(len(line.embeddings), len(first))
+    yield from _pieces(line)
+    if line.done:
+        yield from _ending(line)
 
 
 def _pieces(line: _Line) -> Iterator[Piece]:

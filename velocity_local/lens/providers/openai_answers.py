@@ -8,7 +8,6 @@ import msgspec
 from velocity_local.lens.providers.port import (
     Counts,
     Ending,
-    Named,
     Part,
     Piece,
     TokenClock,
@@ -76,8 +75,6 @@ class _Vector(msgspec.Struct):
 
 
 class _Answer(msgspec.Struct):
-    id: str | None = None
-    model: str | None = None
     choices: list[_Choice] = []
     usage: _Usage | None = None
     timings: _Timings | None = None
@@ -88,35 +85,33 @@ class _Answer(msgspec.Struct):
 _answers = msgspec.json.Decoder(_Answer)
 
 
-class OpenAiReader:
-    """Reads one answer. Several choices count as one text."""
+def parts_of(data: str | bytes) -> Sequence[Part]:
+    """What an event of a stream says, or an answer that came at once: they are of one shape.
 
-    def __init__(self) -> None:
-        self._is_named = False
+    Several choices count as one text.
 
-    def event(self, data: str) -> Sequence[Part]:
-        if data == _DONE:
-            return ()
-        return tuple(self._parts(_answers.decode(data), is_last=False))
+    Raises:
+        msgspec.DecodeError: if it is not of that shape.
+    """
+    return () if data == _DONE else tuple(_parts(_answers.decode(data)))
 
-    def whole(self, body: bytes) -> Sequence[Part]:
-        return tuple(self._parts(_answers.decode(body), is_last=True))
 
-    def _parts(self, answer: _Answer, *, is_last: bool) -> Iterator[Part]:
-        if answer.error is not None:
-            yield event_fault({"error": answer.error})
-            return
-        if answer.id and not self._is_named:
-            self._is_named = True
-            yield Named(answer.id, answer.model or "")
-        for choice in answer.choices:
-            yield from _choice(choice)
-        if answer.data is not None:
-            yield _vectors(answer.data)
-        if answer.usage is not None:
-            yield _counts(answer.usage)
-        if answer.timings is not None:
-            yield from _times(answer.timings, is_last=is_last or answer.usage is not None)
+def _parts(answer: _Answer) -> Iterator[Part]:
+    if answer.error is not None:
+        yield event_fault({"error": answer.error})
+        return
+    for choice in answer.choices:
+        yield from _choice(choice)
+    if answer.data is not None:
+        yield _vectors(answer.data)
+    if answer.usage is not None:
+        yield _counts(answer.usage)
+    if answer.timings is not None:
+        yield from _times(answer.timings, is_last=_is_last(answer))
+
+
+def _is_last(answer: _Answer) -> bool:
+    return answer.usage is not None or any(choice.finish_reason for choice in answer.choices)
 
 
 def _choice(choice: _Choice) -> Iterator[Part]:

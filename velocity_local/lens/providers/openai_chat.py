@@ -4,22 +4,21 @@ One class; a `Flavour` says where servers differ. Reference:
 https://platform.openai.com/docs/api-reference/chat, and llama.cpp's server for `timings`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from velocity_local.lens.asks import Ask, Chat, Embed, Text
-from velocity_local.lens.faults import Fault
-from velocity_local.lens.providers.openai_answers import OpenAiReader
-from velocity_local.lens.providers.port import Framing, Reader, WireRequest
-from velocity_local.lens.providers.refusals import refusal
+from velocity_local.lens.providers.bodies import bearer, functions, given
+from velocity_local.lens.providers.openai_answers import parts_of
+from velocity_local.lens.providers.port import Framing, Part, WireRequest
 
 
 class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     """How one server's dialect differs.
 
-    `length_field` limits the answer; `seed_field` "" if there is no seed. `has_timings`: its
+    `length_field` limits the answer, `seed_field` fixes its chance. `has_timings`: its
     streams tell when each token was made, if `timings_per_token` asks for it.
     """
 
@@ -72,10 +71,8 @@ class OpenAiChat:
         self.name = flavour.name
         self.default_url = flavour.default_url
         self.key_variables = flavour.key_variables
-        self.is_token_true = flavour.has_timings
 
     def request(self, ask: Ask, *, model: str, key: str | None) -> WireRequest:
-        headers = (("Authorization", f"Bearer {key}"),) if key else ()
         match ask.input:
             case Chat():
                 path, body = "/chat/completions", self._chat(ask, ask.input)
@@ -83,21 +80,18 @@ class OpenAiChat:
                 path, body = "/completions", {"prompt": ask.input.prompt, **self._common(ask)}
             case Embed():
                 path, body = "/embeddings", {"input": list(ask.input.inputs), **ask.extra}
-        return WireRequest(path, headers, msgspec.json.encode({"model": model, **body}))
+        return WireRequest(path, bearer(key), msgspec.json.encode({"model": model, **body}))
 
-    def reader(self, ask: Ask) -> Reader:  # noqa: ARG002 - every answer is read the same way
-        return OpenAiReader()
+    def event(self, data: str | bytes) -> Sequence[Part]:
+        return parts_of(data)
 
-    def refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
-        return refusal(status, headers, body)
+    whole = event
 
     def _chat(self, ask: Ask, chat: Chat) -> dict[str, Any]:
         body: dict[str, Any] = {
-            "messages": [_message(turn.role, turn.content) for turn in chat.turns]
+            "messages": [{"role": turn.role, "content": turn.content} for turn in chat.turns]
         }
-        if chat.tools:
-            body["tools"] = [{"type": "function", "function": tool} for tool in chat.tools]
-        return body | self._common(ask)
+        return body | functions(chat.tools) | self._common(ask)
 
     def _common(self, ask: Ask) -> dict[str, Any]:
         flavour = self._flavour
@@ -106,19 +100,16 @@ class OpenAiChat:
             body["stream_options"] = {"include_usage": True}
         if ask.stream and flavour.has_timings:
             body["timings_per_token"] = True
-        given = {
-            flavour.length_field: ask.max_tokens,
-            "temperature": ask.temperature,
-            flavour.seed_field: ask.seed,
-        }
-        body |= {name: value for name, value in given.items() if name and value is not None}
+        body |= given(
+            {
+                flavour.length_field: ask.max_tokens,
+                "temperature": ask.temperature,
+                flavour.seed_field: ask.seed,
+            }
+        )
         if ask.ignore_eos and flavour.has_ignore_eos:
             body["ignore_eos"] = True
         return body | ask.extra
-
-
-def _message(role: str, content: str) -> Mapping[str, str]:
-    return {"role": role, "content": content}
 
 
 def flavours() -> Sequence[Flavour]:

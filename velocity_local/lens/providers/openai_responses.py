@@ -1,25 +1,23 @@
 """OpenAI's Responses API. Reference: https://platform.openai.com/docs/api-reference/responses."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from velocity_local.lens.asks import Ask, Chat, Embed, Text
-from velocity_local.lens.faults import Fault
+from velocity_local.lens.providers.bodies import bearer, given
 from velocity_local.lens.providers.port import (
     Counts,
     Ending,
     Framing,
-    Named,
     NotOffered,
     Part,
     Piece,
     PieceKind,
-    Reader,
     WireRequest,
 )
-from velocity_local.lens.providers.refusals import event_fault, refusal
+from velocity_local.lens.providers.refusals import event_fault
 
 _DELTAS: dict[str, PieceKind] = {
     "response.output_text.delta": "text",
@@ -65,8 +63,6 @@ class _Incomplete(msgspec.Struct, gc=False):
 
 
 class _Response(msgspec.Struct):
-    id: str = ""
-    model: str = ""
     status: str | None = None
     output: list[_Item] = []
     usage: _Usage | None = None
@@ -94,7 +90,6 @@ class OpenAiResponses:
     framing: Framing = "sse"
     default_url: str | None = "https://api.openai.com/v1"
     key_variables: tuple[str, ...] = ("OPENAI_API_KEY",)
-    is_token_true = False
 
     def request(self, ask: Ask, *, model: str, key: str | None) -> WireRequest:
         match ask.input:
@@ -112,21 +107,9 @@ class OpenAiResponses:
         }
         if isinstance(ask.input, Chat) and ask.input.tools:
             body["tools"] = [_tool(tool) for tool in ask.input.tools]
-        if ask.max_tokens is not None:
-            body["max_output_tokens"] = ask.max_tokens
-        if ask.temperature is not None:
-            body["temperature"] = ask.temperature
-        headers = (("Authorization", f"Bearer {key}"),) if key else ()
-        return WireRequest("/responses", headers, msgspec.json.encode(body | ask.extra))
+        body |= given({"max_output_tokens": ask.max_tokens, "temperature": ask.temperature})
+        return WireRequest("/responses", bearer(key), msgspec.json.encode(body | ask.extra))
 
-    def reader(self, ask: Ask) -> Reader:  # noqa: ARG002 - every answer is read the same way
-        return _ResponsesReader()
-
-    def refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
-        return refusal(status, headers, body)
-
-
-class _ResponsesReader:
     def event(self, data: str) -> Sequence[Part]:
         if data == "[DONE]":
             return ()
@@ -136,8 +119,6 @@ class _ResponsesReader:
             return (Piece(kind, event.delta or ""),)
         if event.type == "error":
             return (event_fault(event.error or {"message": event.message, "code": event.code}),)
-        if event.type == "response.created" and event.response is not None:
-            return (Named(event.response.id, event.response.model),)
         if event.type in _ENDS and event.response is not None:
             return tuple(_ending(event.response))
         return ()
@@ -145,7 +126,7 @@ class _ResponsesReader:
     def whole(self, body: bytes) -> Sequence[Part]:
         response = _responses.decode(body)
         pieces = [piece for item in response.output for piece in _item(item)]
-        return (Named(response.id, response.model), *pieces, *_ending(response))
+        return (*pieces, *_ending(response))
 
 
 def _item(item: _Item) -> Iterator[Piece]:

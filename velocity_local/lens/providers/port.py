@@ -1,6 +1,6 @@
 """What the lens needs of a provider, and the neutral values that its answers are read into."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -53,13 +53,6 @@ class Ending(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
-class Named(msgspec.Struct, frozen=True, gc=False):
-    """The server's id of the answer, and the model that it says answered."""
-
-    id: str
-    model: str
-
-
 class Vectors(msgspec.Struct, frozen=True, gc=False):
     """So many embeddings came, each this long."""
 
@@ -67,23 +60,7 @@ class Vectors(msgspec.Struct, frozen=True, gc=False):
     dimensions: int
 
 
-Part = Piece | Counts | TokenClock | ServerTimes | Ending | Named | Vectors | Fault
-
-
-class Reader(Protocol):
-    """Reads one answer; made anew for each."""
-
-    def event(self, data: str) -> Sequence[Part]:
-        """What one event of a stream says.
-
-        Raises:
-            msgspec.DecodeError: if it is not what the provider's API documents.
-        """
-        ...
-
-    def whole(self, body: bytes) -> Sequence[Part]:
-        """What an answer that came at once says; raises as `event`."""
-        ...
+Part = Piece | Counts | TokenClock | ServerTimes | Ending | Vectors | Fault
 
 
 class Provider(Protocol):
@@ -105,11 +82,6 @@ class Provider(Protocol):
         """The environment variables that its own tools read a key from."""
         ...
 
-    @property
-    def is_token_true(self) -> bool:
-        """Whether its streams tell when each token was made."""
-        ...
-
     def request(self, ask: Ask, *, model: str, key: str | None) -> WireRequest:
         """The request as bytes.
 
@@ -118,10 +90,16 @@ class Provider(Protocol):
         """
         ...
 
-    def reader(self, ask: Ask) -> Reader: ...
+    def event(self, data: str) -> Sequence[Part]:
+        """What one event of a stream says.
 
-    def refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
-        """What an error answer says."""
+        Raises:
+            msgspec.DecodeError: if it is not what the provider's API documents.
+        """
+        ...
+
+    def whole(self, body: bytes) -> Sequence[Part]:
+        """What an answer that came at once says; raises as `event`."""
         ...
 
 
