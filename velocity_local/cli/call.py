@@ -1,6 +1,7 @@
 """One invocation of the command line: what a verb is given."""
 
 import argparse
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -55,6 +56,18 @@ class Call:
                 next_step="velocity-local start",
             )
         return local.client(record)
+
+    def confirm(self, question: str) -> bool:
+        """Whether a person agrees, or said so beforehand with --yes.
+
+        Raises:
+            CliError: if there is nobody to ask.
+        """
+        if self.args.yes:
+            return True
+        if not sys.stdin.isatty():
+            raise CliError("deleting asks first", code=Exit.USAGE, next_step="add --yes")
+        return self.out.ask(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
 
     def address(self) -> str:
         """The base URL that was given.

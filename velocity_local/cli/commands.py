@@ -47,6 +47,7 @@ _HISTORY_FILTER = (
     option("--limit", help="at most so many, newest first", metavar="N", parse=int, default=50),
 )
 _ID = Argument(("id",), "request id, as `history list` shows it")
+_CONVERSATION = Argument(("id",), "conversation id, as `conversations list` shows it")
 _KEY = Argument(("key",), "section.key, for example server.port", completes="settings")
 
 GROUPS = ("Daemon", "Use", "Models", "History", "Lens", "This program")
@@ -208,6 +209,32 @@ COMMANDS: tuple[Command, ...] = (
         "delete one request",
         VERBS + "history:delete",
         (_ID, option("--yes", help="do not ask"), HOST),
+    ),
+    Command(
+        "conversations list",
+        "History",
+        "what was talked about in Chat, the last changed first",
+        VERBS + "conversations:list_",
+        (
+            option("--text", help="only those with this in title or turns", metavar="TEXT"),
+            option("--limit", help="at most so many", metavar="N", parse=int, default=50),
+            HOST,
+            JSON,
+        ),
+    ),
+    Command(
+        "conversations export",
+        "History",
+        "one conversation as Markdown, or with all its branches as JSON",
+        VERBS + "conversations:export",
+        (_CONVERSATION, HOST, JSON),
+    ),
+    Command(
+        "conversations delete",
+        "History",
+        "forget one conversation",
+        VERBS + "conversations:delete",
+        (_CONVERSATION, option("--yes", help="do not ask"), HOST),
     ),
     *LENS_COMMANDS,
     *STUDY_COMMANDS,

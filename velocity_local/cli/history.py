@@ -1,10 +1,9 @@
 """The verbs history list, show, export and delete."""
 
-import sys
 from collections.abc import Iterable
 
 from velocity_local.cli.call import Call
-from velocity_local.cli.exits import CliError, Exit
+from velocity_local.cli.exits import Exit
 from velocity_local.client import api
 from velocity_local.client.history_csv import COLUMNS, csv_lines
 from velocity_local.core.history import RequestRow
@@ -49,12 +48,9 @@ def export(call: Call) -> int:
 def delete(call: Call) -> int:
     """Forget one request, after asking a person."""
     client = call.connect()
-    if not call.args.yes:
-        if not sys.stdin.isatty():
-            raise CliError("deleting asks first", code=Exit.USAGE, next_step="add --yes")
-        if call.out.ask(f"Delete {call.args.id}? [y/N] ").strip().lower() not in {"y", "yes"}:
-            call.out.note("Nothing was deleted.")
-            return Exit.OK
+    if not call.confirm(f"Delete {call.args.id}?"):
+        call.out.note("Nothing was deleted.")
+        return Exit.OK
     api.delete_request(client, call.args.id)
     call.out.note(f"Deleted {call.args.id}.")
     return Exit.OK

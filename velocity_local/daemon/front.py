@@ -21,6 +21,7 @@ from velocity_local.daemon.server.admin.ports import STATE_KEY, Services
 from velocity_local.daemon.server.admin.routes import ROUTES
 from velocity_local.daemon.server.listener import Listener
 from velocity_local.daemon.server.litestar import create_app
+from velocity_local.daemon.store.archive import Archive
 from velocity_local.daemon.store.history import History
 from velocity_local.daemon.telemetry.metrics import Metrics
 from velocity_local.daemon.telemetry.monitor import Monitor
@@ -78,6 +79,7 @@ class Front:
             monitor=monitor,
             library=library,
             quantizations=quantizations,
+            archive=Archive(history, clock=clock),
         )
         app = create_app(
             gateway,

@@ -43,6 +43,7 @@ from velocity_local.daemon.fleet.weighing import DryRuns
 from velocity_local.daemon.server.admin.management import Listening, Management
 from velocity_local.daemon.server.admin.ports import STATE_KEY, Services
 from velocity_local.daemon.server.admin.routes import ROUTES
+from velocity_local.daemon.store.archive import Archive
 from velocity_local.daemon.store.history import History
 from velocity_local.daemon.telemetry.found import Found
 from velocity_local.daemon.telemetry.monitor import Monitor
@@ -244,6 +245,7 @@ async def daemon(tmp_path: Path, hub: LocalHub) -> AsyncIterator[Daemon]:
             environment=worker_environment(),
             clock=clock,
         ),
+        archive=Archive(history, clock=clock),
     )
     app = stage.app(extra_routes=ROUTES, extra_state={STATE_KEY: services})
     async with (

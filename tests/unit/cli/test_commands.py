@@ -28,7 +28,10 @@ def test_every_command_has_help(command: Command) -> None:
 
 @NAMED
 def test_every_list_and_look_can_be_json(command: Command) -> None:
-    reads = {"status", "ps", "list", "show", "history list", "history show", "doctor", "config get"}
+    reads = {
+        "status", "ps", "list", "show", "history list", "history show", "conversations list",
+        "doctor", "config get",
+    }  # fmt: skip
     flags = {name for argument in command.arguments for name in argument.names}
     assert command.name not in reads or "--json" in flags
 

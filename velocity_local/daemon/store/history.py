@@ -101,7 +101,7 @@ class History:
         Raises:
             CapacityError: if the history cannot be read now.
         """
-        return await self._ask(lambda connection: loads.newest(connection, limit))
+        return await self.ask(lambda connection: loads.newest(connection, limit))
 
     async def get(self, request_id: str) -> RequestRow:
         """The request of that id.
@@ -110,7 +110,7 @@ class History:
             NotFound: if there is none.
             CapacityError: if the history cannot be read now.
         """
-        row = await self._ask(lambda connection: requests.get(connection, request_id))
+        row = await self.ask(lambda connection: requests.get(connection, request_id))
         if row is None:
             raise _no_such(request_id)
         return row
@@ -130,7 +130,7 @@ class History:
             InvalidRequest: if `after` is not a cursor.
             CapacityError: if the history cannot be read now.
         """
-        return await self._ask(
+        return await self.ask(
             lambda connection: requests.page(
                 connection, which, sort=sort, is_ascending=is_ascending, limit=limit, after=after
             )
@@ -143,7 +143,7 @@ class History:
             CapacityError: if the history cannot be read now.
         """
         now_s = self._clock.wall_s()
-        return await self._ask(
+        return await self.ask(
             lambda connection: statistics.stats(connection, now_s - window_s, now_s)
         )
 
@@ -154,7 +154,7 @@ class History:
             NotFound: if there is none.
             CapacityError: if the history cannot be changed now.
         """
-        if not await self._once(lambda connection: requests.delete(connection, request_id)):
+        if not await self.once(lambda connection: requests.delete(connection, request_id)):
             raise _no_such(request_id)
 
     async def delete_before(self, before_s: float) -> int:
@@ -163,19 +163,30 @@ class History:
         Raises:
             CapacityError: if the history cannot be changed now.
         """
-        return await self._once(lambda connection: requests.delete_before(connection, before_s))
+        return await self.once(lambda connection: requests.delete_before(connection, before_s))
 
     def _keep(self, apply: Apply, *, size_bytes: int) -> "asyncio.Future[None]":
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._writer.put(Kept(apply, size_bytes, waiter))
         return waiter
 
-    async def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+    async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """What `question` answers, on a thread that reads.
+
+        Raises:
+            CapacityError: if the history cannot be read now.
+        """
         if self._first_commit is not None:
             await asyncio.shield(self._first_commit)
         return await self._readers.ask(question)
 
-    async def _once(self, apply: Callable[[sqlite3.Connection], T]) -> T:
+    async def once(self, apply: Callable[[sqlite3.Connection], T]) -> T:
+        """What `apply` returns, committed. It runs on the thread that writes and must not raise
+        but for SQLite's own errors.
+
+        Raises:
+            CapacityError: if the history cannot be changed now.
+        """
         waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._writer.put(Once(apply, waiter))
         try:

@@ -87,7 +87,49 @@ def m004_speculation(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE requests ADD COLUMN accepted_tokens INTEGER")
 
 
-STEPS: tuple[Step, ...] = (m001_requests, m002_loads, m003_energy, m004_speculation)
+def m005_conversations(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        """
+        CREATE TABLE conversations (
+            id TEXT PRIMARY KEY NOT NULL,
+            title TEXT NOT NULL,
+            model TEXT NOT NULL,
+            parameters TEXT NOT NULL,
+            head TEXT,
+            created_s REAL NOT NULL,
+            changed_s REAL NOT NULL
+        )
+        """
+    )
+    connection.execute("CREATE INDEX conversations_changed ON conversations (changed_s, id)")
+    connection.execute(
+        """
+        CREATE TABLE turns (
+            number INTEGER PRIMARY KEY,
+            conversation TEXT NOT NULL REFERENCES conversations (id),
+            id TEXT NOT NULL,
+            parent TEXT,
+            role TEXT NOT NULL,
+            text TEXT NOT NULL,
+            created_s REAL NOT NULL,
+            reasoning TEXT NOT NULL,
+            model TEXT NOT NULL,
+            note TEXT NOT NULL,
+            request_id TEXT,
+            attachments TEXT NOT NULL,
+            UNIQUE (conversation, id)
+        )
+        """
+    )
+
+
+STEPS: tuple[Step, ...] = (
+    m001_requests,
+    m002_loads,
+    m003_energy,
+    m004_speculation,
+    m005_conversations,
+)
 
 
 def apply(connection: sqlite3.Connection, steps: tuple[Step, ...] = STEPS) -> None:

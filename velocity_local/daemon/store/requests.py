@@ -1,14 +1,14 @@
 """The history of requests: one function for each question asked of it."""
 
-import base64
-import binascii
 import sqlite3
 from typing import Literal
 
 import msgspec
 
-from velocity_local.core.errors import InvalidRequest
 from velocity_local.core.history import RequestRow
+from velocity_local.daemon.store import cursors
+from velocity_local.daemon.store.cursors import Cursor
+from velocity_local.daemon.store.patterns import containing
 
 Sort = Literal["created", "ttft", "total", "completion_tokens"]
 MAX_PAGE = 500
@@ -50,13 +50,6 @@ class Page(msgspec.Struct, frozen=True):
 
     rows: tuple[RequestRow, ...]
     next: str | None
-
-
-class _Cursor(msgspec.Struct, frozen=True, array_like=True):
-    """The last row seen: rows added meanwhile neither repeat nor hide one."""
-
-    value: float
-    id: str
 
 
 def save(connection: sqlite3.Connection, row: RequestRow) -> None:
@@ -106,7 +99,7 @@ def page(
     conditions, values = _conditions(which)
     key = _SORT_KEYS[sort]
     if after is not None:
-        cursor = _decode(after)
+        cursor = cursors.decode(after)
         conditions.append(f"({key}, id) {'>' if is_ascending else '<'} (?, ?)")
         values += (cursor.value, cursor.id)
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
@@ -118,7 +111,8 @@ def page(
     ).fetchall()
     rows = tuple(_row(columns[1:]) for columns in found[:limit])
     has_more = len(found) > limit
-    return Page(rows, _encode(found[limit - 1][0], rows[-1].id) if has_more else None)
+    last = cursors.encode(Cursor(found[limit - 1][0], rows[-1].id)) if has_more else None
+    return Page(rows, last)
 
 
 def _conditions(which: Filter) -> tuple[list[str], list[object]]:
@@ -132,7 +126,7 @@ def _conditions(which: Filter) -> tuple[list[str], list[object]]:
     conditions = [test for test, value in tests if value is not None]
     values = [value for _, value in tests if value is not None]
     if which.text:
-        pattern = "%" + which.text.translate(_LIKE_ESCAPES) + "%"
+        pattern = containing(which.text)
         conditions.append(
             "(" + " OR ".join(f"{name} LIKE ? ESCAPE '\\'" for name in _TEXT_FIELDS) + ")"
         )
@@ -140,21 +134,5 @@ def _conditions(which: Filter) -> tuple[list[str], list[object]]:
     return conditions, values
 
 
-_LIKE_ESCAPES = str.maketrans({"%": r"\%", "_": r"\_", "\\": r"\\"})
-
-
 def _row(columns: tuple[object, ...]) -> RequestRow:
     return msgspec.convert(dict(zip(_COLUMNS, columns, strict=True)), RequestRow, strict=False)
-
-
-def _encode(value: float, request_id: str) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode(_Cursor(value, request_id))).decode()
-
-
-def _decode(cursor: str) -> _Cursor:
-    try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=_Cursor)
-    except (binascii.Error, msgspec.DecodeError, ValueError) as error:
-        raise InvalidRequest(
-            "after is not a cursor; take it from `next` of the page before", param="after"
-        ) from error

@@ -153,6 +153,7 @@ RELEASED = {
     "m002_loads": "771d0c328f6de849",
     "m003_energy": "e3eeb643c0c811e8",
     "m004_speculation": "e1999b0daee7f818",
+    "m005_conversations": "eb27d2d318a8052e",
 }
 
 

@@ -17,6 +17,7 @@ from velocity_local.daemon.fleet.quantizing import Quantizations
 from velocity_local.daemon.fleet.status import ModelStatus
 from velocity_local.daemon.fleet.tuning.jobs import Tunings
 from velocity_local.daemon.server.context import AnyRequest
+from velocity_local.daemon.store.archive import Archive
 from velocity_local.daemon.store.history import History
 from velocity_local.daemon.telemetry.monitor import Monitor
 from velocity_local.daemon.telemetry.sampler import Sampler
@@ -126,6 +127,7 @@ class Services:
     library: Library
     quantizations: Quantizations
     monitor: Monitor
+    archive: Archive
 
 
 def services_of(request: AnyRequest) -> Services:

@@ -3,6 +3,7 @@
 from velocity_local.daemon.server.admin import (
     adapters,
     aliases,
+    conversations,
     daemon,
     downloads,
     fit,
@@ -18,6 +19,7 @@ from velocity_local.daemon.server.admin import (
 
 ROUTES = [
     *requests.ROUTES,
+    *conversations.ROUTES,
     *models.ROUTES,
     *downloads.ROUTES,
     *search.ROUTES,
