@@ -5,7 +5,7 @@ import struct
 from functools import cache
 from typing import BinaryIO, NamedTuple
 
-from velocity_local.daemon.catalog.unsound import UnsoundFile
+from velocity_local.core.unsound import UnsoundFile
 
 CHUNK_BYTES = 1024 * 1024
 MAX_HEADER_BYTES = 64 * 1024 * 1024

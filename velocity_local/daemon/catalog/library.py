@@ -12,6 +12,7 @@ from velocity_local.core.clock import Clock
 from velocity_local.core.errors import Conflict, DiskFull, InvalidModel, InvalidRequest
 from velocity_local.core.library import Check, DiskItem, Leftover, Sighting
 from velocity_local.core.models import ModelEntry
+from velocity_local.core.unsound import UnsoundFile
 from velocity_local.daemon.catalog import provenance
 from velocity_local.daemon.catalog.adopted import Adopted, AdoptedFiles
 from velocity_local.daemon.catalog.aliases import Aliases
@@ -23,7 +24,6 @@ from velocity_local.daemon.catalog.local import DEMO_ID
 from velocity_local.daemon.catalog.preflight import inspect
 from velocity_local.daemon.catalog.provenance import Provenance
 from velocity_local.daemon.catalog.stores import Seen, in_folder, in_stores, of_file
-from velocity_local.daemon.catalog.unsound import UnsoundFile
 
 _PART, _JOURNAL = ".part", ".part.json"
 # The file system has no links, or the file lies on another one.

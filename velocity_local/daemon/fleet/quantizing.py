@@ -26,12 +26,12 @@ from velocity_local.core.errors import (
 from velocity_local.core.ids import IdSource
 from velocity_local.core.library import Quantization
 from velocity_local.core.models import ModelEntry
+from velocity_local.core.unsound import UnsoundFile
 from velocity_local.daemon.catalog.files import UnreadableFile
 from velocity_local.daemon.catalog.fit import BITS_PER_WEIGHT
 from velocity_local.daemon.catalog.ggml_types import FILE_TYPES
 from velocity_local.daemon.catalog.library import checked_id
 from velocity_local.daemon.catalog.preflight import inspect
-from velocity_local.daemon.catalog.unsound import UnsoundFile
 from velocity_local.wire.ipc.quantizing import (
     MAX_LINE_BYTES,
     QUANTIZING_MODULE,

@@ -1,11 +1,11 @@
 """A sampler that is held to a constraint: sample, check, and only if need be choose again."""
 
-import numpy as np
-
 from velocity_local.worker.backends.llama_cpp import native
-from velocity_local.worker.backends.llama_cpp.chain_samplers import NativeSampler, mixed
-from velocity_local.worker.backends.llama_cpp.native_sampling import Candidates, IntRow
+from velocity_local.worker.backends.llama_cpp.chain_samplers import NativeSampler
+from velocity_local.worker.backends.llama_cpp.native_sampling import Candidates
 from velocity_local.worker.engine.constraint import Constraint, Unanswerable
+from velocity_local.worker.sampling.chance import mixed
+from velocity_local.worker.sampling.rows import tokens_of
 
 
 class ConstrainedSampler:
@@ -57,7 +57,7 @@ class ConstrainedSampler:
         self._free.close()
 
     def _redraw(self, context: int, row: int) -> int:
-        tokens = _tokens(self._constraint.allowed(), self._n_vocab)
+        tokens = tokens_of(self._constraint.allowed(), self._n_vocab)
         if len(tokens) == 1:
             return int(tokens[0])
         if len(tokens) == 0:
@@ -68,9 +68,3 @@ class ConstrainedSampler:
         logits = native.logits(context, row, self._n_vocab)
         self._candidates.fill_some(tokens, logits[tokens])
         return self._free.redraw(self._candidates, mixed(self._seed, self._position) >> 33)
-
-
-def _tokens(bits: bytes, n_vocab: int) -> IntRow:
-    """The numbers of the set bits."""
-    flags = np.unpackbits(np.frombuffer(bits, np.uint8), bitorder="little")
-    return np.flatnonzero(flags[:n_vocab])

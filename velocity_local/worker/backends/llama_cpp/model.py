@@ -12,10 +12,8 @@ from velocity_local.worker.backends.llama_cpp import log, native
 from velocity_local.worker.backends.llama_cpp.adapters import LoadedAdapters
 from velocity_local.worker.backends.llama_cpp.batch import fill
 from velocity_local.worker.backends.llama_cpp.embed import Embedder
-from velocity_local.worker.backends.llama_cpp.logprobs import log_normalizer
 from velocity_local.worker.backends.llama_cpp.opening import PREFILL_TILE, open_context
 from velocity_local.worker.backends.llama_cpp.pool import RowPool
-from velocity_local.worker.backends.llama_cpp.ranking import top_tokens
 from velocity_local.worker.backends.llama_cpp.sampler import AnySampler, SamplerFactory
 from velocity_local.worker.backends.llama_cpp.states import States
 from velocity_local.worker.backends.llama_cpp.tokenizer import NativeTokenizer
@@ -32,6 +30,8 @@ from velocity_local.worker.engine.backend import (
 )
 from velocity_local.worker.engine.constraint import Constraint, Unanswerable
 from velocity_local.worker.engine.speculation.walk import Run, drafted, walk
+from velocity_local.worker.sampling.logprobs import log_normalizer
+from velocity_local.worker.sampling.ranking import top_tokens
 
 Result = TypeVar("Result")
 

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from velocity_local.worker.backends.llama_cpp import log
 from velocity_local.worker.engine.backend import BackendError, NoMemoryError
+from velocity_local.worker.sampling.rows import FloatRow
 
 lib: Any = _vendor
-FloatRow = NDArray[np.float32]
 _BYTES = ctypes.POINTER(ctypes.c_uint8)
 
 # Return codes of llama_decode (llama.h)

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from velocity_local.worker.backends.llama_cpp.native import FloatRow, lib, pointer_to
+from velocity_local.worker.backends.llama_cpp.native import lib, pointer_to
+from velocity_local.worker.sampling.rows import FloatRow, IntRow
 
 SamplerHandle = Any
-IntRow = NDArray[np.int64]
 # LLAMA_DEFAULT_SEED of llama.h asks for a random seed; no seed of ours may mean that
 RANDOM_SEED = 0xFFFFFFFF
 

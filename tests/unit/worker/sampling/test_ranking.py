@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from velocity_local.worker.backends.llama_cpp.ranking import top_tokens
+from velocity_local.worker.sampling.ranking import top_tokens
 
 SIZES = st.sampled_from((1, 7, 1023, 1024, 1025, 4_000, 10_240))
 # few different values, so that there are ties, and the infinities that a mask leaves

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from velocity_local.worker.backends.llama_cpp.native import FloatRow
+from velocity_local.worker.sampling.rows import FloatRow
 
 # Long registers of maxima, and few enough of them to partition quickly; measured best of 64 to 2048
 _GROUPS = 1024

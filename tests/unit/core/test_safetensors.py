@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.safetensors import TENSORS, packed, safetensors, tensor
 from tests.unit.daemon.catalog.damage import mutate
-from velocity_local.daemon.catalog.safetensors import (
+from velocity_local.core.safetensors import (
     MAX_HEADER_BYTES,
     MAX_TENSORS,
     SafetensorsError,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from velocity_local.worker.backends.llama_cpp.native import FloatRow
+from velocity_local.worker.sampling.rows import FloatRow
 
 
 def log_normalizer(logits: FloatRow) -> float:

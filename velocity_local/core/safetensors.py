@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, BinaryIO, NamedTuple, NoReturn
 
-from velocity_local.daemon.catalog.unsound import UnsoundFile
+from velocity_local.core.unsound import UnsoundFile
 
 MAX_HEADER_BYTES = 1024 * 1024
 MAX_TENSORS = 10_000
