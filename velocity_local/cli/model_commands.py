@@ -223,7 +223,7 @@ MODEL_COMMANDS: tuple[Command, ...] = (
             MODEL,
             option(
                 "--keep-alive",
-                help="seconds it stays unused; 0 for ever",
+                help="seconds it stays unused, from now on; 0 for ever",
                 metavar="S",
                 parse=float,
             ),
@@ -245,6 +245,7 @@ MODEL_COMMANDS: tuple[Command, ...] = (
         "keep a model loaded whatever else is wanted",
         VERBS + "fit:pin",
         (MODEL, HOST, JSON),
+        details="It is not loaded by this. A pin outlives the daemon; unpin takes it back.",
     ),
     Command(
         "unpin", _GROUP, "let a model go for another", VERBS + "fit:unpin", (MODEL, HOST, JSON)

@@ -5,17 +5,21 @@ from velocity_local.cli.exits import Exit
 from velocity_local.cli.options import effective
 from velocity_local.client import api
 from velocity_local.client.http import HttpClient
-from velocity_local.core.units import count, milliseconds, moment, size
+from velocity_local.core.clock import SystemClock
+from velocity_local.core.units import count, duration, milliseconds, moment, size
 from velocity_local.wire.http.admin import ModelItem, WorkerItem
 
 
 def ps(call: Call) -> int:
     """Models in memory, with what they are doing."""
-    workers = api.status(call.connect()).workers
+    found = api.status(call.connect()).workers
+    workers = tuple(worker for worker in found if worker.state != "unloaded")
     if call.args.json:
         call.out.json("ps/1", models=workers)
     elif workers:
-        headers = ("MODEL", "STATE", "MEMORY", "KV CACHE", "RUNNING", "WAITING", "RESTARTS")
+        headers = (
+            "MODEL", "STATE", "MEMORY", "KV CACHE", "RUNNING", "WAITING", "RESTARTS", "STAYS",
+        )  # fmt: skip
         call.out.table(headers, [_process(worker) for worker in workers])
     else:
         call.out.note("No model is in memory. One is loaded when it is first asked.")
@@ -68,7 +72,19 @@ def _process(worker: WorkerItem) -> tuple[str, ...]:
         str(worker.running),
         str(worker.waiting + worker.pending),
         str(worker.restarts),
+        _stays(worker),
     )
+
+
+def _stays(worker: WorkerItem) -> str:
+    """For how long, if nobody uses it."""
+    if worker.is_pinned:
+        return "pinned"
+    if worker.state != "ready" or worker.running:
+        return ""
+    if worker.leaves_s is None:
+        return "until its memory is wanted"
+    return duration(max(worker.leaves_s - SystemClock().wall_s(), 0.0))
 
 
 def _row(model: ModelItem) -> tuple[str, ...]:
@@ -99,8 +115,17 @@ def _about(model: ModelItem) -> dict[str, str]:
         "file": model.path,
         "fingerprint": model.fingerprint,
         "created": moment(model.created_s),
+        "stays": _kept(model),
         "last error": model.last_error or "",
     }
+
+
+def _kept(model: ModelItem) -> str:
+    if model.is_pinned:
+        return "pinned"
+    if model.keep_alive_s is None:
+        return "until its memory is wanted"
+    return f"{duration(model.keep_alive_s)} unused"
 
 
 def _loaded(model: ModelItem) -> dict[str, str]:

@@ -57,6 +57,11 @@ class Paths:
         return self.data_dir / "aliases.json"
 
     @property
+    def stays_file(self) -> Path:
+        """How long models stay loaded, where users said so."""
+        return self.data_dir / "stays.json"
+
+    @property
     def adopted_file(self) -> Path:
         """Models that are only referred to."""
         return self.data_dir / "adopted.json"

@@ -39,6 +39,7 @@ from velocity_local.daemon.fleet.fitting import Fitting
 from velocity_local.daemon.fleet.hands import available_bytes
 from velocity_local.daemon.fleet.machine import machine_of
 from velocity_local.daemon.fleet.quantizing import Quantizations
+from velocity_local.daemon.fleet.stays import Stays
 from velocity_local.daemon.fleet.tiers import Tiers
 from velocity_local.daemon.fleet.tuning.setup import tunings_of
 from velocity_local.daemon.fleet.weighing import DryRuns
@@ -120,6 +121,7 @@ class House:
             clock=clock,
             note_load=self._fitting.note_load,
             place=self._fitting.placed,
+            stays=Stays(settings.fleet.keep_alive_s, loaded.paths.stays_file),
             tiers=Tiers(settings.engine, loaded.paths.kv_dir, secrets.kv).of,
         )
         self._monitor = Monitor(

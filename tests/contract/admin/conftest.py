@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import msgspec
 import pytest
 
 from tests.support.hub import LocalHub, local_hub
@@ -38,6 +37,7 @@ from velocity_local.daemon.fleet.environment import worker_environment
 from velocity_local.daemon.fleet.fitting import Fitting
 from velocity_local.daemon.fleet.quantizing import Quantizations
 from velocity_local.daemon.fleet.status import ModelStatus
+from velocity_local.daemon.fleet.stays import Stay, Stays
 from velocity_local.daemon.fleet.tuning.setup import tunings_of
 from velocity_local.daemon.fleet.weighing import DryRuns
 from velocity_local.daemon.server.admin.management import Listening, Management
@@ -85,7 +85,7 @@ class ScriptedFleet:
         self.statuses: dict[str, ModelStatus] = {}
         self.busy = 0
         self.broken: set[str] = set()
-        self.kept: dict[str, float | None] = {}
+        self.stays = Stays(None)
         self.diary = Diary(ManualClock())
 
     def status(self) -> Sequence[ModelStatus]:
@@ -110,12 +110,14 @@ class ScriptedFleet:
         if model in self.statuses:
             self.statuses[model] = ModelStatus(model, "unloaded", "f")
 
-    def pin(self, entry: ModelEntry, *, is_pinned: bool) -> None:
-        known = self.statuses.get(entry.id) or ModelStatus(entry.id, "unloaded", "f")
-        self.statuses[entry.id] = msgspec.structs.replace(known, is_pinned=is_pinned)
+    def pin(self, model: str, *, is_pinned: bool) -> None:
+        self.stays.pin(model, is_pinned=is_pinned)
 
     def keep_alive(self, model: str, keep_alive_s: float | None) -> None:
-        self.kept[model] = keep_alive_s
+        self.stays.keep_alive(model, keep_alive_s)
+
+    def stay(self, model: str) -> Stay:
+        return self.stays.of(model)
 
     async def kv(self, request: KvRequest) -> KvState:
         assert request.prompt is None

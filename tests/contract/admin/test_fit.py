@@ -100,10 +100,9 @@ async def test_pins_are_set_and_shown(daemon: Daemon) -> None:
 
 
 async def test_a_load_may_say_how_long_it_stays(daemon: Daemon) -> None:
-    await daemon.http.post("/api/v1/models/demo/load", params={"keep_alive_s": 60})
-    assert daemon.fleet.kept == {"demo": 60.0}
-    await daemon.http.post("/api/v1/models/demo/load", params={"keep_alive_s": 0})
-    assert daemon.fleet.kept == {"demo": None}
+    for keep_alive_s, told in ((60, 60.0), (0, None)):
+        await daemon.http.post("/api/v1/models/demo/load", params={"keep_alive_s": keep_alive_s})
+        assert (await daemon.get("/models/demo")).json().get("keep_alive_s") == told
     wrong = await daemon.http.post("/api/v1/models/demo/unload", params={"keep_alive_s": 60})
     assert wrong.json()["error"]["param"] == "keep_alive_s"
 

@@ -57,6 +57,19 @@ def test_unloading_drains_and_loading_may_say_how_long(shell: Shell) -> None:
     assert "ready" in shell.run("load", "tiny", "--keep-alive", "3600").out
 
 
+def test_what_was_said_of_models_holds_after_a_restart(shell: Shell) -> None:
+    shell.run("load", "tiny", "--keep-alive", "3600")
+    shell.run("pin", "demo")
+    assert shell.run("stop").status == 0
+    assert shell.run("start", "--port", "0").status == 0
+    tiny = shell.run("show", "tiny", "--json").document["model"]
+    assert (tiny["state"], tiny["keep_alive_s"]) == ("unloaded", 3600)
+    assert "pinned" in shell.run("show", "demo").out
+    demo, *others = shell.run("ps", "--json").document["models"]
+    assert (demo["model"], demo["is_pinned"], others) == ("demo", True, [])
+    assert "pinned" in shell.run("ps").out
+
+
 def test_an_unknown_model_is_not_found(shell: Shell) -> None:
     for verb in ("fit", "load", "pin"):
         assert shell.run(verb, "nobody").status == 4

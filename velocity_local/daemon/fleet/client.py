@@ -27,6 +27,7 @@ from velocity_local.daemon.fleet.environment import worker_environment
 from velocity_local.daemon.fleet.hands import Hands, resident_bytes
 from velocity_local.daemon.fleet.process import worker_command
 from velocity_local.daemon.fleet.status import ModelStatus
+from velocity_local.daemon.fleet.stays import Stay, Stays
 from velocity_local.daemon.fleet.stream import EventStream, Reply
 from velocity_local.daemon.fleet.supervisor import NoteLoad, Supervisor, no_note
 from velocity_local.daemon.fleet.tickets import AnyRequest, CallRequest, Ticket, WaitForLoad
@@ -72,11 +73,13 @@ class Fleet:
         note_load: NoteLoad = no_note,
         tiers: Callable[[ModelEntry], KvTiers] = lambda _: NO_TIERS,
         place: Place | None = None,
+        stays: Stays | None = None,
     ) -> None:
         self._settings = settings
         self._catalog = catalog
         self._load_options = load_options
         self._place = place
+        self._stays = stays or Stays(settings.keep_alive_s)
         self._hands = Hands(
             log_folder=log_folder,
             command=worker_command(),
@@ -85,7 +88,11 @@ class Fleet:
             tiers=tiers,
         )
         self._supervisor = Supervisor(
-            settings, effects=self._hands, clock=clock, note_load=note_load
+            settings,
+            effects=self._hands,
+            clock=clock,
+            note_load=note_load,
+            stay=self._stays.of,
         )
         self._hands.serve(self._supervisor)
         self._preloads: set[asyncio.Task[None]] = set()
@@ -171,13 +178,25 @@ class Fleet:
         self._supervisor.unload(model, gone.set)
         await gone.wait()
 
-    def pin(self, entry: ModelEntry, *, is_pinned: bool) -> None:
-        """Whether a model stays loaded whatever else is wanted; this loads nothing."""
-        self._supervisor.pin(entry, self._load_options(entry), is_pinned=is_pinned)
+    def pin(self, model: str, *, is_pinned: bool) -> None:
+        """Whether a model stays loaded whatever else is wanted; this loads nothing.
+
+        Raises:
+            DiskFull: if that cannot be kept for the next start.
+        """
+        self._supervisor.stay(model, self._stays.pin(model, is_pinned=is_pinned))
 
     def keep_alive(self, model: str, keep_alive_s: float | None) -> None:
-        """How long a model stays while nobody uses it, from now on; None for ever."""
-        self._supervisor.keep_alive(model, keep_alive_s)
+        """How long a model stays while nobody uses it, from now on; None for ever.
+
+        Raises:
+            DiskFull: as `pin`.
+        """
+        self._supervisor.stay(model, self._stays.keep_alive(model, keep_alive_s))
+
+    def stay(self, model: str) -> Stay:
+        """What was said of it, or what the settings say."""
+        return self._stays.of(model)
 
     def notices(self, after: int) -> list[Notice]:
         """What was done with models unasked, after that number."""
@@ -234,10 +253,7 @@ class Fleet:
         options = self._load_options(entry)
         if self._place is not None and not self._supervisor.holds(entry.id):
             options = await self._place(entry, options)
-        ticket = self._supervisor.submit(request, sink, entry=entry, options=options)
-        if isinstance(request, GenerationRequest) and request.keep_alive_s is not None:
-            self._supervisor.keep_alive(entry.id, request.keep_alive_s or None)
-        return ticket
+        return self._supervisor.submit(request, sink, entry=entry, options=options)
 
     async def _call(self, request: CallRequest) -> Answer:
         reply = Reply()

@@ -4,7 +4,6 @@ A state machine without waiting: events come in through `on_*`, decisions go out
 `Effects`. It asks its `House` before it takes memory, and tells it when it could give it back.
 """
 
-import logging
 from collections.abc import Callable
 
 from velocity_local.config.settings import FleetSettings
@@ -24,18 +23,16 @@ from velocity_local.daemon.fleet.process import Stop
 from velocity_local.daemon.fleet.quarantine import Quarantine
 from velocity_local.daemon.fleet.roster import Roster, WrongReportError
 from velocity_local.daemon.fleet.status import ModelStatus
+from velocity_local.daemon.fleet.stays import Stay
 from velocity_local.daemon.fleet.tickets import Ticket, WaitForLoad
 from velocity_local.daemon.fleet.worth import Keep, worth
 from velocity_local.wire.ipc import messages as ipc
 
-log = logging.getLogger(__name__)
 DRAIN_S = 30.0
 
 
 class Keeper:
-    """One model. `entry` and `options` may be replaced while no worker is there; `asked` are the
-    options before anything was made smaller.
-    """
+    """One model. Of its options, `asked` are those before anything was made smaller."""
 
     def __init__(
         self,
@@ -46,6 +43,7 @@ class Keeper:
         effects: Effects,
         house: House["Keeper"],
         clock: Clock,
+        stay: Stay,
     ) -> None:
         self.entry = entry
         self.options = self.asked = options
@@ -60,7 +58,7 @@ class Keeper:
         self._state = State.UNLOADED
         self._worker: Minder | None = None
         self._is_yielding = False
-        self.lease = Lease(entry.id, settings.keep_alive_s, effects=effects, clock=clock)
+        self.lease = Lease(entry.id, stay, effects=effects, clock=clock)
         self._when_gone: list[Callable[[], None]] = []
 
     @property
@@ -75,7 +73,7 @@ class Keeper:
 
     def submit(self, ticket: Ticket) -> None:
         now_s = self._clock.monotonic_s()
-        self.lease.use()
+        self.lease.ask(ticket.keep_alive_s)
         if isinstance(ticket.request, WaitForLoad):
             self._forgive()
         refusal = self._mishaps.refusal(now_s)
@@ -142,7 +140,7 @@ class Keeper:
             is_busy=len(self._roster) > 0,
             is_loading=self._state is State.LOADING,
             is_leaving=self._is_yielding or self._state in {State.UNLOADING, State.FAILED},
-            is_pinned=self.lease.is_pinned,
+            is_pinned=self.lease.stay.is_pinned,
         )
 
     def keep(self, size_bytes: int) -> Keep:
@@ -152,8 +150,12 @@ class Keeper:
 
     def rest(self) -> None:
         """If nobody wants it, its lease counts."""
-        if self._state is State.READY and not len(self._roster):
+        if self._is_resting:
             self.lease.rest()
+
+    @property
+    def _is_resting(self) -> bool:
+        return self._state is State.READY and not len(self._roster)
 
     # What people decide
 
@@ -225,7 +227,7 @@ class Keeper:
         match timer.kind:
             case TimerKind.RESTART if self._state is State.BACKOFF:
                 self.start()
-            case TimerKind.IDLE if self._state is State.READY and not len(self._roster):
+            case TimerKind.IDLE if self._is_resting:
                 self._house.on_idle_for(self, self.lease.idle_s)
             case TimerKind.EXPIRY:
                 if self._feeder.expire(timer.number):
@@ -248,7 +250,8 @@ class Keeper:
             pending=len(self._roster) - self._roster.sent_count,
             completion_tokens=self._roster.token_count,
             last_error=self._mishaps.last_error,
-            is_pinned=self.lease.is_pinned,
+            is_pinned=self.lease.stay.is_pinned,
+            leaves_s=self.lease.leaves_s if self._is_resting else None,
             options=self.options,
         )
         return status if self._worker is None else self._worker.described(status)
@@ -314,9 +317,8 @@ class Keeper:
     def _feed(self) -> None:
         """Send the worker what it may have now."""
         worker = self._worker
-        if self._state is not State.READY or worker is None or worker.is_ending:
-            return
-        self._feeder.feed(worker, only_begun=self._is_yielding)
+        if self._state is State.READY and worker is not None and not worker.is_ending:
+            self._feeder.feed(worker, only_begun=self._is_yielding)
 
     def _settle(self) -> None:
         """Something ended: send what waits; with nothing under way, go if that is wanted."""
@@ -330,11 +332,9 @@ class Keeper:
         self._house.on_room_changed()
 
     def _keep_waiting(self, ticket: Ticket, now_s: float) -> None:
-        worker = self._worker
         if isinstance(ticket.request, WaitForLoad) and self._state is State.READY:
-            assert worker is not None
-            assert worker.loaded is not None
-            self._roster.on_loaded(ipc.Loaded(worker.loaded, worker.pid or 0))
+            assert self._worker is not None
+            self._roster.on_loaded(self._worker.report())
             return
         self._feeder.wait(ticket, now_s)
         self._want()
@@ -396,5 +396,5 @@ class Keeper:
     def _timer(self, kind: TimerKind) -> Timer:
         return Timer(kind, self.entry.id, 0)
 
-    def _disarm(self, kind: TimerKind, number: int = 0) -> None:
-        self._effects.disarm(Timer(kind, self.entry.id, number))
+    def _disarm(self, kind: TimerKind) -> None:
+        self._effects.disarm(self._timer(kind))

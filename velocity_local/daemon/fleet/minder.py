@@ -67,6 +67,11 @@ class Minder:
         self._watched_s = self._clock.monotonic_s()
         self._arm(TimerKind.WATCH, self._settings.ping_interval_s)
 
+    def report(self) -> Loaded:
+        """What it said when it had loaded."""
+        assert self.loaded is not None
+        return Loaded(self.loaded, self.pid or 0)
+
     def send(self, command: Command) -> None:
         self._effects.send(self.id, command)
 

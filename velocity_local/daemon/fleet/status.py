@@ -10,7 +10,8 @@ class ModelStatus(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `restarts` counts processes that died and were replaced, `resumes` the requests that went
     on in another process. `completion_tokens` grows with every token that comes. `started_s` is
-    wall-clock time. `rss_bytes` is None when unknown.
+    wall-clock time, and so is `leaves_s`, when it goes if nobody uses it until then; None if it
+    stays. `rss_bytes` is None when unknown.
     """
 
     id: str
@@ -32,4 +33,5 @@ class ModelStatus(msgspec.Struct, frozen=True, omit_defaults=True):
     last_error: str | None = None
     log_tail: tuple[str, ...] = ()
     is_pinned: bool = False
+    leaves_s: float | None = None
     options: LoadOptions | None = None

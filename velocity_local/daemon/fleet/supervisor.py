@@ -19,6 +19,7 @@ from velocity_local.daemon.fleet.house import State
 from velocity_local.daemon.fleet.keeper import Keeper
 from velocity_local.daemon.fleet.planner import Evict, Refuse, Start, Wait, Yield
 from velocity_local.daemon.fleet.status import ModelStatus
+from velocity_local.daemon.fleet.stays import Stay
 from velocity_local.daemon.fleet.tickets import AnyRequest, Ticket, WaitForLoad, new_ticket
 from velocity_local.wire.ipc.messages import AnyReport, Loaded
 
@@ -40,11 +41,13 @@ class Supervisor:
         effects: Effects,
         clock: Clock,
         note_load: NoteLoad = no_note,
+        stay: Callable[[str], Stay] | None = None,
     ) -> None:
         self._settings = settings
         self._effects = effects
         self._clock = clock
         self._note_load = note_load
+        self._stay = stay or (lambda _: Stay(settings.keep_alive_s))
         self.diary = Diary(clock)
         self._arbiter = Arbiter(settings, available_bytes=effects.available_bytes, diary=self.diary)
         self._keepers: dict[str, Keeper] = {}
@@ -103,12 +106,13 @@ class Supervisor:
         if keeper is not None:
             keeper.forget_adapter(key)
 
-    def pin(self, entry: ModelEntry, options: LoadOptions, *, is_pinned: bool) -> None:
-        """Whether a model stays loaded whatever else is wanted; it need not be loaded yet."""
-        keeper = self._keeper(entry, options)
-        keeper.lease.is_pinned = is_pinned
-        keeper.rest()
-        self._pump()
+    def stay(self, model: str, stay: Stay) -> None:
+        """How long a model stays, from now on; one that is not known has nothing to leave."""
+        keeper = self._keepers.get(model)
+        if keeper is not None:
+            keeper.lease.stay = stay
+            keeper.rest()
+            self._pump()
 
     def evictable_bytes(self) -> int:
         """What idle models hold that may go."""
@@ -121,13 +125,6 @@ class Supervisor:
             for resident in residents
             if resident is not None and resident.may_go
         )
-
-    def keep_alive(self, model: str, keep_alive_s: float | None) -> None:
-        """How long a model stays while nobody uses it, from now on; None for ever."""
-        keeper = self._keepers.get(model)
-        if keeper is not None:
-            keeper.lease.keep_alive_s = keep_alive_s
-            keeper.rest()
 
     def shut_down(self, *, drain_s: float) -> None:
         """Take nothing new, and end all processes; over once `has_workers` is False."""
@@ -218,6 +215,7 @@ class Supervisor:
                 effects=self._effects,
                 house=self,
                 clock=self._clock,
+                stay=self._stay(entry.id),
             )
             self._keepers[entry.id] = keeper
         elif keeper.state in {State.UNLOADED, State.FAILED} and not keeper.has_worker:

@@ -113,6 +113,11 @@ class Ticket:
         return None
 
     @property
+    def keep_alive_s(self) -> float | None:
+        """How long its model is to stay unused after it, if it says; 0 is for ever."""
+        return self.request.keep_alive_s if isinstance(self.request, GenerationRequest) else None
+
+    @property
     def queue_due_s(self) -> float | None:
         """When it must have begun at the latest; None once it has, or if it may wait."""
         request = self.request

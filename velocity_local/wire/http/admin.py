@@ -64,6 +64,7 @@ class ModelItem(msgspec.Struct, frozen=True):
     loaded: LoadedModel | None = None
     last_error: str | None = None
     is_pinned: bool = False
+    keep_alive_s: float | None = None
     options: LoadOptions | None = None
     adapters: tuple[str, ...] = ()
     version: int = VERSION
@@ -101,7 +102,8 @@ class RepositoryAnswer(msgspec.Struct, frozen=True):
 class WorkerItem(msgspec.Struct, frozen=True):
     """A model's process. `running` and `waiting` requests are in the engine, `pending` ones wait
     for the process itself. `cells` is the size of its KV cache in tokens. `completion_tokens` are
-    those of all its answers since the daemon's start, the running ones included.
+    those of all its answers since the daemon's start, the running ones included. `leaves_s` is the
+    Unix time at which it is unloaded if nobody uses it until then; None keeps it.
     """
 
     model: str
@@ -120,6 +122,8 @@ class WorkerItem(msgspec.Struct, frozen=True):
     load_ms: float | None
     last_error: str | None
     completion_tokens: int = 0
+    is_pinned: bool = False
+    leaves_s: float | None = None
 
 
 class HistoryState(msgspec.Struct, frozen=True):

@@ -163,6 +163,7 @@ class Stage:
         n: int = 1,
         deadline_s: float | None = None,
         patience_s: float | None = None,
+        keep_alive_s: float | None = None,
     ) -> Caller:
         """A generation whose prompt is the caller's name."""
         request = GenerationRequest(
@@ -172,6 +173,7 @@ class Stage:
             n=n,
             deadline_s=deadline_s,
             queue=QueueTerms(timeout_s=patience_s),
+            keep_alive_s=keep_alive_s,
         )
         return self.submit(name, request, model)
 

@@ -7,6 +7,7 @@ from tests.unit.daemon.fleet.test_room import BIG, with_models, worker_of
 from velocity_local.core.fit import Shape
 from velocity_local.core.models import LoadOptions
 from velocity_local.daemon.fleet.effects import TimerKind
+from velocity_local.daemon.fleet.stays import Stay
 from velocity_local.wire.ipc.messages import Load
 
 HUGE_CACHE = Shape(
@@ -47,7 +48,7 @@ def test_what_goes_is_told_with_its_reason() -> None:
 
 def test_a_pinned_model_stays_and_another_goes() -> None:
     stage = with_models("a", "b", max_loaded_models=2)
-    stage.supervisor.pin(stage.entry("a"), LoadOptions(), is_pinned=True)
+    stage.supervisor.stay("a", Stay(60.0, is_pinned=True))
     stage.ask("x", model="c")
     assert (stage.state("a"), stage.state("b")) == ("ready", "unloading")
     assert stage.status("a").is_pinned
@@ -55,11 +56,11 @@ def test_a_pinned_model_stays_and_another_goes() -> None:
 
 def test_a_load_that_only_pinned_models_prevent_is_refused_until_one_is_let_go() -> None:
     stage = with_models("a", max_loaded_models=1)
-    stage.supervisor.pin(stage.entry("a"), LoadOptions(), is_pinned=True)
+    stage.supervisor.stay("a", Stay(60.0, is_pinned=True))
     refused = stage.ask("x", model="b")
     assert refused.failure == "out_of_memory"
     assert "a stay pinned" in refused.errors[0].message
-    stage.supervisor.pin(stage.entry("a"), LoadOptions(), is_pinned=False)
+    stage.supervisor.stay("a", Stay(60.0))
     stage.ask("y", model="b")
     assert stage.state("a") == "unloading"
 
@@ -86,17 +87,32 @@ def test_a_model_that_nobody_uses_goes_when_its_time_is_over() -> None:
 
 def test_a_pinned_model_has_no_such_time() -> None:
     stage = with_models("a", keep_alive_s=60.0)
-    stage.supervisor.pin(stage.entry("a"), LoadOptions(), is_pinned=True)
+    stage.supervisor.stay("a", Stay(60.0, is_pinned=True))
     assert not stage.armed(TimerKind.IDLE)
-    stage.supervisor.pin(stage.entry("a"), LoadOptions(), is_pinned=False)
+    stage.supervisor.stay("a", Stay(60.0))
     assert stage.armed(TimerKind.IDLE)
 
 
 def test_the_time_can_be_set_for_one_model() -> None:
     stage = with_models("a", "b")
-    stage.supervisor.keep_alive("a", 5.0)
+    stage.supervisor.stay("a", Stay(5.0))
     assert stage.fire(TimerKind.IDLE) == pytest.approx(5.0)
     assert (stage.state("a"), stage.state("b")) == ("unloading", "ready")
+
+
+def test_a_request_says_how_long_the_model_stays_after_it_and_the_next_one_is_as_usual() -> None:
+    stage = with_models("a", keep_alive_s=60.0)
+    for name, keep_alive_s, stays_s in (("x", 5.0, 5.0), ("y", None, 60.0)):
+        stage.ask(name, model="a", keep_alive_s=keep_alive_s)
+        assert stage.status("a").leaves_s is None
+        stage.begin(name)
+        stage.finish(name)
+        leaves_s = stage.status("a").leaves_s
+        assert leaves_s == pytest.approx(stage.clock.wall_s() + stays_s)
+    stage.ask("z", model="a", keep_alive_s=0.0)
+    stage.begin("z")
+    stage.finish("z")
+    assert not stage.armed(TimerKind.IDLE)
 
 
 def test_an_automatic_context_becomes_smaller_before_the_model_is_refused() -> None:

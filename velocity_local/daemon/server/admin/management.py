@@ -9,6 +9,7 @@ from velocity_local.core.clock import Clock
 from velocity_local.core.models import ModelEntry
 from velocity_local.core.queueing import QueueState
 from velocity_local.daemon.fleet.status import ModelStatus
+from velocity_local.daemon.fleet.stays import Stay
 from velocity_local.daemon.gateway.ports import Models
 from velocity_local.daemon.server.admin.ports import Fleet
 from velocity_local.daemon.store.history import History
@@ -67,7 +68,10 @@ class Management:
     async def models(self) -> list[ModelItem]:
         entries = await self._models.entries()
         statuses = {status.id: status for status in self._fleet.status()}
-        return [_model_item(entry, statuses.get(entry.id)) for entry in entries]
+        return [
+            _model_item(entry, statuses.get(entry.id), self._fleet.stay(entry.id))
+            for entry in entries
+        ]
 
     async def model(self, name: str) -> ModelItem:
         return self._item(await self._models.resolve(name))
@@ -84,7 +88,7 @@ class Management:
 
     async def pin(self, name: str, *, is_pinned: bool) -> ModelItem:
         entry = await self._models.resolve(name)
-        self._fleet.pin(entry, is_pinned=is_pinned)
+        self._fleet.pin(entry.id, is_pinned=is_pinned)
         return self._item(entry)
 
     async def keep_alive(self, name: str, keep_alive_s: float | None) -> ModelItem:
@@ -127,7 +131,7 @@ class Management:
 
     def _item(self, entry: ModelEntry) -> ModelItem:
         found = (status for status in self._fleet.status() if status.id == entry.id)
-        return _model_item(entry, next(found, None))
+        return _model_item(entry, next(found, None), self._fleet.stay(entry.id))
 
 
 def _complaints(
@@ -163,10 +167,12 @@ def _worker_item(status: ModelStatus) -> WorkerItem:
         load_ms=status.load_ms,
         last_error=status.last_error,
         completion_tokens=status.completion_tokens,
+        is_pinned=status.is_pinned,
+        leaves_s=status.leaves_s,
     )
 
 
-def _model_item(entry: ModelEntry, status: ModelStatus | None) -> ModelItem:
+def _model_item(entry: ModelEntry, status: ModelStatus | None, stay: Stay) -> ModelItem:
     loaded = None if status is None else status.loaded
     return ModelItem(
         id=entry.id,
@@ -188,7 +194,8 @@ def _model_item(entry: ModelEntry, status: ModelStatus | None) -> ModelItem:
         rss_bytes=None if status is None else status.rss_bytes,
         loaded=loaded,
         last_error=None if status is None else status.last_error,
-        is_pinned=status is not None and status.is_pinned,
+        is_pinned=stay.is_pinned,
+        keep_alive_s=stay.keep_alive_s,
         options=None if status is None or loaded is None else status.options,
         adapters=tuple(adapter.id for adapter in entry.adapters),
     )

@@ -15,6 +15,7 @@ from velocity_local.daemon.catalog.downloads.jobs import Downloads
 from velocity_local.daemon.catalog.library import Library
 from velocity_local.daemon.fleet.quantizing import Quantizations
 from velocity_local.daemon.fleet.status import ModelStatus
+from velocity_local.daemon.fleet.stays import Stay
 from velocity_local.daemon.fleet.tuning.jobs import Tunings
 from velocity_local.daemon.server.context import AnyRequest
 from velocity_local.daemon.store.archive import Archive
@@ -50,12 +51,16 @@ class Fleet(Protocol):
         """Return once its process has ended; a model that is not loaded is fine."""
         ...
 
-    def pin(self, entry: ModelEntry, *, is_pinned: bool) -> None:
+    def pin(self, model: str, *, is_pinned: bool) -> None:
         """Whether it stays loaded whatever else is wanted."""
         ...
 
     def keep_alive(self, model: str, keep_alive_s: float | None) -> None:
         """How long it stays while nobody uses it; None for ever."""
+        ...
+
+    def stay(self, model: str) -> Stay:
+        """What was said of it, or what the settings say."""
         ...
 
     async def kv(self, request: KvRequest) -> KvState:
