@@ -10,7 +10,6 @@ from velocity_local.lens.events import Began, Event, Preparing, Progress
 from velocity_local.lens.goodness import good_share, goodput_per_s
 from velocity_local.lens.results import ItlKind, Metric, RunResult
 from velocity_local.lens.samples import collect, output_tokens
-from velocity_local.lens.scenarios import Slo
 
 _ROWS = (
     ("time to first token", Metric.TTFT_MS),
@@ -57,7 +56,7 @@ class Live:
         return "  ".join(parts)
 
 
-def show(out: Output, result: RunResult, slo: Slo | None = None) -> None:
+def show(out: Output, result: RunResult) -> None:
     """The figures of a run, with what speaks against them last, where it is seen."""
     out.fields(dict(_about(result)))
     out.line()
@@ -65,7 +64,7 @@ def show(out: Output, result: RunResult, slo: Slo | None = None) -> None:
     if rows:
         out.table(("", "MEAN", *(f"P{percent}" for percent in _PERCENTS), "MAX"), rows)
         out.line()
-    out.fields(dict(_rates(result, slo)))
+    out.fields(dict(_rates(result)))
     for note in notes(result):
         out.note(note)
 
@@ -112,7 +111,7 @@ def _is_repeated(result: RunResult, metric: Metric) -> bool:
     return all(record.ttfo_ms == record.ttft_ms for record in result.records)
 
 
-def _rates(result: RunResult, slo: Slo | None) -> Iterable[tuple[str, str]]:
+def _rates(result: RunResult) -> Iterable[tuple[str, str]]:
     errors = ", ".join(f"{n} {kind}" for kind, n in sorted(result.n_errors.items()))
     failed = f", {sum(result.n_errors.values())} failed ({errors})" if errors else ""
     wrong = f", {result.n_wrong} wrong" if result.n_wrong else ""
@@ -123,11 +122,11 @@ def _rates(result: RunResult, slo: Slo | None) -> Iterable[tuple[str, str]]:
         tokens = output_tokens(result) or 0
         rates = f"{result.n_requests / result.duration_s:.2f} requests/s"
         yield "throughput", f"{rates}, {tokens / result.duration_s:.1f} output tokens/s"
-    if slo is not None:
-        share, rate = good_share(result, slo), goodput_per_s(result, slo)
+    if result.n_good is not None:
+        share, rate = good_share(result), goodput_per_s(result)
         yield "within SLO", f"{share:.1%} of requests, {rate:.2f} requests/s"
     if result.cost is not None:
-        yield from _costs(result, result.cost, slo)
+        yield from _costs(result, result.cost)
     energy = result.energy
     if energy is not None:
         n_tokens = output_tokens(result)
@@ -140,13 +139,13 @@ def _rates(result: RunResult, slo: Slo | None) -> Iterable[tuple[str, str]]:
         yield "client", f"delay {delay}; {overhead.cpu_share:.0%} of a core"
 
 
-def _costs(result: RunResult, cost: float, slo: Slo | None) -> Iterable[tuple[str, str]]:
+def _costs(result: RunResult, cost: float) -> Iterable[tuple[str, str]]:
     unit = result.currency or ""
     yield "cost", f"{cost:.4f} {unit} (prices of {result.prices_dated})"
     good = result.n_requests - sum(result.n_errors.values()) - result.n_wrong
     which = "answers"
-    if slo is not None:
-        good, which = round(good_share(result, slo) * result.n_requests), "requests within the SLO"
+    if result.n_good is not None:
+        good, which = result.n_good, "requests within the SLO"
     if good:
         yield f"1,000 {which}", f"{cost / good * 1000:.4f} {unit}"
     if result.duration_s > 0:

@@ -9,18 +9,15 @@ from velocity_local.cli.exits import CliError, Exit
 from velocity_local.cli.lens_sources import shelf
 from velocity_local.lens import formats
 from velocity_local.lens.results import RunResult
-from velocity_local.lens.scenarios import Slo
 
 
-def deliver(
-    call: Call, runs: Sequence[RunResult], *, slo: Slo | None = None, is_shown: bool = False
-) -> int:
+def deliver(call: Call, runs: Sequence[RunResult], *, is_shown: bool = False) -> int:
     """Keep and write the runs, and show them unless that was done. Results come before complaints:
     nothing measured is lost.
     """
     if not call.args.json and not is_shown:
         for run in runs:
-            lens_live.show(call.out, run, slo)
+            lens_live.show(call.out, run)
     keep(call, runs)
     return status(runs)
 

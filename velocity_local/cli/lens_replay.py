@@ -41,7 +41,7 @@ def replay(call: Call) -> int:
     if call.args.save_trace is not None:
         _save(Path(call.args.save_trace), trace)
     result = saying(lambda: _replayed(call, scenario, trace), call)
-    return deliver(call, [result], slo=scenario.slo)
+    return deliver(call, [result])
 
 
 def passive(call: Call) -> int:

@@ -31,7 +31,7 @@ def run(call: Call) -> int:
     finally:
         if records is not None:
             records.close()
-    status = deliver(call, runs, slo=scenario.slo)
+    status = deliver(call, runs)
     if records is not None and records.fault is not None:
         raise CliError(f"{call.args.records} is not complete: {records.fault.lower()}")
     return status

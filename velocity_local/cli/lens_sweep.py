@@ -11,7 +11,7 @@ from velocity_local.lens.goodness import good_share
 from velocity_local.lens.loads import Constant, Poisson
 from velocity_local.lens.results import Metric, RunResult
 from velocity_local.lens.samples import collect, output_tokens
-from velocity_local.lens.scenarios import Scenario, Slo
+from velocity_local.lens.scenarios import Scenario
 from velocity_local.lens.sweep import Sweep, Swept
 
 
@@ -39,7 +39,7 @@ def _sweep(call: Call, maker: Sweep) -> Swept:
 
 def _one(call: Call, scenario: Scenario, series: str) -> RunResult:
     result = measured(call, scenario, series=series)
-    call.out.note("  ".join(_row(result, scenario.slo)))
+    call.out.note("  ".join(_row(result)))
     for note in lens_live.notes(result):
         call.out.note(note)
     return result
@@ -64,7 +64,7 @@ def _show(call: Call, swept: Swept, scenario: Scenario) -> None:
     headers = ["LOAD", "REQUESTS/S", "TOKENS/S", "TTFT P50", "TTFT P99", "ITL P50", "ITL P99"]
     if scenario.slo is not None:
         headers.append("WITHIN SLO")
-    call.out.table(headers, [_row(run, scenario.slo) for run in swept.runs])
+    call.out.table(headers, list(map(_row, swept.runs)))
     found = swept.found
     if found is None:
         return
@@ -77,7 +77,7 @@ def _show(call: Call, swept: Swept, scenario: Scenario) -> None:
         call.out.line(f"{found.good:g} {unit} keep the SLO, {found.bad:g} do not.")
 
 
-def _row(result: RunResult, slo: Slo | None) -> list[str]:
+def _row(result: RunResult) -> list[str]:
     load = result.load
     seconds = result.duration_s
     name = f"{load.concurrency} streams" if load.concurrency else f"{load.rate_per_s:g}/s"
@@ -88,7 +88,7 @@ def _row(result: RunResult, slo: Slo | None) -> list[str]:
         *(_at(result, Metric.TTFT_MS, percent) for percent in (50, 99)),
         *(_at(result, Metric.ITL_MS, percent) for percent in (50, 99)),
     ]
-    return row if slo is None else [*row, f"{good_share(result, slo):.1%}"]
+    return row if result.n_good is None else [*row, f"{good_share(result):.1%}"]
 
 
 def _at(result: RunResult, metric: Metric, percent: float) -> str:

@@ -67,7 +67,7 @@ class Execution:
         self._scenario = scenario
         self._environ = environ
         self._listen = listen
-        self._gathering = Gathering(scenario.keep_records, spill=spill)
+        self._gathering = Gathering(scenario.keep_records, spill=spill, slo=scenario.slo)
         self._given_source = source
         self._recorded_s = recorded_s
         self._series = series

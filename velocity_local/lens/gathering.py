@@ -8,6 +8,7 @@ import msgspec
 
 from velocity_local.lens.cost import Price, cost_of
 from velocity_local.lens.faults import FaultKind
+from velocity_local.lens.goodness import is_good
 from velocity_local.lens.histogram import Histogram
 from velocity_local.lens.overhead import Shortest
 from velocity_local.lens.percentiles import percentile
@@ -20,6 +21,8 @@ from velocity_local.lens.results import (
     Tokens,
 )
 from velocity_local.lens.samples import values_of
+from velocity_local.lens.scenarios import Slo
+from velocity_local.lens.slices import Slicing
 
 PER_REQUEST = (
     Metric.TTFT_MS,
@@ -44,17 +47,22 @@ class Gathering:
     `price` is set by who knows it.
     """
 
-    def __init__(self, keep_records: int, *, spill: Spill | None = None) -> None:
+    def __init__(
+        self, keep_records: int, *, spill: Spill | None = None, slo: Slo | None = None
+    ) -> None:
         self.price: Price | None = None
         self._most = keep_records
         self._spill = spill
+        self._slo = slo
         self._records: list[RequestRecord] | None = []
         self._histograms: dict[Metric, Histogram] = {}
+        self._slicing = Slicing()
         self._errors: Counter[FaultKind] = Counter()
         self._recent: dict[Metric, deque[float]] = {
             metric: deque(maxlen=_RECENT) for metric in (Metric.SERVICE_TTFT_MS, Metric.ITL_MS)
         }
         self.n_requests = self.n_wrong = self.n_retries = self.n_output_tokens = 0
+        self.n_good: int | None = None if slo is None else 0
         self.n_prompt_tokens = self.n_cached_tokens = 0
         self.tells_cached = False
         self.itl_kind = ItlKind.TOKEN
@@ -98,11 +106,13 @@ class Gathering:
             "n_requests": self.n_requests,
             "n_errors": dict(self._errors),
             "n_wrong": self.n_wrong,
+            "n_good": self.n_good,
             "n_retries": self.n_retries,
             "n_output_tokens": self.n_output_tokens,
             "itl_kind": self.itl_kind,
             "records": records,
             "histograms": self._data(),
+            "slices": self._slicing.data(),
             "cost": self.cost,
             "currency": None if self.price is None else self.price.currency,
             "prices_dated": None if self.price is None else self.price.dated,
@@ -114,6 +124,8 @@ class Gathering:
         if record.error_kind is not None:
             self._errors[record.error_kind] += 1
         self.n_wrong += record.check is CheckOutcome.FAILED
+        if self._slo is not None and self.n_good is not None:
+            self.n_good += is_good(record, self._slo)
         if record.tokens is not None:
             self.n_output_tokens += record.tokens.output or 0
             self._count_cached(record.tokens)
@@ -131,6 +143,7 @@ class Gathering:
     def _fold(self, record: RequestRecord) -> None:
         if not record.is_ok:
             return
+        self._slicing.add(record)
         for metric in PER_REQUEST:
             values = values_of(record, metric)
             if values:

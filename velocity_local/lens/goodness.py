@@ -20,14 +20,11 @@ def is_good(record: RequestRecord, slo: Slo) -> bool:
     )
 
 
-def good_share(result: RunResult, slo: Slo) -> float:
-    """The share of good requests among all that were kept; 0 if none was."""
-    if not result.records:
-        return 0.0
-    return sum(is_good(record, slo) for record in result.records) / len(result.records)
+def good_share(result: RunResult) -> float:
+    """The share of requests that kept the scenario's SLO; 0 without requests, or without an SLO."""
+    return (result.n_good or 0) / result.n_requests if result.n_requests else 0.0
 
 
-def goodput_per_s(result: RunResult, slo: Slo) -> float:
+def goodput_per_s(result: RunResult) -> float:
     """Good requests a second."""
-    good = sum(is_good(record, slo) for record in result.records)
-    return good / result.duration_s if result.duration_s > 0 else 0.0
+    return (result.n_good or 0) / result.duration_s if result.duration_s > 0 else 0.0

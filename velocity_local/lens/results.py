@@ -177,6 +177,14 @@ class HistogramData(msgspec.Struct, frozen=True, kw_only=True):
     largest: Amount
 
 
+class Slices(msgspec.Struct, frozen=True, kw_only=True):
+    """What was answered in each slice of the window, of `width_s` seconds, from its beginning."""
+
+    width_s: Annotated[float, Meta(gt=0)]
+    requests: tuple[Amount, ...]
+    output_tokens: tuple[Amount, ...]
+
+
 class Load(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The load that was asked for; what does not apply is None."""
 
@@ -230,10 +238,10 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One measured run at one load.
 
     `started_at_s` is Unix time; `duration_s` the measured window, warm-up left out. A run either
-    keeps its `records` or, if there were too many or it was distributed, `histograms` by metric,
-    then with `n_requests`, `n_errors` by kind and `n_output_tokens`. `series` ties the runs of a
-    sweep together. `void_reason` says why its figures must not be used, `partial_reason` why it
-    ended before its time.
+    keeps its `records` or, if there were too many or it was distributed, `histograms` by metric
+    and `slices` by time. `n_good` counts the requests that kept the scenario's SLO, where it has
+    one. `series` ties the runs of a sweep together. `void_reason` says why its figures must not be
+    used, `partial_reason` why it ended before its time.
     """
 
     id: str
@@ -250,11 +258,13 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     series: str | None = None
     n_errors: dict[FaultKind, Count] = {}
     n_wrong: Count = 0
+    n_good: Count | None = None
     n_retries: Count = 0
     n_output_tokens: Count | None = None
     itl_kind: ItlKind = ItlKind.CHUNK
     records: tuple[RequestRecord, ...] = ()
     histograms: dict[Metric, HistogramData] = {}
+    slices: Slices | None = None
     engine: tuple[EnginePoint, ...] = ()
     environment: Environment = Environment()
     client_overhead: ClientOverhead | None = None

@@ -16,6 +16,7 @@ from random import Random
 from velocity_local.lens import histogram
 from velocity_local.lens.percentiles import percentile
 from velocity_local.lens.results import HistogramData, Metric, RequestRecord, RunResult
+from velocity_local.lens.slices import resliced, span, spread
 
 MIN_BLOCKS = 20
 MAX_BLOCKS = 64
@@ -144,10 +145,7 @@ def _counted(runs: Sequence[RunResult], metric: Metric) -> Values | None:
 
 
 def _slices(run: RunResult, amount: Callable[[RequestRecord], float | None]) -> tuple[Block, ...]:
-    """The rate in each of 20 equal slices of the run.
-
-    A request's amount is spread evenly from its first output to its last, as its tokens came.
-    """
+    """The rate in each of 20 equal slices of the run."""
     if run.duration_s <= 0 or not run.records:
         return ()
     width_s = run.duration_s / MIN_BLOCKS
@@ -156,21 +154,23 @@ def _slices(run: RunResult, amount: Callable[[RequestRecord], float | None]) -> 
         value = amount(record) if record.is_ok else None
         if value is None or record.e2e_ms is None:
             continue
-        end_s = record.sent_s + record.e2e_ms / 1000
-        first_ms = record.e2e_ms if record.ttft_ms is None else record.ttft_ms
-        _spread(totals, value, (record.sent_s + first_ms / 1000) / width_s, end_s / width_s)
+        begin_s, end_s = span(record)
+        spread(totals, value, begin_s / width_s, end_s / width_s)
     return tuple((total / width_s,) for total in totals)
 
 
-def _spread(totals: list[float], value: float, begin: float, end: float) -> None:
-    """Add `value` to the slices from `begin` to `end`; what lies outside goes to the nearest."""
-    last = len(totals) - 1
-    if end <= begin:
-        totals[min(max(int(end), 0), last)] += value
-        return
-    for number in range(int(begin), int(end) + 1):
-        share = (min(end, number + 1) - max(begin, number)) / (end - begin)
-        totals[min(max(number, 0), last)] += value * share
+def _counted_rate(run: RunResult, amount: float | None, column: str) -> Sample:
+    """The rate of a run that only counted: from its own slices, in as many as others have; of all
+    of it at once, without an interval, if it has none.
+    """
+    if amount is None or run.duration_s <= 0 or not run.n_requests:
+        return Sample(())
+    if run.slices is None:
+        return Sample(((amount / run.duration_s,),))
+    width_s = run.duration_s / MIN_BLOCKS
+    amounts: Sequence[float] = getattr(run.slices, column)
+    totals = resliced(amounts, run.slices.width_s, duration_s=run.duration_s, n=MIN_BLOCKS)
+    return Sample(tuple((total / width_s,) for total in totals))
 
 
 def _share(n: int, of: int) -> Sample:
@@ -179,13 +179,6 @@ def _share(n: int, of: int) -> Sample:
         return Sample(())
     ones = frozenset(Random(n).sample(range(of), min(n, of)))  # noqa: S311 - statistics, no secret
     return blocked([(float(number in ones),) for number in range(of)])
-
-
-def _rate(amount: float | None, run: RunResult) -> Sample:
-    """Of the whole run at once: one value, which has no interval."""
-    if amount is None or run.duration_s <= 0 or not run.n_requests:
-        return Sample(())
-    return Sample(((amount / run.duration_s,),))
 
 
 def _n_answered(run: RunResult) -> int:
@@ -248,8 +241,12 @@ _OF_SLICE: dict[Metric, Callable[[RequestRecord], float | None]] = {
     Metric.TOTAL_OUTPUT_TOKENS_PER_S: _output_tokens,
 }
 _OF_TOTALS: dict[Metric, Callable[[RunResult], Sample]] = {
-    Metric.REQUESTS_PER_S: lambda run: _rate(_n_answered(run) - run.n_wrong, run),
-    Metric.TOTAL_OUTPUT_TOKENS_PER_S: lambda run: _rate(run.n_output_tokens, run),
+    Metric.REQUESTS_PER_S: lambda run: _counted_rate(
+        run, _n_answered(run) - run.n_wrong, "requests"
+    ),
+    Metric.TOTAL_OUTPUT_TOKENS_PER_S: lambda run: _counted_rate(
+        run, run.n_output_tokens, "output_tokens"
+    ),
     Metric.ERROR_SHARE: lambda run: _share(sum(run.n_errors.values()), run.n_requests),
     Metric.WRONG_SHARE: lambda run: _share(run.n_wrong, _n_answered(run)),
 }

@@ -73,7 +73,7 @@ class Sweep:
             result = self._measure(load)
             if result.partial_reason is not None:
                 raise _Stopped
-            return good_share(result, slo) >= slo.share
+            return good_share(result) >= slo.share
 
         first = 1.0 if self._is_closed else _FIRST_RATE_PER_S
         try:

@@ -13,6 +13,7 @@ from tests.support.wire_server import Close, Reset, Stall, Step, event_stream, j
 from velocity_local.lens.api import Lens
 from velocity_local.lens.errors import LensError
 from velocity_local.lens.events import Answered, Began, Ended, Event
+from velocity_local.lens.goodness import good_share
 from velocity_local.lens.loads import Burst, Concurrency, Constant, Iterations
 from velocity_local.lens.results import CacheState, CheckOutcome, CountSource, Metric
 from velocity_local.lens.samples import collect
@@ -23,6 +24,7 @@ from velocity_local.lens.scenarios import (
     Quota,
     Retries,
     Scenario,
+    Slo,
     Synthetic,
     Target,
 )
@@ -331,8 +333,12 @@ def test_a_time_ends_a_load() -> None:
 def test_many_records_become_histograms() -> None:
     with serving(lambda _: HELLO) as served:
         load = Concurrency(streams=4, requests=12)
-        result = LENS.run(scenario(served, load=load, keep_records=5))
+        slo = Slo(e2e_ms=60_000)
+        result = LENS.run(scenario(served, load=load, keep_records=5, slo=slo))
     assert result.records == ()
+    assert (result.n_good, good_share(result)) == (12, 1.0)
+    assert result.slices is not None
+    assert sum(result.slices.requests) == pytest.approx(12)
     assert result.n_requests == 12
     assert result.histograms[Metric.TTFT_MS].n == 12
     assert result.n_output_tokens == 24
