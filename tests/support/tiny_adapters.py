@@ -31,7 +31,11 @@ class Pair(NamedTuple):
 
 
 def pairs_of(
-    tensors: Sequence[Tensor], *, seed: int = 1, projections: Sequence[str] = PROJECTIONS
+    tensors: Sequence[Tensor],
+    *,
+    seed: int = 1,
+    projections: Sequence[str] = PROJECTIONS,
+    strength: float = 0.4,
 ) -> list[Pair]:
     """A random change of each of these projections in every layer, large enough to be heard."""
     random = np.random.default_rng(seed)
@@ -40,7 +44,7 @@ def pairs_of(
         if any(tensor.name.endswith(f".{name}.weight") for name in projections):
             n_out, n_in = tensor.values.shape
             a = _rounded(random.normal(0, 1 / n_in**0.5, (RANK, n_in)))
-            b = _rounded(random.normal(0, 0.4, (n_out, RANK)))
+            b = _rounded(random.normal(0, strength, (n_out, RANK)))
             pairs.append(Pair(tensor.name, a, b))
     return pairs
 
@@ -65,7 +69,7 @@ def write_llama_adapter(path: Path, *, seed: int = 1) -> Path:
     return write_adapter(path, pairs_of(llama_tensors(), seed=seed))
 
 
-def write_adapter_of(base: Path, path: Path, *, seed: int = 1) -> Path:
+def write_adapter_of(base: Path, path: Path, *, seed: int = 1, strength: float = 0.4) -> Path:
     """An adapter of any llama in a GGUF file."""
     with base.open("rb") as file:
         header = read_header(file, base.stat().st_size)
@@ -73,7 +77,7 @@ def write_adapter_of(base: Path, path: Path, *, seed: int = 1) -> Path:
         Tensor(tensor.name.decode(), np.empty(tensor.shape[::-1], np.float32), F16)
         for tensor in header.tensors
     ]
-    return write_adapter(path, pairs_of(shapes, seed=seed))
+    return write_adapter(path, pairs_of(shapes, seed=seed, strength=strength))
 
 
 def write_merged_llama(path: Path, *, seed: int = 1, scale: float = 1.0) -> Path:

@@ -2,12 +2,15 @@
 
     python -m tests.process.fleet.kill_drive --kills 100
     python -m tests.process.fleet.kill_drive --kills 50 --demo --tiers
+    python -m tests.process.fleet.kill_drive --kills 50 --demo --all
 
 Each round runs streams and as many requests again that wait behind them, and kills the worker
 until all are done. Scripted models say the same whatever happens, so every byte is compared;
 the demo is asked at temperature 0 and its texts are compared with a run without kills: where
 they part, the two tokens must be almost equally likely. With `--tiers` cells are saved to a memory
-that is too small for them, and so to files.
+that is too small for them, and so to files. `--all` is that with prompts that share most of
+themselves, two adapters beside the model alone, and guesses (looked up, and of a draft model) in
+every stream; the run it is compared with has none of these.
 """
 
 import argparse
@@ -20,14 +23,17 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
-from tests.process.fleet.near_ties import gap, prompt_tokens, widest_tie
+from tests.process.fleet.kill_tally import Tally
+from tests.process.fleet.near_ties import gap, tokens_of, widest_tie
 from tests.process.fleet.yard import (
+    DEMO_FILE,
     SETTINGS,
     Heard,
     demo_fleet,
@@ -37,61 +43,79 @@ from tests.process.fleet.yard import (
     status_of,
     until,
 )
+from tests.support import tiny_adapters
+from tests.support.shelved import described
+from velocity_local.core.adapters import Adapter
 from velocity_local.core.kv import NO_TIERS, KvTiers
 from velocity_local.core.messages import Message
+from velocity_local.core.models import Speculation
 from velocity_local.core.requests import ChatPrompt, GenerationRequest
 from velocity_local.core.sampling import SamplingParams
 from velocity_local.daemon.fleet.client import Fleet
 from velocity_local.worker.backends.fake.script import Babble, Script
 
-BABBLE = Script(reply=Babble(mean_tokens=80), step_delay_s=0.003)
-PATIENT = msgspec.structs.replace(SETTINGS, max_starts=1_000_000)
 TOPICS = ("a fox", "a whale", "a boat", "a garden", "a lamp", "a bird", "a river", "a friend")
+ABOUT = "You tell stories to children before they sleep, in short words. " * 4
+# Of each stream, at most: who gets nowhere in several lives is taken for the one that ends them.
+TOKENS_BETWEEN_KILLS = 20
+# Tokens of an answer after which two of them may be almost equally likely.
+PLACES = (30, 60, 90)
+PATIENT = msgspec.structs.replace(SETTINGS, max_starts=1_000_000)
 
 
-@dataclass
-class Tally:
-    kills: int = 0
-    streams: int = 0
-    resumes: int = 0
-    bytes_compared: int = 0
-    unequal: int = 0
-    failed: int = 0
-    files: int = 0
-    gaps: list[float] = field(default_factory=list)
-    widest_tie: float = 0.0
-    ready_again_s: list[float] = field(default_factory=list)
+class Mix(NamedTuple):
+    """What is on while workers are killed."""
+
+    has_tiers: bool = False
+    has_all: bool = False
 
     @property
-    def is_right(self) -> bool:
-        return not self.failed and all(gap <= self.widest_tie for gap in self.gaps)
+    def script(self) -> Script:
+        return Script(
+            reply=Babble(mean_tokens=80, repeats=6 if self.has_all else 0), step_delay_s=0.003
+        )
 
-    def report(self) -> dict[str, float | int]:
-        waits = sorted(self.ready_again_s)
-        return {
-            "kills": self.kills,
-            "streams": self.streams,
-            "resumes": self.resumes,
-            "bytes_compared": self.bytes_compared,
-            "unequal_texts": self.unequal,
-            "widest_gap_where_texts_part": round(max(self.gaps, default=0.0), 5),
-            "widest_tie": round(self.widest_tie, 5),
-            "failed_streams": self.failed,
-            "files_of_cells": self.files,
-            "ready_again_p50_s": round(waits[len(waits) // 2], 3),
-            "ready_again_p99_s": round(waits[min(len(waits) - 1, len(waits) * 99 // 100)], 3),
-        }
+    def tiers(self, folder: Path, *, ram_bytes: int) -> KvTiers:
+        if not (self.has_tiers or self.has_all):
+            return NO_TIERS
+        return KvTiers(ram_bytes, 2**30, 2**40, str(folder / "kv"), "m", b"k" * 32)
+
+    def adapters(self, folder: Path, *, model: str) -> tuple[Adapter | None, ...]:
+        """What the requests take in turns."""
+        if not self.has_all:
+            return (None,)
+        paths = [folder / f"{name}.gguf" for name in ("one", "two")]
+        for seed, path in enumerate(paths):
+            if model == "demo":
+                tiny_adapters.write_adapter_of(DEMO_FILE, path, seed=seed, strength=0.1)
+            else:
+                path.touch()
+        return (None, *(described(path, name=path.stem, model=model) for path in paths))
 
 
 class Drive:
-    """`model` is the one that is asked; `fleet` its processes."""
+    """`fleet` is the one whose workers are killed; `calm` says what should be heard."""
 
-    def __init__(self, fleet: Fleet, *, model: str, streams: int, seed: int) -> None:
+    def __init__(
+        self,
+        fleet: Fleet,
+        calm: Fleet,
+        *,
+        model: str,
+        streams: int,
+        seed: int,
+        mix: Mix,
+        adapters: Sequence[Adapter | None],
+    ) -> None:
         self._fleet = fleet
+        self._calm = calm
         self._model = model
         self._streams = streams
         self._random = random.Random(seed)
+        self._mix = mix
+        self._adapters = adapters
         self._expected: dict[str, Heard] = {}
+        self._ties: dict[Adapter | None, float] = {}
         self.tally = Tally()
 
     async def round(self, number: int, most_kills: int) -> None:
@@ -99,7 +123,7 @@ class Drive:
         requests = [self._request(number, place) for place in range(2 * self._streams)]
         for request in requests:
             if request.id not in self._expected:
-                self._expected[request.id] = await listen(self._fleet, request)
+                self._expected[request.id] = await listen(self._calm, request)
         heard = [Heard() for _ in requests]
         async with asyncio.TaskGroup() as group:
             for request, one in zip(requests, heard, strict=True):
@@ -111,7 +135,9 @@ class Drive:
     async def _kill(self, heard: list[Heard], most_kills: int) -> None:
         """At random points, until that was often enough or all are done."""
         for _ in range(most_kills):
-            target = sum(one.count for one in heard) + self._random.randint(1, 60)
+            n_open = sum(not one.is_over for one in heard)
+            wait_tokens = self._random.randint(1, TOKENS_BETWEEN_KILLS * max(n_open, 1))
+            target = sum(one.count for one in heard) + wait_tokens
             await until(
                 lambda target=target: (  # type: ignore[misc]  # a default binds the loop's value
                     sum(one.count for one in heard) >= target or all(one.is_over for one in heard)
@@ -133,10 +159,8 @@ class Drive:
 
     async def _count(self, request: GenerationRequest, heard: Heard, calm: Heard) -> None:
         tally = self.tally
-        tally.streams += 1
-        tally.resumes += heard.resumes
+        tally.hear(heard)
         tally.bytes_compared += len(calm.text.encode())
-        tally.failed += not hasattr(heard.events[-1], "reason")
         if heard.text != calm.text:
             tally.unequal += 1
             tally.gaps.append(await self._gap(request, heard, calm))
@@ -145,27 +169,47 @@ class Drive:
         """How close the choice was where the texts part; without bound where none was made."""
         if not isinstance(request.prompt, ChatPrompt):
             return math.inf
-        question = request.prompt.messages[-1].content or ""
-        prompt = await prompt_tokens(self._fleet, question)
-        self.tally.widest_tie = self.tally.widest_tie or await self._widest_tie()
-        return await gap(self._fleet, prompt, heard.tokens, calm.tokens)
+        prompt = await tokens_of(self._calm, request.prompt)
+        if request.adapter not in self._ties:
+            self._ties[request.adapter] = await self._widest_tie(request.adapter)
+        self.tally.widest_tie = max(self._ties.values())
+        return await gap(self._calm, prompt, heard.tokens, calm.tokens, adapter=request.adapter)
 
-    async def _widest_tie(self) -> float:
-        questions = [f"Tell me a story about {topic}." for topic in TOPICS]
-        prompts = [await prompt_tokens(self._fleet, question) for question in questions]
-        return await widest_tie(self._fleet, prompts)
+    async def _widest_tie(self, adapter: Adapter | None) -> float:
+        """Looked for in the midst of answers: how they begin is seldom in doubt."""
+        prompts = [await tokens_of(self._calm, self._story(topic)) for topic in TOPICS]
+        said = [
+            await listen(self._calm, self._asked(topic, adapter, max_tokens=PLACES[-1]))
+            for topic in TOPICS
+        ]
+        places = [
+            [*prompt, *one.tokens[:place]]
+            for prompt, one in zip(prompts, said, strict=True)
+            for place in PLACES
+        ]
+        return await widest_tie(self._calm, places, adapter=adapter)
+
+    def _story(self, topic: str) -> ChatPrompt:
+        asked = Message("user", f"Tell me a story about {topic}.")
+        return ChatPrompt((Message("system", ABOUT), asked) if self._mix.has_all else (asked,))
 
     def _request(self, number: int, place: int) -> GenerationRequest:
+        adapter = self._adapters[place % len(self._adapters)]
         if self._model == "m":
-            return generation(f"round {number} place {place}")
-        topic = TOPICS[(number + place) % len(TOPICS)]
+            about = ABOUT if self._mix.has_all else ""
+            request = generation(f"{about}round {number} place {place}")
+            return msgspec.structs.replace(request, adapter=adapter)
+        return self._asked(TOPICS[(number + place) % len(TOPICS)], adapter, max_tokens=200)
+
+    def _asked(self, topic: str, adapter: Adapter | None, *, max_tokens: int) -> GenerationRequest:
         return GenerationRequest(
-            id=topic,
+            id=topic if adapter is None else f"{topic} {adapter.name}",
             model=self._model,
-            prompt=ChatPrompt((Message("user", f"Tell me a story about {topic}."),)),
+            prompt=self._story(topic),
             sampling=SamplingParams(temperature=0.0, ignore_eos=True),
-            max_tokens=200,
+            max_tokens=max_tokens,
             parse_output=True,
+            adapter=adapter,
         )
 
 
@@ -175,34 +219,59 @@ def _kill_worker(fleet: Fleet, model: str) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
-def _tiers(folder: Path) -> KvTiers:
-    return KvTiers(2**20, 2**30, 2**40, str(folder / "kv"), "m", b"k" * 32)
-
-
-def _fleet(folder: Path, kv: KvTiers, *, demo: bool) -> AbstractAsyncContextManager[Fleet]:
+def _fleet(
+    folder: Path, mix: Mix, *, streams: int, demo: bool
+) -> AbstractAsyncContextManager[Fleet]:
+    speculation: Speculation = "on" if mix.has_all else "off"
     if demo:
-        return demo_fleet(folder, settings=PATIENT, kv=kv)
-    return scripted_fleet(folder, {"m": BABBLE}, settings=PATIENT, kv=kv)
+        return demo_fleet(
+            folder,
+            settings=PATIENT,
+            kv=mix.tiers(folder, ram_bytes=2**20),
+            speculation=speculation,
+            has_draft=mix.has_all,
+        )
+    return scripted_fleet(
+        folder,
+        {"m": mix.script},
+        settings=PATIENT,
+        n_seq_max=streams if mix.has_all else 64,
+        kv=mix.tiers(folder, ram_bytes=2**12),
+        speculation=speculation,
+        has_draft=mix.has_all,
+    )
+
+
+def _calm_fleet(folder: Path, mix: Mix, *, demo: bool) -> AbstractAsyncContextManager[Fleet]:
+    """Nothing is shared, saved or guessed in it."""
+    if demo:
+        return demo_fleet(folder, speculation="off")
+    return scripted_fleet(folder, {"m": mix.script}, speculation="off")
 
 
 def _n_files(folder: Path) -> int:
     return len(list(folder.glob("kv/*/*.kv")))
 
 
-async def drive(
-    kills: int, *, streams: int, seed: int, demo: bool, has_tiers: bool = False
-) -> Tally:
+async def drive(kills: int, mix: Mix, *, streams: int, seed: int, demo: bool) -> Tally:
     model = "demo" if demo else "m"
-    with tempfile.TemporaryDirectory() as folder:
-        kv = _tiers(Path(folder)) if has_tiers else NO_TIERS
-        async with _fleet(Path(folder), kv, demo=demo) as fleet:
-            driver = Drive(fleet, model=model, streams=streams, seed=seed)
+    with tempfile.TemporaryDirectory() as name:
+        folder, beside = Path(name), Path(name) / "calm"
+        beside.mkdir()
+        async with (
+            _fleet(folder, mix, streams=streams, demo=demo) as fleet,
+            _calm_fleet(beside, mix, demo=demo) as calm,
+        ):
+            driver = Drive(
+                fleet, calm, model=model, streams=streams, seed=seed, mix=mix,
+                adapters=mix.adapters(folder, model=model),
+            )  # fmt: skip
             number = 0
             while driver.tally.kills < kills:
                 await driver.round(number, kills - driver.tally.kills)
                 number += 1
-            driver.tally.files = _n_files(Path(folder))
-            return driver.tally
+        driver.tally.files = await asyncio.to_thread(_n_files, folder)
+        return driver.tally
 
 
 def main() -> int:
@@ -212,15 +281,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--demo", action="store_true")
     parser.add_argument("--tiers", action="store_true")
+    parser.add_argument("--all", action="store_true")
     given = parser.parse_args()
+    mix = Mix(has_tiers=given.tiers, has_all=given.all)
     tally = asyncio.run(
-        drive(
-            given.kills,
-            streams=given.streams,
-            seed=given.seed,
-            demo=given.demo,
-            has_tiers=given.tiers,
-        )
+        drive(given.kills, mix, streams=given.streams, seed=given.seed, demo=given.demo)
     )
     sys.stdout.write(json.dumps(tally.report()) + "\n")
     return 0 if tally.is_right else 1

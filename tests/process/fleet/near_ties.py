@@ -5,9 +5,11 @@ runs may part where two tokens are almost equally likely, and nowhere else.
 """
 
 import asyncio
+import math
 from collections.abc import Sequence
 
 from tests.process.fleet.yard import listen
+from velocity_local.core.adapters import Adapter
 from velocity_local.core.events import Delta
 from velocity_local.core.messages import Message
 from velocity_local.core.requests import (
@@ -32,12 +34,18 @@ def chat(question: str) -> ChatPrompt:
 
 
 async def prompt_tokens(fleet: Fleet, question: str) -> tuple[int, ...]:
-    text = await fleet.render(RenderRequest("r", "demo", chat(question)))
+    return await tokens_of(fleet, chat(question))
+
+
+async def tokens_of(fleet: Fleet, prompt: ChatPrompt) -> tuple[int, ...]:
+    text = await fleet.render(RenderRequest("r", "demo", prompt))
     tokenized = await fleet.tokenize(TokenizeRequest("t", "demo", text, add_special=False))
     return tokenized.tokens
 
 
-async def logprobs(fleet: Fleet, tokens: Sequence[int]) -> dict[int, float]:
+async def logprobs(
+    fleet: Fleet, tokens: Sequence[int], adapter: Adapter | None = None
+) -> dict[int, float]:
     """The likeliest next tokens."""
     request = GenerationRequest(
         id="p",
@@ -46,6 +54,7 @@ async def logprobs(fleet: Fleet, tokens: Sequence[int]) -> dict[int, float]:
         sampling=GREEDY,
         max_tokens=1,
         top_logprobs=20,
+        adapter=adapter,
     )
     heard = await listen(fleet, request)
     deltas = [event for event in heard.events if isinstance(event, Delta)]
@@ -53,10 +62,12 @@ async def logprobs(fleet: Fleet, tokens: Sequence[int]) -> dict[int, float]:
     return {token: value for token, _, value in first.top}
 
 
-async def widest_tie(fleet: Fleet, prompts: Sequence[Sequence[int]]) -> float:
+async def widest_tie(
+    fleet: Fleet, prompts: Sequence[Sequence[int]], *, adapter: Adapter | None = None
+) -> float:
     """The widest gap that counts as a tie: from how much logits differ, alone and beside others."""
-    alone = [await logprobs(fleet, tokens) for tokens in prompts]
-    beside = await asyncio.gather(*(logprobs(fleet, tokens) for tokens in prompts))
+    alone = [await logprobs(fleet, tokens, adapter) for tokens in prompts]
+    beside = await asyncio.gather(*(logprobs(fleet, tokens, adapter) for tokens in prompts))
     gaps = [
         abs(value - there[token])
         for here, there in zip(alone, beside, strict=True)
@@ -74,11 +85,18 @@ def first_difference(one: Sequence[int], other: Sequence[int]) -> int | None:
 
 
 async def gap(
-    fleet: Fleet, tokens: Sequence[int], one: Sequence[int], other: Sequence[int]
+    fleet: Fleet,
+    tokens: Sequence[int],
+    one: Sequence[int],
+    other: Sequence[int],
+    *,
+    adapter: Adapter | None = None,
 ) -> float:
     """By how much the two choices differ in likelihood where the texts part; 0 if they do not."""
     place = first_difference(one, other)
     if place is None:
         return 0.0
-    likely = await logprobs(fleet, [*tokens, *one[:place]])
+    likely = await logprobs(fleet, [*tokens, *one[:place]], adapter)
+    if one[place] not in likely or other[place] not in likely:
+        return math.inf
     return abs(likely[one[place]] - likely[other[place]])

@@ -93,13 +93,24 @@ async def scripted_fleet(
 
 @asynccontextmanager
 async def demo_fleet(
-    folder: Path, *, settings: FleetSettings = SETTINGS, kv: KvTiers = NO_TIERS
+    folder: Path,
+    *,
+    settings: FleetSettings = SETTINGS,
+    kv: KvTiers = NO_TIERS,
+    speculation: Speculation = "auto",
+    has_draft: bool = False,
 ) -> AsyncIterator[Fleet]:
-    """The model that is shipped."""
+    """The model that is shipped; with `has_draft` it guesses for itself."""
+    options = LoadOptions(
+        n_ctx=4096,
+        n_threads=1,
+        speculation=speculation,
+        draft_path=str(DEMO_FILE) if has_draft else None,
+    )
     fleet = Fleet(
         settings,
         catalog=Shelf({"demo": entry("demo", DEMO_FILE)}),
-        load_options=lambda _: LoadOptions(n_ctx=4096, n_threads=1),
+        load_options=lambda _: options,
         log_folder=folder / "logs",
         clock=SystemClock(),
         tiers=lambda _: kv,
