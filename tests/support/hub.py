@@ -68,6 +68,7 @@ class LocalHub:
     repositories: dict[str, dict[str, bytes]] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
+    for_mlx: set[str] = field(default_factory=set)
     etag: str = '"first"'
     faults: Faults = field(default_factory=Faults)
     requests: list[Asked] = field(default_factory=list)
@@ -87,11 +88,21 @@ class LocalHub:
         """The requests for a file's bytes."""
         return [asked for asked in self.requests if asked.path.startswith("/storage/")]
 
+    def put_mlx(self, repository: str, files: dict[str, bytes]) -> None:
+        """A repository that the hub lists as one for MLX."""
+        self.repositories[repository] = files
+        self.for_mlx.add(repository)
+
     def found(self, query: dict[str, list[str]]) -> bytes:
         """The answer to a search: repositories with the text in their name, or `search_answer`."""
         if self.search_answer is not None:
             return self.search_answer
-        names = [name for name in self.repositories if query["search"][0] in name]
+        wants_mlx = query["filter"] == ["mlx"]
+        names = [
+            name
+            for name in self.repositories
+            if query["search"][0] in name and (name in self.for_mlx) == wants_mlx
+        ]
         items = [
             {
                 "id": name,
@@ -113,7 +124,9 @@ class LocalHub:
             size = self.sizes.get(path, len(data))
             lfs = {"sha256": digest, "size": size, "pointerSize": 130}
             siblings.append({"rfilename": path, "size": size, "lfs": lfs})
-        return json.dumps({"id": repository, "sha": COMMIT, "siblings": siblings}).encode()
+        tags = ["mlx"] if repository in self.for_mlx else ["gguf"]
+        about = {"id": repository, "sha": COMMIT, "siblings": siblings, "tags": tags}
+        return json.dumps(about).encode()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -50,7 +50,7 @@ def _pull(call: Call, client: HttpClient) -> int:
         chosen = _choose(offer, accept_usual=call.args.yes)
         if chosen is None:
             return _show_choices(call, offer)
-        model = f"{offer.repository}/{chosen.files[0]}"
+        model = _reference(offer, chosen)
     return _look_on(call, client, api.start_download(client, model))
 
 
@@ -164,9 +164,20 @@ def _choose(offer: RepositoryAnswer, *, accept_usual: bool) -> Variant | None:
     return usual[0] if accept_usual and len(usual) == 1 else None
 
 
+def _reference(offer: RepositoryAnswer, chosen: Variant) -> str:
+    """What to ask for, to get just this model."""
+    if chosen.format == "gguf":
+        return f"{offer.repository}/{chosen.files[0]}"
+    return ":".join(filter(None, (offer.repository, chosen.quantization)))
+
+
 def _show_choices(call: Call, offer: RepositoryAnswer) -> int:
     if not offer.variants:
-        raise CliError(f"{offer.repository} has no GGUF model", code=Exit.NOT_FOUND)
+        raise CliError(
+            f"{offer.repository} has no model in GGUF or MLX's format",
+            code=Exit.NOT_FOUND,
+            next_step=f"velocity-local search {offer.repository.partition('/')[2]}",
+        )
     if call.args.json:
         call.out.json("pull-choices/1", repository=offer.repository, variants=offer.variants)
     else:

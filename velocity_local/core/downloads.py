@@ -19,7 +19,8 @@ ENDED: frozenset[DownloadState] = frozenset({"done", "failed", "cancelled"})
 
 
 class Variant(msgspec.Struct, frozen=True):
-    """One quantization of a repository's model. `files` are its parts, paths in the repository.
+    """One quantization of a repository's model. `files` are its parts, paths in the repository; of
+    a model in MLX's format, all that belong to it, `config.json` first.
 
     `quantization` is empty if the files' name does not tell it. `companions` are fetched with it:
     the projector of a model that sees or hears, a draft that it was published with. `size_bytes`
@@ -30,6 +31,7 @@ class Variant(msgspec.Struct, frozen=True):
     files: tuple[str, ...]
     size_bytes: int
     companions: tuple[str, ...] = ()
+    format: Literal["gguf", "mlx"] = "gguf"
 
 
 class Download(msgspec.Struct, frozen=True):

@@ -2,9 +2,10 @@
 
 
 class UnsoundFile(Exception):
-    """`offset` is the byte at which it was seen."""
+    """`offset` is the byte at which it was seen; `file` names one of several."""
 
-    def __init__(self, offset: int, reason: str) -> None:
-        super().__init__(f"at byte {offset}: {reason}")
+    def __init__(self, offset: int, reason: str, *, file: str = "") -> None:
+        where = f"{file}, " if file else ""
+        super().__init__(f"{where}at byte {offset}: {reason}")
         self.offset = offset
         self.reason = reason

@@ -1,33 +1,27 @@
 """The models on this machine as files: taken over from other programs, counted, removed."""
 
 import asyncio
-import errno
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from velocity_local.config.stores import StorePaths
 from velocity_local.core.clock import Clock
-from velocity_local.core.errors import Conflict, DiskFull, InvalidModel, InvalidRequest
+from velocity_local.core.errors import Conflict, InvalidModel
 from velocity_local.core.library import Check, DiskItem, Leftover, Sighting
 from velocity_local.core.models import ModelEntry
-from velocity_local.core.unsound import UnsoundFile
 from velocity_local.daemon.catalog import provenance
-from velocity_local.daemon.catalog.adopted import Adopted, AdoptedFiles
+from velocity_local.daemon.catalog.adopted import AdoptedFiles
+from velocity_local.daemon.catalog.adoption import Adoption, checked_id, problem_of, unlink
 from velocity_local.daemon.catalog.aliases import Aliases
 from velocity_local.daemon.catalog.checks import Checks
-from velocity_local.daemon.catalog.downloads.reference import is_safe_path
 from velocity_local.daemon.catalog.downloads.variants import is_companion
-from velocity_local.daemon.catalog.files import UnreadableFile, part_path, split_of
+from velocity_local.daemon.catalog.inspection import files_of
 from velocity_local.daemon.catalog.local import DEMO_ID
-from velocity_local.daemon.catalog.preflight import inspect
 from velocity_local.daemon.catalog.provenance import Provenance
-from velocity_local.daemon.catalog.stores import Seen, in_folder, in_stores, of_file
+from velocity_local.daemon.catalog.stores import Seen
 
-_PART, _JOURNAL = ".part", ".part.json"
-# The file system has no links, or the file lies on another one.
-_NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS})
+_ENDS = (".part", ".part.json")
 
 
 class Catalog(Protocol):
@@ -58,9 +52,9 @@ class Library:
         self.aliases = aliases
         self.checks = Checks(clock)
         self._models = models
-        self._stores = stores
         self._catalog = catalog
         self._adopted = adopted
+        self._adoption = Adoption(models, stores, adopted)
         self._in_use = in_use
         self._downloading = downloading
 
@@ -70,8 +64,9 @@ class Library:
         Raises:
             InvalidRequest: if that is no folder.
         """
-        here = {self._identity(Path(entry.path)) for entry in await self._catalog.entries()}
-        seen = await asyncio.to_thread(self._look, folder)
+        entries = await self._catalog.entries()
+        here = {self._identity(files_of(Path(entry.path))[0]) for entry in entries}
+        seen = await asyncio.to_thread(self._adoption.look, folder)
         return await asyncio.to_thread(lambda: [self._sighting(one, here) for one in seen])
 
     async def adopt(self, path: str, identifier: str | None) -> ModelEntry:
@@ -82,17 +77,17 @@ class Library:
             InvalidModel: if the file is not sound.
             Conflict: if the name is taken.
         """
-        seen = await asyncio.to_thread(self._seen, path)
+        seen = await asyncio.to_thread(self._adoption.find, path)
         if identifier is not None:
             seen = seen._replace(id=checked_id(identifier))
         if any(entry.id == seen.id for entry in await self._catalog.entries()):
             raise Conflict(f"there is a model {seen.id!r} already; give another name")
-        await asyncio.to_thread(self._take, seen)
+        await asyncio.to_thread(self._adoption.take, seen)
         await self._catalog.refreshed()
         try:
             return await self._catalog.resolve(seen.id)
         except InvalidModel:
-            self._let_go(seen)
+            self._adoption.let_go(seen)
             raise
 
     async def remove(self, name: str) -> DiskItem:
@@ -121,12 +116,12 @@ class Library:
             QueueFull: if too many are read already.
         """
         entry = await self._catalog.resolve(name)
-        return self.checks.start(entry.id, files_of(entry))
+        return self.checks.start(entry.id, files_of(Path(entry.path)))
 
     async def origins(self, name: str) -> list[Provenance]:
         """Where a model's files came from, as far as that was noted."""
         entry = await self._catalog.resolve(name)
-        found = [provenance.read(path) for path in files_of(entry)]
+        found = [provenance.read(path) for path in files_of(Path(entry.path))]
         return [one for one in found if one is not None]
 
     async def disk(self) -> list[DiskItem]:
@@ -146,80 +141,14 @@ class Library:
             await asyncio.to_thread(Path(leftover.path).unlink, missing_ok=True)
         return found
 
-    def _look(self, folder: str | None) -> list[Seen]:
-        if folder is None:
-            return in_stores(self._stores)
-        path = Path(folder).expanduser()
-        if not path.is_absolute() or not path.is_dir():
-            raise InvalidRequest(
-                f"{folder[:200]!r} is no absolute path of a folder", param="folder"
-            )
-        return in_folder(path)
-
-    def _seen(self, text: str) -> Seen:
-        path = Path(text).expanduser()
-        known = [one for one in in_stores(self._stores) if path == one.files[0]]
-        seen = known[0] if known else of_file(path) if path.is_absolute() else None
-        if seen is None:
-            raise InvalidRequest(
-                f"{text[:200]!r} is no absolute path of a GGUF file with all its parts",
-                param="path",
-            )
-        return seen
-
     def _sighting(self, seen: Seen, here: set[tuple[int, int]]) -> Sighting:
         size_bytes = sum(path.stat().st_size for path in seen.files)
-        files = tuple(map(str, seen.files))
         is_imported = self._identity(seen.files[0]) in here
-        return Sighting(seen.id, seen.store, files, size_bytes, is_imported, _problem(seen))
-
-    def _take(self, seen: Seen) -> None:
-        problem = _problem(seen)
-        if problem:
-            raise InvalidModel(f"{seen.files[0]} cannot be used: {problem}", param="path")
-        targets = self._targets(seen)
-        taken: list[Path] = []
-        try:
-            for source, target in zip(seen.files, targets, strict=True):
-                target.parent.mkdir(parents=True, exist_ok=True)
-                os.link(source.resolve(), target)
-                taken.append(target)
-                noted = provenance.of_blob(source.resolve(), f"{seen.store}: {seen.id}")
-                if noted is not None:
-                    provenance.write(target, noted)
-        except OSError as error:
-            for target in taken:
-                _unlink(target)
-            self._refer(seen, error)
-
-    def _let_go(self, seen: Seen) -> None:
-        if not self._adopted.remove(seen.id):
-            for target in self._targets(seen):
-                _unlink(target)
-
-    def _targets(self, seen: Seen) -> list[Path]:
-        first = self._models / f"{seen.id}.gguf"
-        count = len(seen.files)
-        if count == 1:
-            return [first]
-        one = first.with_name(f"{first.stem}-00001-of-{count:05d}.gguf")
-        return [part_path(one, number + 1) for number in range(count)]
-
-    def _refer(self, seen: Seen, error: OSError) -> None:
-        """Remember where it lies, as it cannot be linked."""
-        real = seen.files[0].resolve()
-        has_own_name = split_of(real.stem) is not None or len(seen.files) == 1
-        if error.errno == errno.EEXIST:
-            raise Conflict(f"a file of model {seen.id!r} is there already; give another name")
-        if error.errno not in _NO_LINK or not has_own_name:
-            raise DiskFull(
-                f"{seen.files[0]} cannot be linked into {self._models}: {error.strerror}; set"
-                " paths.models to a folder on the same disk"
-            ) from error
-        self._adopted.add(Adopted(seen.id, str(real)))
+        files = tuple(map(str, seen.files))
+        return Sighting(seen.id, seen.store, files, size_bytes, is_imported, problem_of(seen))
 
     def _disk_item(self, entry: ModelEntry) -> DiskItem:
-        states = [(path, path.stat()) for path in files_of(entry)]
+        states = [(path, path.stat()) for path in files_of(Path(entry.path))]
         shared = sum(state.st_size for _, state in states if state.st_nlink > 1)
         is_reference = not Path(entry.path).is_relative_to(self._models.resolve())
         size_bytes = sum(state.st_size for _, state in states)
@@ -231,12 +160,12 @@ class Library:
     def _unlink(self, item: DiskItem) -> None:
         root = self._models.resolve()
         for name in item.files:
-            _unlink(Path(name))
+            unlink(Path(name))
         folder = Path(item.files[0]).parent
         rest = [path for path in folder.glob("*") if not path.name.startswith(".")]
         if all(is_companion(path.name) for path in rest):
             for path in rest:
-                _unlink(path)
+                unlink(path)
         while folder != root and folder.is_relative_to(root) and not any(folder.iterdir()):
             folder.rmdir()
             folder = folder.parent
@@ -259,45 +188,3 @@ class Library:
         except OSError:  # gone meanwhile: it is like no other
             return (0, 0)
         return state.st_dev, state.st_ino
-
-
-def _unlink(path: Path) -> None:
-    path.unlink(missing_ok=True)
-    provenance.file_of(path).unlink(missing_ok=True)
-
-
-_ENDS = (_PART, _JOURNAL)
-
-
-def files_of(entry: ModelEntry) -> list[Path]:
-    """All files of a model."""
-    first = Path(entry.path)
-    split = split_of(first.stem)
-    return [part_path(first, part + 1) for part in range(split[2])] if split else [first]
-
-
-def _problem(seen: Seen) -> str:
-    """Why the loader must not see it; empty if it may."""
-    real = seen.files[0].resolve()
-    if len(seen.files) > 1 and split_of(real.stem) is None:
-        return ""  # its parts have their names only once they are linked
-    try:
-        model = inspect(real)
-    except (UnsoundFile, UnreadableFile) as error:
-        return str(error)
-    return "" if model.facts.is_model else "it is no model but a part of one"
-
-
-def checked_id(text: str) -> str:
-    """The id, if files below the models folder may have it.
-
-    Raises:
-        InvalidRequest: if not.
-    """
-    if not is_safe_path(f"{text}.gguf"):
-        raise InvalidRequest(
-            f"{text[:80]!r} is no name for a model; take letters, digits, dots, dashes and up to"
-            " three slashes",
-            param="id",
-        )
-    return text

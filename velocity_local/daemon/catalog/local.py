@@ -1,8 +1,8 @@
 """The models on this machine: the models folder, the shipped demo, and those adopted elsewhere.
 
 A model's id is its path below the models folder without `.gguf`, with `/` between folders
-(`qwen/Qwen3-0.6B-Q4_K_M`); of a model in parts, the first part's without `-00001-of-0000N`.
-The shipped demo is `demo`.
+(`qwen/Qwen3-0.6B-Q4_K_M`); of a model in parts, the first part's without `-00001-of-0000N`; of a
+model in MLX's format, its folder's. The shipped demo is `demo`.
 """
 
 import asyncio
@@ -12,17 +12,13 @@ from typing import NamedTuple
 
 from velocity_local.core.clock import Clock
 from velocity_local.core.models import ModelEntry
+from velocity_local.core.unsound import UnsoundFile
 from velocity_local.daemon.catalog import resolve
 from velocity_local.daemon.catalog.adopted import Adopted
-from velocity_local.daemon.catalog.cursor import GgufError
-from velocity_local.daemon.catalog.files import (
-    UnreadableFile,
-    inside,
-    model_files,
-    part_path,
-    split_of,
-)
-from velocity_local.daemon.catalog.preflight import MAX_PARTS, Inspected, inspect
+from velocity_local.daemon.catalog.files import UnreadableFile, inside, model_files, split_of
+from velocity_local.daemon.catalog.inspected import Inspected
+from velocity_local.daemon.catalog.inspection import files_of, inspect
+from velocity_local.daemon.catalog.mlx.files import model_folders
 
 DEMO_ID = "demo"
 FRESH_S = 1.0
@@ -143,6 +139,8 @@ class LocalCatalog:
             if split is None or split[1] == 1:
                 name = split[0] if split else path.stem
                 yield path.relative_to(root).with_name(name).as_posix(), path, root
+        for path in model_folders(root):
+            yield path.relative_to(root).as_posix(), path, root
         for model in self._adopted():
             path = Path(model.path)
             if path.exists():
@@ -173,17 +171,13 @@ def _order(entry: ModelEntry) -> tuple[bool, str]:
 
 
 def _seen(path: Path) -> _Seen:
-    """The state of all files of the model whose only or first file is `path`.
+    """The state of all files of the model whose only file, first file or folder is `path`.
 
     Raises:
         UnreadableFile: if one of the model's files is not there.
     """
-    split = split_of(path.stem)
-    parts = (
-        [part_path(path, part + 1) for part in range(min(split[2], MAX_PARTS))] if split else [path]
-    )
     try:
-        states = [(str(part), part.stat()) for part in parts]
+        states = [(str(part), part.stat()) for part in files_of(path)]
     except OSError as error:
         raise UnreadableFile(f"{error.filename} cannot be read: {error.strerror}") from error
     return tuple((name, state.st_size, state.st_mtime_ns, state.st_ino) for name, state in states)
@@ -192,7 +186,7 @@ def _seen(path: Path) -> _Seen:
 def _read(identifier: str, path: Path) -> ModelEntry | BrokenModel | None:
     try:
         model = inspect(path)
-    except GgufError as error:
+    except UnsoundFile as error:
         return BrokenModel(identifier, str(path), str(error), error.offset)
     except UnreadableFile as error:
         return BrokenModel(identifier, str(path), str(error))
@@ -204,7 +198,7 @@ def _entry(identifier: str, path: Path, model: Inspected) -> ModelEntry:
     return ModelEntry(
         id=identifier,
         path=str(path),
-        format="gguf",
+        format="mlx" if path.is_dir() else "gguf",
         size_bytes=model.size_bytes,
         fingerprint=model.fingerprint,
         created_s=model.modified_s,

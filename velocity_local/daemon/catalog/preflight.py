@@ -1,31 +1,18 @@
-"""Looks a model file over before any native code sees it, and names its content."""
+"""Looks a GGUF file over before any native code sees it, and names its content."""
 
-import hashlib
-import os
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from velocity_local.core.fit import Shape
 from velocity_local.daemon.catalog.cursor import GgufError
-from velocity_local.daemon.catalog.facts import ModelFacts, read_facts
+from velocity_local.daemon.catalog.facts import read_facts
 from velocity_local.daemon.catalog.files import open_plain, part_path, split_of
 from velocity_local.daemon.catalog.fit_bytes import read_shape
 from velocity_local.daemon.catalog.gguf import Header, read_header
+from velocity_local.daemon.catalog.inspected import Inspected
+from velocity_local.daemon.catalog.sampled import joined_digest, sampled_digest
 
-SAMPLE_BYTES = 64 * 1024
-SAMPLES = 4
 MAX_PARTS = 512
-
-
-class Inspected(NamedTuple):
-    """A sound model: all its files, their sizes summed, and what its header says."""
-
-    facts: ModelFacts
-    fingerprint: str
-    size_bytes: int
-    parameters: int
-    modified_s: int
-    shape: Shape | None
 
 
 class Part(NamedTuple):
@@ -49,7 +36,7 @@ def inspect(path: Path) -> Inspected:
     parameters = sum(part.header.parameters for part in parts)
     return Inspected(
         facts,
-        _joined([part.digest for part in parts]),
+        joined_digest([part.digest for part in parts]),
         size_bytes,
         parameters,
         max(part.modified_s for part in parts),
@@ -91,26 +78,7 @@ def inspect_part(path: Path) -> Part:
 
 
 def _digest(file: BinaryIO, header: Header) -> str:
-    """SHA-256 over size, header, and samples of the tensor data from its start to its end.
-
-    Reading all of a model takes many seconds; two models with the same header and size (a
-    model and its finetune) still differ almost everywhere in their data.
-    """
-    digest = hashlib.sha256(header.size_bytes.to_bytes(8, "little"))
     try:
-        file.seek(0)
-        digest.update(file.read(header.data_offset))
-        last = max(header.size_bytes - SAMPLE_BYTES, header.data_offset)
-        for sample in range(SAMPLES):
-            step = (last - header.data_offset) * sample // (SAMPLES - 1)
-            file.seek(header.data_offset + step, os.SEEK_SET)
-            digest.update(file.read(SAMPLE_BYTES))
+        return sampled_digest(file, header.size_bytes, header.data_offset)
     except OSError as error:
         raise GgufError(0, f"cannot be read: {error.strerror}") from error
-    return digest.hexdigest()
-
-
-def _joined(digests: list[str]) -> str:
-    return (
-        digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
-    )

@@ -10,8 +10,9 @@ from velocity_local.core.errors import HubError, ModelNotFound, VelocityError
 from velocity_local.core.search import Found, FoundVariant, Use
 from velocity_local.daemon.catalog.curated import Curated
 from velocity_local.daemon.catalog.downloads.reference import is_repository
-from velocity_local.daemon.catalog.downloads.variants import mlx_bytes, variants
-from velocity_local.daemon.catalog.hub import Hub, Interrupted, Repository
+from velocity_local.daemon.catalog.downloads.variants import mlx_variant, variants
+from velocity_local.daemon.catalog.fetch import Interrupted
+from velocity_local.daemon.catalog.hub import Hub, Repository
 
 Format = Literal["gguf", "mlx"]
 MAX_ANSWERS = 50
@@ -113,13 +114,16 @@ def _gguf(repository: Repository) -> tuple[FoundVariant, ...]:
             pull=_pull(repository.id, variant.quantization, variant.files[0]),
         )
         for variant in variants(repository)
+        if variant.format == "gguf"
     )
 
 
 def _mlx(repository: Repository) -> tuple[FoundVariant, ...]:
-    size_bytes = mlx_bytes(repository)
-    found = FoundVariant("", size_bytes, is_estimate=False, pull=repository.id)
-    return (found,) if size_bytes else ()
+    found = mlx_variant(repository)
+    if found is None:
+        return ()
+    size, pull = found.size_bytes, repository.id
+    return (FoundVariant(found.quantization, size, is_estimate=False, pull=pull),)
 
 
 def _pull(repository: str, quantization: str, file: str) -> str:

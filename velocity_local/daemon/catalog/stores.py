@@ -12,6 +12,7 @@ from velocity_local.config.stores import StorePaths
 from velocity_local.core.library import Store
 from velocity_local.daemon.catalog.downloads.reference import is_safe_path
 from velocity_local.daemon.catalog.files import model_files, part_path, split_of
+from velocity_local.daemon.catalog.mlx.files import CONFIG, files_in, is_folder, model_folders
 
 MAX_FOUND = 2000
 _MAX_MANIFEST_BYTES = 64 * 1024
@@ -21,11 +22,15 @@ _MODEL_LAYER = "application/vnd.ollama.image.model"
 
 
 class Seen(NamedTuple):
-    """A model in a store: the name it would have here, and its files in order."""
+    """A model in a store: the name it would have here, and its files in order.
+
+    `folder` is where they lie together, for one in MLX's format.
+    """
 
     id: str
     store: Store
     files: tuple[Path, ...]
+    folder: Path | None = None
 
 
 class _Layer(msgspec.Struct, rename="camel"):
@@ -46,12 +51,16 @@ def in_stores(paths: StorePaths) -> list[Seen]:
 
 
 def in_folder(folder: Path) -> list[Seen]:
-    """What lies below any folder."""
-    return list(_folder(folder, "folder", below="imported/"))
+    """What lies in any folder and below it."""
+    own = of_path(folder)
+    return [*([own] if own else []), *_folder(folder, "folder", below="imported/")]
 
 
-def of_file(path: Path) -> Seen | None:
-    """The model whose only or first file is `path`; None if a part of it is missing."""
+def of_path(path: Path) -> Seen | None:
+    """The model whose folder, only or first file is `path`; None if a part of it is missing."""
+    folder = path.parent if path.name == CONFIG else path
+    if is_folder(folder):
+        return next(_mlx([folder], "folder", lambda path: f"imported/{path.name}"), None)
     return next(_models([path], "folder", lambda file: f"imported/{file.name}"), None)
 
 
@@ -63,6 +72,8 @@ def _huggingface(hub: Path) -> Iterator[Seen]:
             continue
         repository = f"{match['owner']}/{match['name']}"
         for snapshot in _children(folder / "snapshots")[-1:]:
+            if is_folder(snapshot):
+                yield from _mlx([snapshot], "huggingface", lambda _, name=repository: name)  # type: ignore[misc]  # the default binds the loop's value
             yield from _models(
                 model_files(snapshot),
                 "huggingface",
@@ -73,9 +84,19 @@ def _huggingface(hub: Path) -> Iterator[Seen]:
 
 
 def _folder(folder: Path, store: Store, *, below: str) -> Iterator[Seen]:
-    yield from _models(
-        model_files(folder), store, lambda path: below + path.relative_to(folder).as_posix()
-    )
+    def name(path: Path) -> str:
+        return below + path.relative_to(folder).as_posix()
+
+    yield from _models(model_files(folder), store, name)
+    yield from _mlx(model_folders(folder), store, name)
+
+
+def _mlx(folders: Iterable[Path], store: Store, name: Callable[[Path], str]) -> Iterator[Seen]:
+    """Folders in MLX's format with a safe name."""
+    for folder in islice(folders, MAX_FOUND):
+        identifier = name(folder)
+        if is_safe_path(identifier):
+            yield Seen(identifier, store, tuple(files_in(folder)), folder)
 
 
 def _models(paths: Iterable[Path], store: Store, name: Callable[[Path], str]) -> Iterator[Seen]:

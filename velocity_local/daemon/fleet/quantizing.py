@@ -27,10 +27,10 @@ from velocity_local.core.ids import IdSource
 from velocity_local.core.library import Quantization
 from velocity_local.core.models import ModelEntry
 from velocity_local.core.unsound import UnsoundFile
+from velocity_local.daemon.catalog.adoption import checked_id
 from velocity_local.daemon.catalog.files import UnreadableFile
 from velocity_local.daemon.catalog.fit import BITS_PER_WEIGHT
 from velocity_local.daemon.catalog.ggml_types import FILE_TYPES
-from velocity_local.daemon.catalog.library import checked_id
 from velocity_local.daemon.catalog.preflight import inspect
 from velocity_local.wire.ipc.quantizing import (
     MAX_LINE_BYTES,
@@ -223,9 +223,13 @@ def _check(source: ModelEntry, quantization: str) -> None:
         raise InvalidRequest(
             f"{quantization[:40]!r} is no type to quantize to; known: {known}", param="quantization"
         )
-    if source.format != "gguf" or source.quantization not in SOURCES:
+    if source.format != "gguf":
         raise InvalidRequest(
-            f"{source.id!r} is {source.quantization or source.format}; quantizing it again would"
+            f"{source.id!r} is in MLX's format; only GGUF files are quantized", param="model"
+        )
+    if source.quantization not in SOURCES:
+        raise InvalidRequest(
+            f"{source.id!r} is {source.quantization}; quantizing it again would"
             " lose more than it saves. Take one of F32, F16 or BF16",
             param="model",
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.mlx import mlx_files, put_mlx
 from tests.unit.daemon.catalog.folders import put, put_split
 from tests.unit.daemon.catalog.stores import Stores, named
 from velocity_local.core.clock import ManualClock
@@ -108,6 +109,29 @@ async def test_the_parts_of_a_model_in_a_cache_get_their_names_back(
     entry = await house.library.adopt(sighting.files[0], None)
     assert (entry.id, entry.parameters) == ("o/big-GGUF/big-Q8_0", 2 * 64)
     assert link.exists()
+
+
+async def test_a_folder_in_mlx_format_is_taken_over_file_by_file(house: House) -> None:
+    for name, data in mlx_files().items():
+        link = house.stores.huggingface("mlx-community/Tiny-4bit", name, data)
+    (sighting,) = await house.library.sightings(None)
+    assert (sighting.id, sighting.problem) == ("mlx-community/Tiny-4bit", "")
+    entry = await house.library.adopt(str(link.parent), None)
+    assert (entry.id, entry.format) == ("mlx-community/Tiny-4bit", "mlx")
+    assert [one.is_imported for one in await house.library.sightings(None)] == [True]
+    (item,) = [item for item in await house.library.disk() if item.model == entry.id]
+    assert item.size_bytes == item.shared_bytes == sum(map(len, mlx_files().values()))
+    await house.library.remove(entry.id)
+    assert list(house.models.iterdir()) == []
+    assert link.read_bytes()
+
+
+async def test_a_folder_that_wants_code_run_is_not_taken_over(house: House, tmp_path: Path) -> None:
+    folder = put_mlx(tmp_path / "evil", mlx_files(model_file="evil.py"))
+    assert "never run" in (await found(house, folder))["imported/evil"][2]
+    with pytest.raises(InvalidModel, match="never run"):
+        await house.library.adopt(str(folder), None)
+    assert list(house.models.iterdir()) == []
 
 
 async def test_a_file_on_another_disk_is_only_referred_to(

@@ -18,6 +18,7 @@ from velocity_local.daemon.catalog.adapters import lora
 from velocity_local.daemon.catalog.adapters.registry import Record, Registry
 from velocity_local.daemon.catalog.cursor import GgufError
 from velocity_local.daemon.catalog.files import UnreadableFile, inside
+from velocity_local.daemon.catalog.gguf import Header
 from velocity_local.daemon.catalog.preflight import inspect_part, parts_of
 
 _MIB = 1024 * 1024
@@ -192,8 +193,7 @@ class AdapterShelf:
         facts: lora.LoraFacts | InvalidAdapter
         try:
             part = inspect_part(path)
-            base = [one.header for one in parts_of(Path(entry.path))]
-            facts = lora.check(part.header, base)
+            facts = lora.check(part.header, _headers_of(entry))
             self._digests[key] = part.digest
         except InvalidAdapter as error:
             facts = error
@@ -208,6 +208,12 @@ class AdapterShelf:
         return ModelNotFound(
             f"model {model!r} has no adapter {label[:80]!r}; {advice}", param="model"
         )
+
+
+def _headers_of(entry: ModelEntry) -> list[Header]:
+    if entry.format != "gguf":
+        raise InvalidAdapter(f"{entry.id!r} is in MLX's format; adapters go with GGUF models")
+    return [part.header for part in parts_of(Path(entry.path))]
 
 
 def _unusable(identifier: str, reason: str) -> InvalidAdapter:

@@ -8,7 +8,8 @@ from velocity_local.daemon.catalog.downloads.pace import Pace
 from velocity_local.daemon.catalog.downloads.part import PartFile
 from velocity_local.daemon.catalog.downloads.progress import Progress
 from velocity_local.daemon.catalog.downloads.stopping import Halt, Stopped
-from velocity_local.daemon.catalog.hub import Hub, HubFile, Incoming, Interrupted, Repository
+from velocity_local.daemon.catalog.fetch import Incoming, Interrupted
+from velocity_local.daemon.catalog.hub import Hub, HubFile, Repository
 
 MAX_FRUITLESS_ATTEMPTS = 6
 MAX_DELAY_S = 30.0

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from velocity_local.config.settings import DownloadSettings
 from velocity_local.core.clock import Clock
@@ -21,13 +22,15 @@ from velocity_local.daemon.catalog.downloads.job import Job, Outcome, carried_ou
 from velocity_local.daemon.catalog.downloads.pace import Pace
 from velocity_local.daemon.catalog.downloads.reference import Reference, parse
 from velocity_local.daemon.catalog.downloads.variants import choose, variants
-from velocity_local.daemon.catalog.hub import Hub, Interrupted, Repository
+from velocity_local.daemon.catalog.fetch import Interrupted
+from velocity_local.daemon.catalog.hub import Hub, Repository
 from velocity_local.daemon.catalog.search import Search
 
 MAX_RUNNING = 2
 MAX_UNFINISHED = 64
 KEPT_JOBS = 200
 STOP_TIMEOUT_S = 2.0
+_Answer = TypeVar("_Answer")
 _log = logging.getLogger(__name__)
 
 
@@ -72,6 +75,7 @@ class Downloads:
 
         Raises:
             InvalidRequest, ModelNotFound, HubError: if it cannot be found.
+            InvalidModel: if it wants code of its own run.
             DiskFull: if it does not fit.
             QueueFull: if too many wait.
             Conflict: if it is being cancelled.
@@ -80,7 +84,10 @@ class Downloads:
         repository = await self._look_up(reference)
         variant = choose(repository, reference)
         delivery = Delivery(self._hub, repository, variant, self._models, terms=self._terms)
-        job = self._same(delivery) or self._add(delivery)
+        job = self._same(delivery)
+        if job is None:
+            await _asked(delivery.check_documents)
+            job = self._same(delivery) or self._add(delivery)
         if job.state == "paused":
             self._resume(job)
         return job.seen()
@@ -152,10 +159,7 @@ class Downloads:
             task.cancel()
 
     async def _look_up(self, reference: Reference) -> Repository:
-        try:
-            return await asyncio.to_thread(self._hub.repository, reference.repository)
-        except Interrupted as error:
-            raise HubError(f"{error.reason}; is this machine online? Try again") from error
+        return await _asked(lambda: self._hub.repository(reference.repository))
 
     def _same(self, delivery: Delivery) -> Job | None:
         for job in self._unfinished():
@@ -239,3 +243,11 @@ class Downloads:
         ended = [job.id for job in self._jobs.values() if job.ended_s is not None]
         for identifier in ended[: max(len(self._jobs) - KEPT_JOBS, 0)]:
             del self._jobs[identifier]
+
+
+async def _asked(question: Callable[[], _Answer]) -> _Answer:
+    """What the hub answers at once; raises HubError if it does not."""
+    try:
+        return await asyncio.to_thread(question)
+    except Interrupted as error:
+        raise HubError(f"{error.reason}; is this machine online? Try again") from error

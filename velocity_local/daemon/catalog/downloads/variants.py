@@ -1,4 +1,7 @@
-"""The models in a repository: which files belong together, and which one is meant."""
+"""The models in a repository: which files belong together, and which one is meant.
+
+GGUF files by quantization, and of a repository for MLX the one model that it is.
+"""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -9,10 +12,14 @@ from velocity_local.core.errors import InvalidRequest, ModelNotFound
 from velocity_local.daemon.catalog.downloads.reference import Reference, is_safe_path
 from velocity_local.daemon.catalog.files import SUFFIX, split_of
 from velocity_local.daemon.catalog.hub import HubFile, Repository
+from velocity_local.daemon.catalog.mlx.files import CONFIG, TOKENIZERS, is_wanted, is_weights
 
 _QUANTIZATION = re.compile(
     r"(?i)(?<![A-Za-z0-9])(?:UD-)?(?:(?:I?Q|TQ)\d(?:_[A-Z0-9]+)*|BF16|FP?16|FP?32|MXFP4(?:_MOE)?"
     r"|NVFP4)(?![A-Za-z0-9])"
+)
+_MLX_QUANTIZATION = re.compile(
+    r"(?i)(?<![a-z0-9])(?:[2-8]bit|mxfp[48]|nvfp4|bf16|fp16|fp32)(?![a-z0-9])"
 )
 # What is no model of its own: projectors, drafts, and what quantizers leave behind.
 _COMPANION = re.compile(r"(?i)(?<![a-z])(mmproj|imatrix)(?![a-z])|^mtp-")
@@ -33,14 +40,25 @@ def variants(repository: Repository) -> tuple[Variant, ...]:
     found = [
         _variant(model, files, companions) for model, files in models.items() if _is_whole(files)
     ]
+    mlx = mlx_variant(repository)
+    found += [mlx] if mlx is not None else []
     return tuple(sorted(found, key=lambda variant: (variant.size_bytes, variant.files)))
 
 
-def mlx_bytes(repository: Repository) -> int:
-    """The weights of a repository in MLX's format; 0 if it has none."""
-    names = {file.path for file in repository.files}
-    weights = (file for file in repository.files if file.path.endswith(".safetensors"))
-    return sum(file.size_bytes for file in weights) if "config.json" in names else 0
+def mlx_variant(repository: Repository) -> Variant | None:
+    """The model that a repository for MLX is; None if it is none, or lacks a part of one."""
+    files = [file for file in repository.files if is_wanted(file.path)]
+    names = {file.path for file in files}
+    weights = [file for file in files if is_weights(file.path)]
+    is_complete = CONFIG in names and bool(weights) and bool(TOKENIZERS & names)
+    if not repository.is_mlx or not is_complete or not _are_whole(weights):
+        return None
+    return Variant(
+        _mlx_quantization(repository.id),
+        (CONFIG, *sorted(names - {CONFIG})),
+        sum(file.size_bytes for file in files),
+        format="mlx",
+    )
 
 
 def choose(repository: Repository, reference: Reference) -> Variant:
@@ -66,9 +84,13 @@ def choose(repository: Repository, reference: Reference) -> Variant:
     )
 
 
-def model_path(variant: Variant) -> str:
-    """The model's path in the repository without its suffix and part number."""
-    return _model_of(variant.files[0])
+def model_id(repository: Repository, variant: Variant) -> str:
+    """What the model is called here: the repository, and its path there without suffix and part
+    number; a model in MLX's format is the whole repository.
+    """
+    if variant.format == "mlx":
+        return repository.id
+    return f"{repository.id}/{_model_of(variant.files[0])}"
 
 
 def _is_model(path: str) -> bool:
@@ -92,6 +114,14 @@ def _is_whole(files: Sequence[HubFile]) -> bool:
     return (
         len(parts) == len(files) and counts == {len(files)} and parts == [*range(1, len(files) + 1)]
     )
+
+
+def _are_whole(weights: Sequence[HubFile]) -> bool:
+    """Whether no shard is missing."""
+    models: dict[str, list[HubFile]] = {}
+    for file in weights:
+        models.setdefault(_model_of(file.path), []).append(file)
+    return all(_is_whole(files) for files in models.values())
 
 
 def _variant(model: str, files: Sequence[HubFile], companions: Sequence[HubFile]) -> Variant:
@@ -139,17 +169,25 @@ def _quantization(model: str) -> str:
     return found[-1].upper() if found else ""
 
 
+def _mlx_quantization(name: str) -> str:
+    found = _MLX_QUANTIZATION.findall(name)
+    return found[-1].lower() if found else ""
+
+
 def _is_meant(variant: Variant, reference: Reference) -> bool:
     if reference.file is not None:
         return reference.file in variant.files
     if reference.quantization is not None:
-        return variant.quantization == reference.quantization.upper()
+        return variant.quantization.casefold() == reference.quantization.casefold()
     return True
 
 
 def _nothing(name: str, reference: Reference, offered: Sequence[Variant]) -> str:
     if not offered:
-        return f"{name} has no GGUF model; its GGUF conversions are often in a repository beside it"
+        return (
+            f"{name} has no model in GGUF or MLX's format; conversions are often in a repository"
+            f" beside it: velocity-local search {name.partition('/')[2]}"
+        )
     wanted = reference.file or reference.quantization
     choices = _shown(variant.quantization or variant.files[0] for variant in offered)
     return f"{name} has no {wanted}; it has {choices}"

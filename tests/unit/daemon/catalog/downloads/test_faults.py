@@ -16,7 +16,7 @@ from velocity_local.core.errors import VelocityError
 from velocity_local.daemon.catalog.downloads import connection
 from velocity_local.daemon.catalog.downloads import ranges as ranges_module
 from velocity_local.daemon.catalog.downloads.stopping import Stopped
-from velocity_local.daemon.catalog.hub import Interrupted
+from velocity_local.daemon.catalog.fetch import Interrupted
 
 TIMES = 20
 STEP = 128 * 1024

@@ -7,7 +7,8 @@ import pytest
 from tests.unit.daemon.catalog.downloads.conftest import REPOSITORY, TOKEN, Stop, Yard
 from velocity_local.config.hub import HubAccess
 from velocity_local.core.errors import HubError, ModelNotFound
-from velocity_local.daemon.catalog.hub import Hub, Interrupted
+from velocity_local.daemon.catalog.fetch import Interrupted
+from velocity_local.daemon.catalog.hub import Hub
 
 
 def test_the_token_goes_to_the_hub_and_never_to_its_storage(yard: Yard) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from velocity_local.core.errors import InvalidRequest, ModelNotFound
 from velocity_local.daemon.catalog.downloads.reference import Reference, is_safe_path, parse
-from velocity_local.daemon.catalog.downloads.variants import choose, model_path, variants
+from velocity_local.daemon.catalog.downloads.variants import choose, model_id, variants
 from velocity_local.daemon.catalog.hub import HubFile, Repository
 
 
@@ -77,7 +77,7 @@ def test_parts_are_one_model_only_if_all_are_there() -> None:
     names = [f"m-Q8_0-0000{number}-of-00003.gguf" for number in (1, 2, 3)]
     (variant,) = variants(repository(*names))
     assert (variant.files, variant.size_bytes) == (tuple(names), 10 + 11 + 12)
-    assert model_path(variant) == "m-Q8_0"
+    assert model_id(repository(*names), variant) == "o/r/m-Q8_0"
     assert variants(repository(*names[:2])) == ()
     assert variants(repository(names[0], names[0], names[2])) == ()
 
@@ -107,7 +107,7 @@ def test_without_a_choice_the_only_model_is_meant() -> None:
         (("a-Q8_0.gguf", "b-Q8_0.gguf"), Reference("o/r", "Q8_0"), InvalidRequest, "a-Q8_0.gguf"),
         (("m-Q8_0.gguf",), Reference("o/r", "Q4_K_M"), ModelNotFound, "it has Q8_0"),
         (("m-Q8_0.gguf",), Reference("o/r", file="x.gguf"), ModelNotFound, "no x.gguf"),
-        (("x.safetensors",), Reference("o/r"), ModelNotFound, "no GGUF"),
+        (("x.safetensors",), Reference("o/r"), ModelNotFound, "no model in GGUF"),
     ],
 )
 def test_a_choice_that_is_none_tells_what_there_is(
@@ -115,3 +115,30 @@ def test_a_choice_that_is_none_tells_what_there_is(
 ) -> None:
     with pytest.raises(error, match=told):
         choose(repository(*paths), reference)
+
+
+MLX_FILES = ("config.json", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors",
+             "tokenizer.json", "tokenizer_config.json")  # fmt: skip
+
+
+def for_mlx(*paths: str, name: str = "o/r-4bit") -> Repository:
+    return repository(*paths)._replace(id=name, is_mlx=True)
+
+
+def test_a_repository_for_mlx_is_one_model_of_its_safe_files() -> None:
+    others = ("README.md", "modeling.py", "pytorch_model.bin", "a/b.safetensors", "../config.json")
+    found = for_mlx(*MLX_FILES, *others)
+    (variant,) = variants(found)
+    assert (variant.format, variant.quantization) == ("mlx", "4bit")
+    assert (variant.files, variant.size_bytes) == (MLX_FILES, 10 + 11 + 12 + 13 + 14)
+    assert model_id(found, variant) == "o/r-4bit"
+    assert choose(found, Reference("o/r-4bit", "4BIT")) == variant
+
+
+@pytest.mark.parametrize("missing", ["config.json", "tokenizer.json", MLX_FILES[1]])
+def test_a_repository_for_mlx_that_lacks_a_part_is_no_model(missing: str) -> None:
+    assert variants(for_mlx(*(path for path in MLX_FILES if path != missing))) == ()
+
+
+def test_weights_that_are_not_for_mlx_are_not_offered() -> None:
+    assert variants(repository(*MLX_FILES)) == ()

@@ -1,0 +1,40 @@
+"""What the fuzzer runs: one input through the readers of hostile model files, under atheris.
+
+    python -m benchmarks.fuzz_target CORPUS... [libFuzzer's flags]
+
+Any exception but the readers' own ends it; so does an input that takes longer than `-timeout`.
+"""
+
+import io
+import sys
+
+import atheris
+
+with atheris.instrument_imports(include=["velocity_local.core", "velocity_local.daemon.catalog"]):
+    from velocity_local.core import safetensors
+    from velocity_local.core.unsound import UnsoundFile
+    from velocity_local.daemon.catalog import gguf
+    from velocity_local.daemon.catalog.facts import read_facts
+    from velocity_local.daemon.catalog.fit_bytes import read_shape
+
+
+def read(data: bytes) -> None:
+    """As `preflight` reads a file of these bytes."""
+    try:
+        if data[:4] == b"GGUF":
+            _gguf(data)
+        else:
+            safetensors.read_header(io.BytesIO(data), len(data))
+    except UnsoundFile as error:
+        str(error)
+
+
+def _gguf(data: bytes) -> None:
+    header = gguf.read_header(io.BytesIO(data), len(data))
+    read_facts(header)
+    read_shape(header, size_bytes=header.size_bytes, parameters=header.parameters)
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, read)
+    atheris.Fuzz()
