@@ -91,16 +91,25 @@ def _fields(answer: FitAnswer) -> dict[str, str]:
     return {
         "model": answer.model,
         "verdict": f"{_WORDS[answer.verdict]}: {answer.reason}",
+        "chosen": _chosen(answer),
         "memory": f"{size(need.total_bytes)}, give or take {size(need.error_bytes)}",
         "weights": size(need.weights_bytes),
         "KV cache": f"{size(need.kv_bytes)} for {need.n_ctx} tokens in {answer.kv_type}",
         "buffers": f"{size(need.compute_bytes)} for {answer.n_seq_max} sequences",
         "process": size(need.overhead_bytes),
+        "loaded along": size(need.companion_bytes) if need.companion_bytes else "",
         **{share.device: _share(share) for share in answer.shares},
         "largest context": f"{largest} tokens" if largest else "none fits",
         "best quantization": answer.best_quantization or "none fits",
         "by": _SOURCES[need.source] + (f"; {need.doubt}" if need.doubt else ""),
     }
+
+
+def _chosen(answer: FitAnswer) -> str:
+    """What the machine took by itself, where that is less than usual."""
+    if not answer.adjusted:
+        return ""
+    return f"{answer.need.n_ctx} tokens of context in {answer.kv_type}: {answer.adjusted}"
 
 
 def _share(share: Share) -> str:

@@ -88,8 +88,8 @@ class EngineSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Threads that compute; null takes one for each core."""
     n_gpu_layers: Annotated[int, Meta(ge=-1, le=10_000)] | None = None
     """Layers on the GPU; null takes all that fit, 0 none."""
-    kv_type: Literal["f16", "q8_0", "f32"] = "f16"
-    """Number format of the KV cache."""
+    kv_type: Literal["f16", "q8_0", "f32"] | None = None
+    """Number format of the KV cache; null takes f16, or q8_0 where memory is short."""
     flash_attention: bool | None = None
     """Fused attention; null decides by device."""
     stall_target_ms: Annotated[float, Meta(ge=1, le=60_000)] = 250.0

@@ -5,6 +5,8 @@ from typing import Literal
 import msgspec
 
 KvType = Literal["f16", "q8_0", "f32"]
+AUTOMATIC_KV_TYPE: KvType = "f16"
+"""What the engine takes if nobody says and memory is not short."""
 Source = Literal["loaded", "dry run", "header", "file size"]
 """Where numbers come from, the surest first: a load of this machine's own, the engine asked for
 sizes without taking memory, the formula over the file's header, the size of the file alone.
@@ -17,7 +19,8 @@ class Shape(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Cells hold `full_width` numbers for each token, and `window_width` for each of the last
     `window` tokens; sequences hold `state_width` f32 each. `layers` counts the output.
-    `embedding_bytes` of the weights stay with the host. `pools` is True for models that embed.
+    `embedding_bytes` of the weights stay with the host. `head_width` divides the numbers of every
+    key and every value of a head; 0 if there are none. `pools` is True for models that embed.
     `doubt` says what the header does not tell; empty if it tells all.
     """
 
@@ -34,6 +37,7 @@ class Shape(msgspec.Struct, frozen=True, omit_defaults=True):
     feed_forward: int
     heads: int
     vocabulary: int
+    head_width: int = 0
     is_mixture: bool = False
     pools: bool = False
     doubt: str = ""
@@ -53,7 +57,8 @@ class FitAsk(msgspec.Struct, frozen=True):
 class Need(msgspec.Struct, frozen=True):
     """Bytes of one load. `kv_bytes` includes recurrent states, `compute_bytes` the outputs.
 
-    `overhead_bytes` are the process's own. The true sum lies within `error_bytes` on either side;
+    `overhead_bytes` are the process's own, `companion_bytes` those of adapters and of a model that
+    guesses, which are loaded along. The true sum lies within `error_bytes` on either side;
     `doubt` says what is not known at all, and is empty if nothing is.
     """
 
@@ -65,15 +70,16 @@ class Need(msgspec.Struct, frozen=True):
     error_bytes: int
     source: Source
     doubt: str = ""
+    companion_bytes: int = 0
 
     @property
     def engine_bytes(self) -> int:
-        """What the engine itself reports once it has loaded."""
+        """What the engine itself reports of the model once it has loaded."""
         return self.weights_bytes + self.kv_bytes + self.compute_bytes
 
     @property
     def total_bytes(self) -> int:
-        return self.engine_bytes + self.overhead_bytes
+        return self.engine_bytes + self.overhead_bytes + self.companion_bytes
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -115,7 +121,8 @@ class Fit(msgspec.Struct, frozen=True):
 
     `n_gpu_layers` counts the output as a layer, as the engine does. `largest_n_ctx` is for the
     same verdict, and None if not even the smallest context fits. `best_quantization` is the
-    finest that fits wholly on the fastest device that can hold any.
+    finest that fits wholly on the fastest device that can hold any. `adjusted` says what would not
+    have fitted where nobody asked for a context or a number format and less was chosen.
     """
 
     verdict: Verdict
@@ -129,3 +136,4 @@ class Fit(msgspec.Struct, frozen=True):
     largest_n_ctx: int | None
     best_quantization: str | None
     quantizations: tuple[QuantFit, ...] = ()
+    adjusted: str = ""

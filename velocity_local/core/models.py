@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from velocity_local.core.adapters import Adapter
-from velocity_local.core.fit import Shape
+from velocity_local.core.fit import KvType, Shape
 
 ModelState = Literal["unloaded", "loading", "ready", "unloading", "failed"]
 # off: never; auto: where it is expected to pay; on: always, whatever it costs
@@ -62,7 +62,7 @@ class LoadOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     n_batch: int = 512
     n_threads: int | None = None
     n_gpu_layers: int | None = None
-    kv_type: Literal["f16", "q8_0", "f32"] = "f16"
+    kv_type: KvType | None = None
     flash_attention: bool | None = None
     stall_target_ms: float = 250.0
     speculation: Speculation = "auto"

@@ -8,11 +8,11 @@ import pytest
 
 from tests.support import tiny_models
 from velocity_local.core.errors import ModelFailed
-from velocity_local.core.fit import FitAsk
 from velocity_local.core.models import Buffers, LoadOptions
 from velocity_local.daemon.catalog.fit_bytes import need_of, read_shape
 from velocity_local.daemon.catalog.gguf import read_header
 from velocity_local.daemon.fleet.environment import worker_environment
+from velocity_local.daemon.fleet.ledger import ask_of
 from velocity_local.daemon.fleet.weighing import DryRuns
 from velocity_local.worker.backends.llama_cpp import model
 
@@ -67,8 +67,7 @@ def test_the_formula_says_how_far_it_may_be_off(
     path = write(tmp_path / "tiny.gguf")
     with path.open("rb") as file:
         found = read_shape(read_header(file, path.stat().st_size))
-    ask = FitAsk(options.n_ctx, options.n_seq_max, options.n_batch, options.kv_type)
-    need, taken = need_of(found, ask), really_taken(path, options)
+    need, taken = need_of(found, ask_of(options)), really_taken(path, options)
     # The engine tells sizes in hundredths of a MiB, and tensors are padded.
     assert abs(need.kv_bytes - taken.kv_bytes) <= 2 * 2**20 // 100
     assert abs(need.engine_bytes - taken.total_bytes) <= need.error_bytes

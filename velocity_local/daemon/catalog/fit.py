@@ -96,10 +96,11 @@ def _layer_bytes(shape: Shape, need: Need) -> int:
 def _gpu_shares(shape: Shape, machine: Machine, need: Need, most: int) -> tuple[Share, ...]:
     """Device after device takes as many layers as it holds."""
     layer_bytes = _layer_bytes(shape, need)
-    shares = []
+    shares: list[Share] = []
     left = most
     for gpu in machine.gpus:
         fixed_bytes = need.compute_bytes + GPU_OVERHEAD_BYTES
+        fixed_bytes += 0 if shares else need.companion_bytes
         layers = min(left, max(gpu.free_bytes - fixed_bytes, 0) // max(layer_bytes, 1))
         if layers:
             needed_bytes = layers * layer_bytes + fixed_bytes
@@ -110,7 +111,7 @@ def _gpu_shares(shape: Shape, machine: Machine, need: Need, most: int) -> tuple[
 
 def _host_bytes(shape: Shape, need: Need, on_gpu: int) -> int:
     """What stays in the machine's memory; a batch needs its buffers here too."""
-    moved = on_gpu * _layer_bytes(shape, need)
+    moved = on_gpu * _layer_bytes(shape, need) + (need.companion_bytes if on_gpu else 0)
     return max(need.total_bytes - moved, need.overhead_bytes + shape.embedding_bytes)
 
 

@@ -55,6 +55,7 @@ def read_shape(header: Header, *, size_bytes: int | None = None, parameters: int
         feed_forward=max(forward, experts * expert_forward),
         heads=whole_number(header, "attention.head_count"),
         vocabulary=vocabulary,
+        head_width=kept.head_width,
         is_mixture=experts > 0,
         pools=_pooling(header) in _POOLED or not kept.layers,
         doubt=kept.doubt,

@@ -4,6 +4,7 @@ The rules are those of llama.cpp: `src/llama-hparams.cpp` (widths and states), `
 (which layers have a window or a state), `llama_model::create_memory`.
 """
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -80,11 +81,14 @@ class Layer(NamedTuple):
 
 
 class Layers(NamedTuple):
-    """`window` is 0 without one. `doubt` says why the rest may be wrong; empty if all is known."""
+    """`window` is 0 without one. `doubt` says why the rest may be wrong; empty if all is known.
+    `head_width` divides the width of every key and value of a head.
+    """
 
     layers: tuple[Layer, ...]
     window: int
     doubt: str
+    head_width: int = 0
 
 
 def read_layers(header: Header) -> Layers:
@@ -114,7 +118,7 @@ def read_layers(header: Header) -> Layers:
         )
         for i in range(count)
     )
-    return Layers(layers, window, _doubt(values))
+    return Layers(layers, window, _doubt(values), math.gcd(*_head_widths(values)))
 
 
 def whole_number(header: Header, name: str, *, at_most: int = MAX_WIDTH) -> int:
@@ -224,20 +228,25 @@ def _kv_heads(values: _Values, count: int) -> tuple[int, ...]:
 def _widths(
     values: _Values, count: int, windowed: tuple[bool, ...]
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    heads = values.per_layer("attention.head_count", 0, count)
-    width = values.number("embedding_length") // heads[0] if heads and heads[0] else 0
-    key = values.number("attention.key_length", width)
-    value = values.number("attention.value_length", width)
-    if values.number("attention.key_length_mla") and values.number("attention.value_length_mla"):
-        value = 0  # the values are a part of the compressed keys
-    windowed_key = values.number("attention.key_length_swa", key)
-    windowed_value = values.number("attention.value_length_swa", value)
+    key, value, windowed_key, windowed_value = _head_widths(values)
     kv_heads = _kv_heads(values, count)
     pairs = tuple(zip(kv_heads, windowed, strict=False))
     return (
         tuple(n * (windowed_key if is_windowed else key) for n, is_windowed in pairs),
         tuple(n * (windowed_value if is_windowed else value) for n, is_windowed in pairs),
     )
+
+
+def _head_widths(values: _Values) -> tuple[int, int, int, int]:
+    """Numbers of a head's key and value, and of those in layers with a window."""
+    heads = values.per_layer("attention.head_count", 0, 1)[0]
+    width = values.number("embedding_length") // heads if heads else 0
+    key = values.number("attention.key_length", width)
+    value = values.number("attention.value_length", width)
+    if values.number("attention.key_length_mla") and values.number("attention.value_length_mla"):
+        value = 0  # the values are a part of the compressed keys
+    windowed_key = values.number("attention.key_length_swa", key)
+    return key, value, windowed_key, values.number("attention.value_length_swa", value)
 
 
 def _state_width(values: _Values) -> int:

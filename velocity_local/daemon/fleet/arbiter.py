@@ -1,21 +1,18 @@
-"""Decides who gets memory: the planner's answer, an automatic context that shrinks before a model
+"""Decides who gets memory: the planner's answer, what nobody asked for made smaller before a model
 is refused, and every decision in words.
 """
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
 from velocity_local.config.settings import FleetSettings
 from velocity_local.core.errors import ErrorInfo, OutOfMemory
 from velocity_local.core.models import LoadedModel, LoadOptions, ModelEntry
-from velocity_local.daemon.catalog.fit_bytes import AUTOMATIC_CONTEXT
 from velocity_local.daemon.fleet.diary import Diary
+from velocity_local.daemon.fleet.economies import described, economies
 from velocity_local.daemon.fleet.ledger import Ledger
 from velocity_local.daemon.fleet.planner import LoadPlan, Refuse, Resident, plan_load
 
-SMALLEST_CONTEXT = 512
 _MIB = 2**20
 
 
@@ -50,18 +47,16 @@ class Arbiter:
         options: LoadOptions,
         residents: Sequence[Resident],
         *,
-        is_automatic: bool,
+        asked: LoadOptions,
     ) -> Decision:
-        """What to do. A context that nobody asked for may become smaller."""
+        """What to do. Of `options`, what nobody `asked` for may become smaller."""
         plan = self._plan(entry, options, residents)
-        if not (is_automatic and isinstance(plan, Refuse)):
+        if not isinstance(plan, Refuse):
             return Decision(plan, options)
-        smaller = shrunk(options)
-        while smaller is not None:
+        for smaller in economies(options, asked, entry.shape):
             other = self._plan(entry, smaller, residents)
             if not isinstance(other, Refuse):
                 return Decision(other, smaller, plan)
-            smaller = shrunk(smaller)
         return Decision(plan, options)
 
     def note_start(self, entry: ModelEntry, decision: Decision) -> None:
@@ -69,13 +64,11 @@ class Arbiter:
         plan = decision.instead_of
         if plan is None:
             return
-        n_ctx = decision.options.n_ctx or AUTOMATIC_CONTEXT
         self._diary.note(
             "shrunk",
             entry.id,
-            f"its context is {n_ctx} tokens: with more it would need {plan.needed_bytes // _MIB} "
-            f"MiB, and {plan.attainable_bytes // _MIB} can be made free",
-            n_ctx=n_ctx,
+            f"it gets {described(decision.options)}: as usual it would need "
+            f"{plan.needed_bytes // _MIB} MiB, and {plan.attainable_bytes // _MIB} can be had",
             needed_bytes=plan.needed_bytes,
             available_bytes=plan.attainable_bytes,
         )
@@ -103,9 +96,3 @@ class Arbiter:
             max_loaded=self._settings.max_loaded_models,
             available_bytes=max(self._available_bytes() - self._settings.headroom_bytes, 0),
         )
-
-
-def shrunk(options: LoadOptions) -> LoadOptions | None:
-    """The same with half the context; None if that is too small to be of use."""
-    half = (options.n_ctx or AUTOMATIC_CONTEXT) // 2
-    return replace(options, n_ctx=half) if half >= SMALLEST_CONTEXT else None

@@ -21,6 +21,8 @@ from velocity_local.daemon.catalog.fit_learned import (
     error_percent,
     load_of,
 )
+from velocity_local.daemon.fleet.companions import with_companions
+from velocity_local.daemon.fleet.economies import described, economies
 from velocity_local.daemon.fleet.ledger import ask_of
 from velocity_local.daemon.fleet.weighing import DryRuns
 
@@ -75,7 +77,11 @@ class Fitting:
         options = change(self._default_options(entry))
         if entry.shape is None:
             return await self.fit_size(entry.size_bytes, entry.parameters, ask_of(options))
-        return await self._judged(entry, entry.shape, options, await self._machine())
+        machine = await self._machine()
+        fit = await self._judged(entry, entry.shape, options, machine)
+        if fit.verdict != "too large":
+            return fit
+        return await self._economized(entry, entry.shape, options, machine) or fit
 
     async def fit_size(self, size_bytes: int, parameters: int, ask: FitAsk) -> Fit:
         """The verdict for a model that is not here yet, or of a kind without a formula."""
@@ -126,15 +132,29 @@ class Fitting:
             )
         )
 
+    async def _economized(
+        self, entry: ModelEntry, shape: Shape, options: LoadOptions, machine: Machine
+    ) -> Fit | None:
+        """With less of what nobody asked for, as a load would be; None if that is too large too."""
+        for smaller in economies(options, options, shape):
+            n_ctx = smaller.n_ctx or AUTOMATIC_CONTEXT
+            if _by_header(entry, shape, smaller, machine, n_ctx).verdict == "too large":
+                continue
+            fit = await self._judged(entry, shape, smaller, machine)
+            if fit.verdict != "too large":
+                return replace(fit, adjusted=f"{described(options)} would not fit")
+        return None
+
     async def _judged(
         self, entry: ModelEntry, shape: Shape, options: LoadOptions, machine: Machine
     ) -> Fit:
         ask, n_ctx = ask_of(options), options.n_ctx or AUTOMATIC_CONTEXT
         formula = by_formula(shape, ask)
         if _is_hopeless(formula(n_ctx), machine):
-            return judge(shape, ask, machine, formula, n_ctx=n_ctx)
+            return _by_header(entry, shape, options, machine, n_ctx)
         need_at, buffers = await self._need(entry, options, formula, n_ctx)
-        return judge(shape, ask, _usable(machine, buffers), need_at, n_ctx=n_ctx)
+        whole = with_companions(need_at, entry, options)
+        return judge(shape, ask, _usable(machine, buffers), whole, n_ctx=n_ctx)
 
     async def _need(
         self, entry: ModelEntry, options: LoadOptions, formula: NeedAt, n_ctx: int
@@ -163,6 +183,14 @@ class Fitting:
             return await self._loads.loads()
         except CapacityError:  # a history that cannot be read now teaches nothing
             return []
+
+
+def _by_header(
+    entry: ModelEntry, shape: Shape, options: LoadOptions, machine: Machine, n_ctx: int
+) -> Fit:
+    ask = ask_of(options)
+    whole = with_companions(by_formula(shape, ask), entry, options)
+    return judge(shape, ask, machine, whole, n_ctx=n_ctx)
 
 
 def _is_hopeless(need: Need, machine: Machine) -> bool:

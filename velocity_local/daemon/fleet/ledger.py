@@ -2,7 +2,7 @@
 
 import sys
 
-from velocity_local.core.fit import FitAsk
+from velocity_local.core.fit import AUTOMATIC_KV_TYPE, FitAsk
 from velocity_local.core.models import LoadedModel, LoadOptions, ModelEntry
 from velocity_local.daemon.catalog.fit_bytes import AUTOMATIC_CONTEXT, OVERHEAD_BYTES, need_of
 
@@ -47,7 +47,12 @@ def _estimate_bytes(entry: ModelEntry, options: LoadOptions) -> int:
         need = need_of(entry.shape, ask_of(options))
         return _on_host(entry, options, need.total_bytes + need.error_bytes)
     context = options.n_ctx or min(entry.context_length or AUTOMATIC_CONTEXT, AUTOMATIC_CONTEXT)
-    kv_bytes = context * entry.kv_bytes_per_token * _KV_PERCENT[options.kv_type] // 100
+    kv_bytes = (
+        context
+        * entry.kv_bytes_per_token
+        * _KV_PERCENT[options.kv_type or AUTOMATIC_KV_TYPE]
+        // 100
+    )
     needed = entry.size_bytes + kv_bytes + OVERHEAD_BYTES
     return needed + needed * MARGIN_PERCENT // 100
 
@@ -66,7 +71,7 @@ def ask_of(options: LoadOptions) -> FitAsk:
         n_ctx=options.n_ctx,
         n_seq_max=options.n_seq_max,
         n_batch=options.n_batch,
-        kv_type=options.kv_type,
+        kv_type=options.kv_type or AUTOMATIC_KV_TYPE,
         n_gpu_layers=options.n_gpu_layers,
         flash_attention=options.flash_attention,
     )

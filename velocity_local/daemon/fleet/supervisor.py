@@ -11,8 +11,9 @@ from velocity_local.core.clock import Clock
 from velocity_local.core.errors import CapacityError, ErrorInfo
 from velocity_local.core.models import LoadedModel, LoadOptions, ModelEntry
 from velocity_local.daemon.fleet import worth
-from velocity_local.daemon.fleet.arbiter import Arbiter, Decision, shrunk
+from velocity_local.daemon.fleet.arbiter import Arbiter, Decision
 from velocity_local.daemon.fleet.diary import Diary
+from velocity_local.daemon.fleet.economies import described, second_try
 from velocity_local.daemon.fleet.effects import Effects, Sink, Timer
 from velocity_local.daemon.fleet.exits import Exit
 from velocity_local.daemon.fleet.house import State
@@ -189,8 +190,8 @@ class Supervisor:
         self._note_load(keeper.entry, keeper.options, loaded.model)
 
     def smaller(self, keeper: Keeper) -> LoadOptions | None:
-        options = shrunk(keeper.options) if keeper.asked.n_ctx is None else None
-        then = "" if options is None else f"; trying again with {options.n_ctx} tokens of context"
+        options = second_try(keeper.options, keeper.asked, keeper.entry.shape)
+        then = "" if options is None else f"; trying again with {described(options)}"
         self.diary.note("out of memory", keeper.entry.id, f"no memory could be had for it{then}")
         return options
 
@@ -282,7 +283,7 @@ class Supervisor:
             keeper.entry,
             keeper.options,
             [resident for resident in residents if resident is not None],
-            is_automatic=keeper.asked.n_ctx is None,
+            asked=keeper.asked,
         )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from velocity_local.core.fit import AUTOMATIC_KV_TYPE
 from velocity_local.core.models import LoadOptions
 from velocity_local.core.tuning import TuneKey, Value
 
@@ -25,9 +26,9 @@ def candidates(key: TuneKey, options: LoadOptions, machine: Machine, n_prompt: i
 
 
 def current_value(key: TuneKey, options: LoadOptions, machine: Machine) -> Value:
-    """The value in force, told by its number where the engine decides."""
+    """The value in force, told as such where the engine decides."""
     value: Value = getattr(options, key)
-    return machine.n_threads if key == "n_threads" and value is None else value
+    return _AUTOMATIC[key](machine) if value is None and key in _AUTOMATIC else value
 
 
 def _threads(_options: LoadOptions, machine: Machine, _n_prompt: int) -> list[Value]:
@@ -51,6 +52,10 @@ def _kv_types(options: LoadOptions, _machine: Machine, _n_prompt: int) -> list[V
     return ["f16", "q8_0"] if options.flash_attention is not False else ["f16"]
 
 
+_AUTOMATIC: dict[TuneKey, Callable[[Machine], Value]] = {
+    "n_threads": lambda machine: machine.n_threads,
+    "kv_type": lambda _: AUTOMATIC_KV_TYPE,
+}
 _VALUES: dict[TuneKey, Callable[[LoadOptions, Machine, int], list[Value]]] = {
     "n_threads": _threads,
     "n_batch": _batches,

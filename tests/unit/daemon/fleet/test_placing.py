@@ -7,6 +7,7 @@ import pytest
 
 from tests.unit.daemon.fleet.stage import LOADED, MIB
 from tests.unit.daemon.fleet.test_keeping import HUGE_CACHE
+from velocity_local.core.adapters import Adapter
 from velocity_local.core.clock import ManualClock
 from velocity_local.core.fit import Device, Machine
 from velocity_local.core.loads import LoadRow
@@ -23,6 +24,15 @@ ON_CUDA = Buffers(1000 * MIB, 1024 * MIB, 60 * MIB, {"CUDA0": 50 * MIB, "CPU": 1
 ON_CPU = Buffers(1000 * MIB, 1024 * MIB, 60 * MIB, {"CPU": 60 * MIB})
 
 
+ENGINE = """
+import json, sys
+options, answer = json.load(sys.stdin)["options"], json.loads(sys.argv[1])
+share = (options.get("n_ctx") or 8192) / 8192 * (17 / 32 if options.get("kv_type") == "q8_0" else 1)
+answer["buffers"]["kv_bytes"] = int(answer["buffers"]["kv_bytes"] * share)
+print(json.dumps(answer))
+"""
+
+
 class NoLoads:
     def keep_load(self, row: LoadRow) -> None:
         """Nothing is kept."""
@@ -32,23 +42,31 @@ class NoLoads:
 
 
 class Names:
+    def __init__(self, entry: ModelEntry) -> None:
+        self._entry = entry
+
     async def resolve(self, name: str) -> ModelEntry:
-        assert name == ENTRY.id
-        return ENTRY
+        assert name == self._entry.id
+        return self._entry
 
 
-def fitting(buffers: Buffers, *gpus: Device) -> Fitting:
-    """An engine whose dry run answers with `buffers`, in a real process, on such a machine."""
+def fitting(
+    buffers: Buffers, *gpus: Device, entry: ModelEntry = ENTRY, free_bytes: int = 16 * GIB
+) -> Fitting:
+    """An engine whose dry run answers with `buffers`, in a real process, on such a machine: those
+    of 8192 tokens in f16, and fewer bytes for less.
+    """
     answer = msgspec.json.encode({"buffers": buffers}).decode()
+    draft_path = None if entry.draft is None else entry.draft.path
 
     async def machine() -> Machine:
-        return Machine(Device("memory", 32 * GIB, 16 * GIB), gpus)
+        return Machine(Device("memory", 32 * GIB, free_bytes), gpus)
 
     return Fitting(
-        models=Names(),
+        models=Names(entry),
         machine=machine,
-        default_options=lambda _: LoadOptions(),
-        dry_runs=DryRuns(environment={}, command=(sys.executable, "-c", f"print('''{answer}''')")),
+        default_options=lambda _: LoadOptions(draft_path=draft_path),
+        dry_runs=DryRuns(environment={}, command=(sys.executable, "-c", ENGINE, answer)),
         loads=NoLoads(),
         clock=ManualClock(),
     )
@@ -129,3 +147,56 @@ def test_a_unified_memory_is_not_all_the_graphics_processors() -> None:
     assert found.gpus[0].shares_host
     assert found.gpus[0].free_bytes == found.host.free_bytes == 20 * GIB
     assert found.gpus[0].total_bytes < found.host.total_bytes
+
+
+def same(options: LoadOptions) -> LoadOptions:
+    return options
+
+
+async def test_adapters_and_a_model_that_guesses_count_as_they_do_in_the_ledger() -> None:
+    alone = await fitting(ON_CPU).fit("m", same)
+    adapter = Adapter("m", "a", "/a.gguf", "p", 40 * MIB, 8, 2)
+    with_adapter = msgspec.structs.replace(ENTRY, adapters=(adapter,))
+    found = await fitting(ON_CPU, entry=with_adapter).fit("m", same)
+    assert found.need.companion_bytes == 40 * MIB
+    assert found.need.total_bytes == alone.need.total_bytes + 40 * MIB
+
+    both = msgspec.structs.replace(with_adapter, draft=ENTRY)
+    found = await fitting(ON_CPU, entry=both).fit("m", same)
+    assert found.need.companion_bytes > 40 * MIB + 2000 * MIB  # weights and cells of its own
+    options = LoadOptions(draft_path=ENTRY.path)
+    held = Ledger().size_bytes(both, options) - Ledger().size_bytes(ENTRY, options)
+    assert held >= found.need.companion_bytes
+    assert found.shares[-1].needed_bytes == found.need.total_bytes
+
+    def silent(options: LoadOptions) -> LoadOptions:
+        return msgspec.structs.replace(options, speculation="off")
+
+    found = await fitting(ON_CPU, entry=both).fit("m", silent)
+    assert found.need.companion_bytes == 40 * MIB
+
+
+async def test_what_is_loaded_along_lies_with_the_first_layers() -> None:
+    adapter = Adapter("m", "a", "/a.gguf", "p", 40 * MIB, 8, 2)
+    entry = msgspec.structs.replace(ENTRY, adapters=(adapter,))
+    gpu = Device("GPU 0", 24 * GIB, 20 * GIB)
+    alone = await fitting(ON_CUDA, gpu).fit("m", same)
+    found = await fitting(ON_CUDA, gpu, entry=entry).fit("m", same)
+    assert found.shares[0].needed_bytes == alone.shares[0].needed_bytes + 40 * MIB
+    assert found.shares[-1].needed_bytes == alone.shares[-1].needed_bytes
+
+
+async def test_what_would_be_too_large_as_usual_is_judged_with_what_a_load_would_take() -> None:
+    wide = msgspec.structs.replace(ENTRY, shape=msgspec.structs.replace(HUGE_CACHE, head_width=128))
+    for entry, n_ctx, kv_type in ((wide, 8192, "q8_0"), (ENTRY, 4096, "f16")):
+        found = await fitting(ON_CPU, entry=entry, free_bytes=1900 * MIB).fit("m", same)
+        assert (found.verdict, found.need.n_ctx, found.kv_type) == ("cpu", n_ctx, kv_type)
+        assert found.adjusted == "8192 tokens of context in f16 would not fit"
+
+
+async def test_what_was_asked_for_is_judged_as_it_was_asked() -> None:
+    def long(options: LoadOptions) -> LoadOptions:
+        return msgspec.structs.replace(options, n_ctx=8192, kv_type="f16")
+
+    found = await fitting(ON_CPU, free_bytes=1900 * MIB).fit("m", long)
+    assert (found.verdict, found.adjusted) == ("too large", "")

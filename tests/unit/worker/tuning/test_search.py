@@ -169,7 +169,7 @@ def test_progress_only_grows_and_tells_what_is_done() -> None:
 def test_quality_is_not_touched_unless_it_is_asked_for() -> None:
     bench = FakeTime({"kv_type": {"q8_0": 0.5}})
     assert found(bench).values == TunedValues()
-    assert {options.kv_type for options in bench.opened} == {"f16"}
+    assert {options.kv_type for options in bench.opened} == {None}
     assert found(FakeTime({"kv_type": {"q8_0": 0.5}}), keys=("kv_type",)).values == TunedValues(
         kv_type="q8_0"
     )

@@ -6,6 +6,7 @@ from typing import NamedTuple, cast
 
 import psutil
 
+from velocity_local.core.fit import AUTOMATIC_KV_TYPE
 from velocity_local.core.models import LoadOptions, Pooling
 from velocity_local.worker.backends.llama_cpp import log, native
 
@@ -66,7 +67,7 @@ def _context_options(facts: native.ModelFacts, options: LoadOptions) -> native.C
         n_scratch=int(has_parts),
         n_outputs=max(n_seq_max + int(has_parts), n_draft_rows),
         n_threads=options.n_threads or _threads_for(facts),
-        kv_type=options.kv_type,
+        kv_type=options.kv_type or AUTOMATIC_KV_TYPE,
         flash_attention=options.flash_attention,
         embeddings=False,
         swa_full=swa_full,
