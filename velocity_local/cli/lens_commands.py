@@ -88,6 +88,12 @@ LENS_COMMANDS: tuple[Command, ...] = (
             *_WORK,
             *_SLO,
             option("--repeat", help="so many runs, one series", metavar="N", parse=int, default=1),
+            option("--workers", help="so many client processes (Dask)", metavar="N", parse=int),
+            option(
+                "--scheduler",
+                help="Dask scheduler whose workers are the clients; else they are this machine's",
+                metavar="ADDRESS",
+            ),
             option("--records", help="write every request to this file as it ends", metavar="FILE"),
             *_OUT,
         ),

@@ -92,7 +92,8 @@ def _about(result: RunResult) -> Iterable[tuple[str, str]]:
     yield "cache", result.cache_state.value
     size = f"{load.concurrency} streams" if load.concurrency else ""
     rate = f"{load.rate_per_s:g} requests/s" if load.rate_per_s else ""
-    yield "load", " ".join(part for part in (load.kind.value, size, rate) if part)
+    workers = f"from {load.detail['workers']} workers" if "workers" in load.detail else ""
+    yield "load", " ".join(part for part in (load.kind.value, size, rate, workers) if part)
 
 
 def _table(result: RunResult) -> Iterable[Sequence[str]]:

@@ -10,6 +10,7 @@ from velocity_local.cli.exits import CliError, Exit
 from velocity_local.cli.lens_flags import load_flags, scenario_of
 from velocity_local.cli.lens_live import Live
 from velocity_local.cli.lens_made import deliver
+from velocity_local.lens.distributed.crowd import Crowd
 from velocity_local.lens.errors import BadScenario, LensError
 from velocity_local.lens.execution import Execution
 from velocity_local.lens.gathering import Spill
@@ -17,7 +18,7 @@ from velocity_local.lens.prompts import read_prompts
 from velocity_local.lens.records_file import RecordsFile
 from velocity_local.lens.results import RunResult
 from velocity_local.lens.scenarios import PromptFile, Scenario
-from velocity_local.lens.targets import HOST_VARIABLE
+from velocity_local.lens.targets import HOST_VARIABLE, on_host
 
 T = TypeVar("T")
 
@@ -25,9 +26,12 @@ T = TypeVar("T")
 def run(call: Call) -> int:
     """Measure a server under one load."""
     scenario = scenario_of(call, load_flags(call))
+    if call.args.workers is not None or call.args.scheduler is not None:
+        return deliver(call, saying(lambda: _together(call, scenario), call))
     records = _records(call)
     try:
-        runs = _repeated(call, scenario, None if records is None else records.write)
+        spill = None if records is None else records.write
+        runs = _repeated(call, lambda series: measured(call, scenario, spill=spill, series=series))
     finally:
         if records is not None:
             records.close()
@@ -37,7 +41,22 @@ def run(call: Call) -> int:
     return status
 
 
-def _repeated(call: Call, scenario: Scenario, spill: Spill | None) -> list[RunResult]:
+def _together(call: Call, scenario: Scenario) -> list[RunResult]:
+    """The runs made by several clients."""
+    n_workers, scheduler = call.args.workers, call.args.scheduler
+    if n_workers is None or n_workers < 1:
+        raise CliError("how many clients? give --workers N", code=Exit.USAGE)
+    if call.args.records is not None:
+        raise CliError("--records: workers keep histograms, no requests", code=Exit.USAGE)
+    at_host = on_host(scenario, environ_of(call))
+    call.out.progress(f"starting {n_workers} workers ...")
+    with Crowd(n_workers, scheduler=scheduler) as crowd:
+        return _repeated(
+            call, lambda series: crowd.run(at_host, listen=Live(call.out), series=series)
+        )
+
+
+def _repeated(call: Call, run_once: Callable[[str | None], RunResult]) -> list[RunResult]:
     """The run so often as it was asked for; an interrupted one is the last."""
     n = call.args.repeat
     if n < 1:
@@ -45,7 +64,7 @@ def _repeated(call: Call, scenario: Scenario, spill: Spill | None) -> list[RunRe
     series = secrets.token_hex(6) if n > 1 else None
     runs: list[RunResult] = []
     while len(runs) < n and not any(run.partial_reason for run in runs):
-        runs.append(measured(call, scenario, spill=spill, series=series))
+        runs.append(run_once(series))
     return runs
 
 

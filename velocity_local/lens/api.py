@@ -9,6 +9,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 
+from velocity_local.lens.distributed.shares import Part
 from velocity_local.lens.events import Event, Listener
 from velocity_local.lens.execution import Execution
 from velocity_local.lens.results import RunResult
@@ -59,9 +60,11 @@ class Lens:
             task.cancel()
             await asyncio.wait([task])
 
-    def execution(self, scenario: Scenario, *, on_event: Listener | None = None) -> Execution:
-        """A run that can be ended from another thread."""
-        return Execution(scenario, self._environ, listen=on_event or _deaf)
+    def execution(
+        self, scenario: Scenario, *, on_event: Listener | None = None, part: Part | None = None
+    ) -> Execution:
+        """A run that can be ended from another thread; `part` is all of it that is made here."""
+        return Execution(scenario, self._environ, listen=on_event or _deaf, part=part)
 
 
 async def _in_thread(execution: Execution) -> RunResult:

@@ -18,6 +18,7 @@ import msgspec
 from velocity_local.lens.arrivals import arrivals
 from velocity_local.lens.asker import Asker, Slot
 from velocity_local.lens.asks import Ask, Chat, Turn
+from velocity_local.lens.distributed.shares import Part, Share
 from velocity_local.lens.events import Answered, Began, Listener, Preparing, Progress
 from velocity_local.lens.gathering import Gathering
 from velocity_local.lens.jobs import Session, Source
@@ -41,8 +42,8 @@ class Window:
 
 
 class Driver:
-    """One run of one scenario. `on_begin` is called as the measured window begins, `restore`
-    empties the server's memory between priming and asking.
+    """One run of one scenario, or a `part` of it. `on_begin` is called as the measured window
+    begins, `restore` empties the server's memory between priming and asking.
     """
 
     def __init__(
@@ -57,7 +58,10 @@ class Driver:
         on_begin: Callable[[], None],
         recorded_s: Sequence[float] = (),
         restore: Callable[[], Awaitable[None]] | None = None,
+        part: Part | None = None,
     ) -> None:
+        self._part = part
+        self._share = Share() if part is None else part.share
         self._scenario = scenario
         self._asker = asker
         self._source = source
@@ -75,7 +79,9 @@ class Driver:
         """Drive the load to its end. Cancelling it ends it early: what was gathered stays."""
         try:
             await self._prepare()
-            sessions = self._ahead(self._source.sessions())
+            sessions = self._ahead(self._share.dealt(self._source.sessions()))
+            if self._part is not None:
+                await asyncio.to_thread(self._part.ready)
             self._begin(model)
             await self._drive(sessions)
         except asyncio.CancelledError:
@@ -85,8 +91,10 @@ class Driver:
         return Window(self._elapsed_s(), None)
 
     async def _prepare(self) -> None:
-        """Bring the server's cache into the state the run is about, then warm up."""
-        primers = list(self._source.primers())
+        """Bring the server's cache into the state the run is about (once, whoever takes part), then
+        warm up.
+        """
+        primers = list(self._source.primers()) if self._share.index == 0 else []
         if primers:
             self._listen(Preparing(f"filling the cache: {len(primers)} prompts"))
         for session in primers:
@@ -97,7 +105,8 @@ class Driver:
         n = self._scenario.warmup_requests
         if n:
             self._listen(Preparing(f"warming up: {n} requests"))
-            await self._warm_up(islice(self._source.sessions(first=_FIRST_WARM_UP), n))
+            sessions = self._share.dealt(self._source.sessions(first=_FIRST_WARM_UP))
+            await self._warm_up(islice(sessions, n))
 
     async def _warm_up(self, sessions: Iterator[Session]) -> None:
         load = self._scenario.load
@@ -161,7 +170,7 @@ class Driver:
 
         starts = arrivals(load, seed=self._scenario.seed, recorded_s=self._recorded_s)
         async with asyncio.TaskGroup() as group:
-            for start_s in starts:
+            for start_s in self._share.dealt(starts):
                 intended_s = self._zero_s + start_s
                 await asyncio.sleep(max(0.0, intended_s - perf_counter()))
                 group.create_task(begin(next(sessions), intended_s))

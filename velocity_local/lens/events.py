@@ -29,17 +29,17 @@ class Answered(msgspec.Struct, frozen=True, tag=True):
 
 
 class Progress(msgspec.Struct, frozen=True, tag=True):
-    """How far the run is; percentiles are of the latest requests."""
+    """How far the run is; percentiles are of the latest requests, None where nobody knows them."""
 
     elapsed_s: float
     n_done: int
     n_failed: int
     n_running: int
     n_output_tokens: int
-    ttft_p50_ms: float | None
-    ttft_p99_ms: float | None
-    itl_p50_ms: float | None
-    itl_p99_ms: float | None
+    ttft_p50_ms: float | None = None
+    ttft_p99_ms: float | None = None
+    itl_p50_ms: float | None = None
+    itl_p99_ms: float | None = None
 
 
 class Ended(msgspec.Struct, frozen=True, tag=True):

@@ -4,6 +4,7 @@ The loop is not shared: what else ran in it would be measured as the server's sl
 """
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ from velocity_local.lens import cache_axis, energy, targets
 from velocity_local.lens.asker import Asker
 from velocity_local.lens.cost import Electricity, price_of
 from velocity_local.lens.descriptors import make_room
+from velocity_local.lens.distributed.shares import Part, part_of
 from velocity_local.lens.door import Door
 from velocity_local.lens.driver import Driver, Window
 from velocity_local.lens.errors import BadScenario
@@ -51,7 +53,9 @@ class _Ran:
 
 
 class Execution:
-    """One run. `spill` gets every record; `recorded_s` are the starts of a trace to replay."""
+    """One run, or one client's `part` of it. `spill` gets every record; `recorded_s` are the starts
+    of a trace to replay.
+    """
 
     def __init__(
         self,
@@ -63,11 +67,13 @@ class Execution:
         source: Source | None = None,
         recorded_s: Trace = (),
         series: str | None = None,
+        part: Part | None = None,
     ) -> None:
-        self._scenario = scenario
+        self._part = part
+        self._scenario = scenario if part is None else part_of(scenario, part.share)
         self._environ = environ
         self._listen = listen
-        self._gathering = Gathering(scenario.keep_records, spill=spill, slo=scenario.slo)
+        self._gathering = Gathering(self._scenario.keep_records, spill=spill, slo=scenario.slo)
         self._given_source = source
         self._recorded_s = recorded_s
         self._series = series
@@ -104,7 +110,8 @@ class Execution:
     def cancel(self) -> None:
         """End the run early, from any thread; what was measured is kept and marked."""
         if self._loop is not None and self._task is not None:
-            self._loop.call_soon_threadsafe(self._task.cancel)
+            with contextlib.suppress(RuntimeError):  # its loop is closed: it has ended already
+                self._loop.call_soon_threadsafe(self._task.cancel)
 
     async def _drive(self, found: Found, source: Source, meter: OverheadMeter) -> Window:
         scenario = self._scenario
@@ -135,6 +142,7 @@ class Execution:
             on_begin=lambda: self._look(found),
             recorded_s=self._recorded_s,
             restore=_restoring(found, scenario.cache_state),
+            part=self._part,
         )
         self._task = asyncio.current_task()
         try:
@@ -147,7 +155,8 @@ class Execution:
         if not isinstance(self._scenario.workload, PromptFile):
             self._listen(Preparing("asking the server's tokenizer"))
             texts = targets.texts_for(found)
-        return source_of(self._scenario, texts, nonce=secrets.token_hex(4))
+        nonce = secrets.token_hex(4) if self._part is None else self._part.nonce
+        return source_of(self._scenario, texts, nonce=nonce)
 
     def _result(self, ran: _Ran) -> RunResult:
         scenario = self._scenario

@@ -18,7 +18,7 @@ from velocity_local.lens.keys import find_key
 from velocity_local.lens.providers.port import Provider
 from velocity_local.lens.providers.registry import UnknownProvider, provider_named
 from velocity_local.lens.results import Fact
-from velocity_local.lens.scenarios import Target
+from velocity_local.lens.scenarios import Scenario, Target
 from velocity_local.lens.words import CountTokens, WordTexts, word_texts
 from velocity_local.wire.http.openai_answers import Tokens
 
@@ -64,6 +64,16 @@ def find(target: Target, environ: Mapping[str, str]) -> Found:
         raise BadScenario("target.model is missing: which model is to answer?")
     key = find_key(target, provider, environ)
     return Found(provider, _without_end(url), target.model, key)
+
+
+def on_host(scenario: Scenario, environ: Mapping[str, str]) -> Scenario:
+    """The scenario with the daemon's address in it if the environment gives one, for clients that
+    have another environment.
+    """
+    target, host = scenario.target, environ.get(HOST_VARIABLE)
+    if target.provider != VELOCITY_LOCAL or target.url is not None or host is None:
+        return scenario
+    return msgspec.structs.replace(scenario, target=msgspec.structs.replace(target, url=host))
 
 
 def counter(found: Found) -> CountTokens | None:

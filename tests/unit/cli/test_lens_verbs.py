@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,27 @@ def test_wrong_usage_is_told(tmp_path: Path, flags: tuple[str, ...], message: st
         ran = measure(served, tmp_path, *flags)
     assert ran.status == 2
     assert message in ran.err
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--workers", "0"), "how many clients"),
+        (("--scheduler", "tcp://127.0.0.1:1"), "how many clients"),
+        (("--workers", "2", "--records", "r.jsonl"), "workers keep histograms"),
+    ],
+)
+def test_wrong_use_of_workers_is_told(tmp_path: Path, flags: tuple[str, ...], message: str) -> None:
+    with serving(lambda _: HELLO) as served:
+        ran = measure(served, tmp_path, *flags)
+    assert (ran.status, message in ran.err) == (2, True), ran.err
+
+
+def test_workers_need_their_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with serving(lambda _: HELLO) as served:
+        ran = measure(served, tmp_path, "--workers", "2")
+    assert (ran.status, "velocity-local[distributed]" in ran.err) == (1, True), ran.err
 
 
 def test_no_daemon_and_no_key_are_told(tmp_path: Path) -> None:
