@@ -115,7 +115,7 @@ async def _converse(app: VelocityApp) -> None:
         screen.query_one(Draft).post_message(Draft.Submitted(question))
         await _until(
             lambda n=n_asked: (
-                len(screen.conversation.exchanges) == n  # type: ignore[misc] # n is now's
+                len(screen.conversation.turns) == 2 * n  # type: ignore[misc] # n is now's
                 and not screen.is_answering
             )
         )

@@ -64,7 +64,7 @@ async def test_the_model_pointed_at_is_talked_to(lasting: RunningDaemon) -> None
         await pilot.press("c")
         await until(pilot, lambda: isinstance(app.screen, ChatScreen))
         assert isinstance(app.screen, ChatScreen)
-        assert app.screen.model == "demo"
+        assert app.screen.sides.first.model == "demo"
 
 
 async def test_one_of_several_is_chosen_pulled_and_listed(hubbed: RunningDaemon) -> None:

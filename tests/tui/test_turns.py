@@ -4,7 +4,8 @@ import pytest
 from textual.app import App, ComposeResult
 
 from tests.tui.terminal import text
-from velocity_tui.widgets.turns import Reply
+from velocity_local.core.conversations import Turn
+from velocity_tui.widgets.turns import Reply, fresh
 
 HOSTILE = [
     "\x1b]0;owned\x07 title",
@@ -26,7 +27,7 @@ HOSTILE = [
 class Showing(App[None]):
     def __init__(self) -> None:
         super().__init__()
-        self.reply = Reply()
+        self.reply = Reply(fresh(Turn("a", "q", "assistant", "")))
         self.quit_asked = False
 
     def compose(self) -> ComposeResult:

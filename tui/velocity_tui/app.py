@@ -75,6 +75,7 @@ class VelocityApp(App[None]):
 
     def on_mount(self) -> None:
         self.run_worker(self.session.watch(self._tell), name="watch")
+        self.run_worker(self.session.keeping.run(self._tell_wrong), name="keeping")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "start_daemon":
@@ -138,6 +139,9 @@ class VelocityApp(App[None]):
                 lambda mode=place.mode: self.switch_mode(mode),
             )
         yield SystemCommand("Start the daemon", "If it does not run", self.action_start_daemon)
+
+    def _tell_wrong(self, what: str) -> None:
+        self.notify(printable(what), severity="error", markup=False)
 
     def _tell(self, snapshot: Snapshot) -> None:
         self.post_message(SnapshotArrived(snapshot))

@@ -9,15 +9,17 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import msgspec
 
-from velocity_local.client import api
+from velocity_local.client import api, conversations
 from velocity_local.client.chat import ChatRequest
 from velocity_local.client.errors import Unreachable
 from velocity_local.client.history_csv import csv_lines
 from velocity_local.client.http import HttpClient
 from velocity_local.config import edit
 from velocity_local.core.clock import Clock, SystemClock
+from velocity_local.core.conversations import Conversation, Summary
 from velocity_local.core.downloads import Download
 from velocity_local.core.history import RequestRow
+from velocity_local.core.ids import IdSource
 from velocity_local.wire.http.admin import (
     ConfigList,
     LogLines,
@@ -25,9 +27,11 @@ from velocity_local.wire.http.admin import (
     RepositoryAnswer,
     RequestList,
 )
+from velocity_local.wire.http.conversations import ConversationChange
 from velocity_tui.answering import Answering
 from velocity_tui.door import Door
-from velocity_tui.state import Snapshot
+from velocity_tui.keeping import Keeping
+from velocity_tui.state import Snapshot, Up
 from velocity_tui.threads import on_thread
 from velocity_tui.watch import Watch
 
@@ -40,7 +44,10 @@ class Session:
 
     def __init__(self, door: Door, *, clock: Clock | None = None) -> None:
         self._door = door
-        self._watch = Watch(door, clock=clock or SystemClock())
+        self._clock = clock or SystemClock()
+        self._watch = Watch(door, clock=self._clock)
+        self._ids = IdSource(self._clock)
+        self.keeping = Keeping(lambda: self._watch.client)
 
     @property
     def where(self) -> str:
@@ -48,7 +55,16 @@ class Session:
 
     async def watch(self, tell: Callable[[Snapshot], object]) -> None:
         """Tell each state of the daemon, until cancelled."""
-        await self._watch.run(tell)
+
+        def seen(snapshot: Snapshot) -> None:
+            tell(snapshot)
+            if isinstance(snapshot.link, Up):
+                self.keeping.wake()
+
+        await self._watch.run(seen)
+
+    def new_id(self, prefix: str) -> str:
+        return self._ids.new(prefix)
 
     async def start_daemon(self) -> None:
         await self._watch.start_daemon()
@@ -92,6 +108,26 @@ class Session:
 
     async def log_lines(self, n_lines: int, model_id: str | None) -> LogLines:
         return await self._ask(api.log_lines, n_lines=n_lines, model_id=model_id)
+
+    async def conversations(self, text: str) -> tuple[Summary, ...]:
+        """Those that hold `text`, the one last changed first."""
+        return (await self._ask(lambda client: conversations.page(client, text=text))).items
+
+    async def conversation(self, identifier: str) -> Conversation:
+        found = await self._ask(conversations.get, identifier)
+        self.keeping.know(found)
+        return found
+
+    async def change_conversation(
+        self, identifier: str, change: ConversationChange
+    ) -> Conversation:
+        return await self._ask(conversations.change, identifier, change)
+
+    async def delete_conversation(self, identifier: str) -> int:
+        """How many that were."""
+        n_deleted = await self._ask(conversations.delete, identifier)
+        self.keeping.forget(identifier)
+        return n_deleted
 
     async def configuration(self) -> ConfigList:
         return await self._ask(api.configuration)

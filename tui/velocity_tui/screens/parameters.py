@@ -7,8 +7,8 @@ from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.widgets import Button, Input, Label, Static, TextArea
 
+from velocity_local.core.conversations import Parameters
 from velocity_local.core.sampling import RANGES
-from velocity_tui.conversation import Parameters
 from velocity_tui.screens.dialog import Dialog
 
 _LARGEST = 2**31 - 1

@@ -1,35 +1,64 @@
 """The conversation so far, kept at its end unless somebody scrolled up."""
 
+from collections.abc import Sequence
+
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
+from velocity_tui.conversation import Place
 from velocity_tui.widgets.turns import Question, Reply
 
+MAX_SHOWN = 60
+"""Turns that are laid out; those before them are in the export."""
 _WELCOME = "Nothing has been said yet."
 
 
-class Transcript(VerticalScroll):
-    """Questions and replies in turns."""
+class Transcript(VerticalScroll, can_focus=False):
+    """Questions and replies from top to bottom."""
 
     def compose(self) -> ComposeResult:
-        yield Static(_WELCOME, id="welcome")
+        yield Static(_WELCOME, id="welcome", markup=False)
 
     def on_mount(self) -> None:
         self.anchor()
 
-    async def ask(self, question: str, index: int) -> Reply:
-        """Add a question with a reply that is to come."""
-        await self.query("#welcome").remove()
-        reply = Reply()
-        await self.mount_all([Question(question, index), reply])
-        self.anchor()
-        return reply
+    @property
+    def shown(self) -> list[Question | Reply]:
+        return [child for child in self.children if isinstance(child, Question | Reply)]
 
-    async def cut(self, index: int) -> None:
-        """Remove question number `index` and all that is below it."""
-        turns = [child for child in self.children if isinstance(child, Question | Reply)]
-        for turn in turns[2 * index :]:
-            await turn.remove()
-        if index == 0 and not self.query("#welcome"):
-            await self.mount(Static(_WELCOME, id="welcome"))
+    def reply(self, turn: str) -> Reply:
+        """The display of that answer, which must be there."""
+        return next(
+            shown for shown in self.shown if isinstance(shown, Reply) and shown.turn.id == turn
+        )
+
+    async def show(self, path: Sequence[Place]) -> None:
+        """Show this path. What is there already stays; an answer without text waits for it."""
+        wanted = path[-MAX_SHOWN:]
+        shown = self.shown
+        n_same = 0
+        for widget, place in zip(shown, wanted, strict=False):
+            if widget.turn.id != place.turn.id:
+                break
+            widget.place(place)
+            n_same += 1
+        await self.remove_children(shown[n_same:])
+        fresh = [_widget(place) for place in wanted[n_same:]]
+        await self.mount_all(fresh)
+        for widget in fresh:
+            if isinstance(widget, Reply) and widget.turn.note:
+                await widget.fill()
+        self._tell_beginning(len(path), len(path) - len(wanted))
+        self.anchor()
+
+    def _tell_beginning(self, n_turns: int, n_hidden: int) -> None:
+        welcome = self.query_one("#welcome", Static)
+        welcome.display = not n_turns or n_hidden > 0
+        welcome.update(
+            _WELCOME if not n_turns else f"{n_hidden} turns before this are not shown; F8 saves all"
+        )
+
+
+def _widget(place: Place) -> Question | Reply:
+    return Question(place) if place.turn.role == "user" else Reply(place)

@@ -10,43 +10,100 @@ from textual.message import Message
 from textual.widgets import Collapsible, Markdown, Static
 from textual.widgets.markdown import MarkdownStream
 
+from velocity_local.core.conversations import Turn
 from velocity_local.core.printable import printable
+from velocity_local.core.units import size
+from velocity_tui.conversation import Place, is_broken
+
+MAX_MARKDOWN_CHARS = 200_000
+"""Longer answers are shown as they are written: laying them out would take seconds."""
+_BRANCHES: list[BindingType] = [
+    Binding(
+        "left", "switch(-1)", "Branch before", id="turn.before", tooltip="Show the branch before"
+    ),
+    Binding("right", "switch(1)", "Next branch", id="turn.next", tooltip="Show the next branch"),
+]
 
 
-class Question(Static, can_focus=True):
+class TurnMessage(Message):
+    """About the turn with the id `turn`."""
+
+    def __init__(self, turn: str) -> None:
+        super().__init__()
+        self.turn = turn
+
+
+class BranchAsked(TurnMessage):
+    """Somebody wants to see the branch `by` places further."""
+
+    def __init__(self, turn: str, by: int) -> None:
+        super().__init__(turn)
+        self.by = by
+
+
+class EditAsked(TurnMessage):
+    """Somebody wants to ask this question differently."""
+
+
+class AgainAsked(TurnMessage):
+    """Somebody wants another answer in place of this one."""
+
+
+class Question(Vertical, can_focus=True):
     """What a person asked."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("e,enter", "edit", "Edit", id="turn.edit", tooltip="Ask this differently")
+        Binding("e,enter", "edit", "Edit", id="turn.edit", tooltip="Ask this differently"),
+        *_BRANCHES,
     ]
 
-    class EditAsked(Message):
-        """Somebody wants to ask question number `index` differently."""
+    def __init__(self, place: Place) -> None:
+        super().__init__()
+        self.turn = place.turn
+        self._branch = Static(_branch(place), classes="branch", markup=False)
 
-        def __init__(self, index: int) -> None:
-            super().__init__()
-            self.index = index
+    def compose(self) -> ComposeResult:
+        yield self._branch
+        for file in self.turn.attachments:
+            told = f"{file.name}, {size(len(file.text.encode()))}"
+            yield Static(Content(printable(told)), classes="file")
+        yield Static(Content(printable(self.turn.text)))
 
-    def __init__(self, text: str, index: int) -> None:
-        super().__init__(Content(printable(text)))
-        self._index = index
+    def place(self, place: Place) -> None:
+        """It may have become one of several branches."""
+        self._branch.update(_branch(place))
+        self._branch.display = place.n_branches > 1
+
+    def on_mount(self) -> None:
+        self._branch.display = bool(str(self._branch.content))
 
     def action_edit(self) -> None:
-        self.post_message(self.EditAsked(self._index))
+        self.post_message(EditAsked(self.turn.id))
+
+    def action_switch(self, by: int) -> None:
+        self.post_message(BranchAsked(self.turn.id, by))
 
 
-class Reply(Vertical):
+class Reply(Vertical, can_focus=True):
     """What a model answers, as it comes. Its text is hostile until `printable` has seen it.
 
     `n_updates` counts how often the display was given text.
     """
 
-    def __init__(self) -> None:
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "again", "Again", id="turn.again", tooltip="Answer the question again"),
+        *_BRANCHES,
+    ]
+
+    def __init__(self, place: Place) -> None:
         super().__init__()
-        self._waiting = Static("…", classes="waiting")
+        self.turn = place.turn
+        self._branch = Static(_branch(place), classes="branch", markup=False)
+        self._waiting = Static("…", classes="waiting", markup=False)
         self._thought = Static("", markup=False)
         self._thinking = Collapsible(self._thought, title="Thinking", collapsed=True)
         self._markdown = Markdown("", open_links=False)
+        self._plain = Static("", classes="plain", markup=False)
         self._note = Static("", classes="note", markup=False)
         self._stream: MarkdownStream | None = None
         self.text = ""
@@ -54,11 +111,31 @@ class Reply(Vertical):
         self.n_updates = 0
 
     def compose(self) -> ComposeResult:
-        self._thinking.display = False
+        self._thinking.display = self._plain.display = False
+        yield self._branch
         yield self._waiting
         yield self._thinking
         yield self._markdown
+        yield self._plain
         yield self._note
+
+    def on_mount(self) -> None:
+        self._branch.display = bool(str(self._branch.content))
+
+    async def fill(self) -> None:
+        """Show the turn, an answer that is complete."""
+        await self.add(self.turn.text, self.turn.reasoning)
+        await self.close(self.turn.note, is_wrong=is_broken(self.turn))
+
+    def place(self, place: Place) -> None:
+        """It may have become one of several branches."""
+        self._branch.update(_branch(place))
+        self._branch.display = place.n_branches > 1
+
+    def wait_for(self, what: str) -> None:
+        """Nothing has come yet, and why."""
+        if self._waiting.display:
+            self._waiting.update(Content(printable(f"… {what} · Esc stops")))
 
     async def add(self, text: str, reasoning: str) -> None:
         """Show more of either."""
@@ -74,9 +151,7 @@ class Reply(Vertical):
     async def close(self, note: str, *, is_wrong: bool = False) -> None:
         """Nothing more comes; `note` says how it was or why it ended."""
         self._waiting.display = False
-        if self._stream is not None:
-            await self._stream.stop()
-            self._stream = None
+        await self._end_stream()
         self.tell(note, is_wrong=is_wrong)
 
     def tell(self, note: str, *, is_wrong: bool = False) -> None:
@@ -88,14 +163,46 @@ class Reply(Vertical):
         event.stop()
         self.notify(printable(event.href), title="Address of the link", markup=False)
 
+    def action_again(self) -> None:
+        self.post_message(AgainAsked(self.turn.id))
+
+    def action_switch(self, by: int) -> None:
+        self.post_message(BranchAsked(self.turn.id, by))
+
     def _think(self, reasoning: str) -> None:
         self.reasoning += reasoning
         self._thinking.display = True
-        self._thinking.title = f"Thinking, {len(self.reasoning.split())} words"
+        n_words = len(self.reasoning.split())
+        self._thinking.title = f"Thinking, {n_words} word{'s' * (n_words != 1)}"
         self._thought.update(Content(printable(self.reasoning)))
 
     async def _say(self, text: str) -> None:
         self.text += text
+        if len(self.text) > MAX_MARKDOWN_CHARS:
+            await self._say_plainly()
+            return
         if self._stream is None:
             self._stream = Markdown.get_stream(self._markdown)
         await self._stream.write(printable(text))
+
+    async def _say_plainly(self) -> None:
+        await self._end_stream()
+        self._markdown.display = False
+        self._plain.display = True
+        self._plain.update(Content(printable(self.text)))
+
+    async def _end_stream(self) -> None:
+        if self._stream is not None:
+            await self._stream.stop()
+            self._stream = None
+
+
+def _branch(place: Place) -> str:
+    if place.n_branches < 2:
+        return ""
+    return f"← {place.branch} of {place.n_branches} →"
+
+
+def fresh(turn: Turn) -> Place:
+    """The place of a turn that has no branches beside it."""
+    return Place(turn, 1, 1)
