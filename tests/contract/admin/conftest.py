@@ -45,6 +45,7 @@ from velocity_local.daemon.server.admin.ports import STATE_KEY, Services
 from velocity_local.daemon.server.admin.routes import ROUTES
 from velocity_local.daemon.store.archive import Archive
 from velocity_local.daemon.store.history import History
+from velocity_local.daemon.telemetry.driver import Driver
 from velocity_local.daemon.telemetry.found import Found
 from velocity_local.daemon.telemetry.monitor import Monitor
 from velocity_local.daemon.telemetry.sampler import Sampler
@@ -199,7 +200,7 @@ async def daemon(tmp_path: Path, hub: LocalHub) -> AsyncIterator[Daemon]:
         lost_log_records=lambda: 0,
         shutdown=lambda: stops.append("now"),
     )
-    sampler = Sampler(tmp_path, probe=lambda: Found(reason="no NVIDIA driver"))
+    sampler = Sampler(tmp_path, drivers=[Driver("x", lambda: Found(reason="no NVIDIA driver"))])
     downloads = Downloads(
         config.paths.models_dir,
         hub=Hub(HubAccess(hub.url)),

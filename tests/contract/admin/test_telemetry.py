@@ -9,6 +9,7 @@ import pytest
 from tests.contract.admin.conftest import Daemon
 from tests.support.scripted import TOKEN
 from tests.support.websocket import connected
+from velocity_local.daemon.telemetry.reasons import absent
 from velocity_local.wire.http.telemetry import TelemetryAnswer
 
 
@@ -33,9 +34,10 @@ async def test_what_is_not_known_is_null_and_has_a_reason(daemon: Daemon) -> Non
     told = await look(daemon)
     assert (told.gpus, told.reasons["gpus"]) == ((), "no NVIDIA driver")
     assert told.power.watts is None
-    assert told.reasons["power"] == "nothing here tells power"
+    assert told.reasons["power.watts"] == "nothing here tells power"
     assert "no energy counters" in told.reasons["power.cpu"]
     assert (told.disk.read_bytes_per_s, told.processes[0].cpu) == (None, None)
+    assert set(absent(told)) <= set(told.reasons)
 
 
 async def test_rates_come_with_the_second_look_and_looks_are_shared(daemon: Daemon) -> None:

@@ -13,7 +13,7 @@ from velocity_local.wire.http.admin import GpuItem
 
 TIMEOUT_S = 3.0
 DRIVER = "Metal"
-POWER_REASON = "macOS tells power to administrators only"
+POWER_REASON = "macOS tells it to administrators only"
 _GPU = ("/usr/sbin/ioreg", "-r", "-d", "1", "-w", "0", "-c", "IOAccelerator")
 _PRESSURE = ("/usr/sbin/sysctl", "-n", "kern.memorystatus_vm_pressure_level")
 _MEMORY = ("/usr/sbin/sysctl", "-n", "hw.memsize")

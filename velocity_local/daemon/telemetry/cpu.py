@@ -14,8 +14,13 @@ from velocity_local.wire.http.admin import CpuItem, MemoryItem
 _NAME_TIMEOUT_S = 2.0
 
 
+def begin() -> None:
+    """The use of the processor is counted from now on."""
+    psutil.cpu_percent(percpu=True)
+
+
 def cpu() -> CpuItem:
-    """The processor; `use` is since the last call, zero the first time."""
+    """The processor; `use` is since the last call, or since `begin`."""
     return CpuItem(
         name=cpu_name(),
         cores=psutil.cpu_count(logical=False),

@@ -34,10 +34,20 @@ class EnergyMeter:
         self.joules_by_model: dict[str, float] = {}
         self._intervals: deque[Interval] = deque()
         self._last_s: float | None = None
+        self._sources: frozenset[str] = frozenset()
 
-    def observe(self, now_s: float, watts: float, running: Mapping[str, int]) -> None:
-        """`watts` was the mean since the last call; `running` requests by model."""
+    def observe(
+        self, now_s: float, by_source: Mapping[str, float], running: Mapping[str, int]
+    ) -> None:
+        """Watts by source, each the mean since the last call; `running` requests by model.
+
+        With other sources than before, the idle power of those says nothing.
+        """
+        watts, sources = sum(by_source.values()), frozenset(by_source)
         since_s, self._last_s = self._last_s, now_s
+        if sources != self._sources:
+            self._sources, self.idle_w = sources, None
+            return
         if since_s is None or not 0 < now_s - since_s <= _LONGEST_GAP_S:
             return
         elapsed_s, count = now_s - since_s, sum(running.values())

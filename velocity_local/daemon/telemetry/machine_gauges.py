@@ -6,7 +6,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from velocity_local.wire.http.admin import GpuItem
-from velocity_local.wire.http.telemetry import TelemetryAnswer
+from velocity_local.wire.http.telemetry import ProcessItem, TelemetryAnswer
 
 _GPU_GAUGES = (
     ("velocity_gpu_utilization_ratio", "Share of time with work", "use"),
@@ -15,6 +15,8 @@ _GPU_GAUGES = (
     ("velocity_gpu_power_watts", "Power now", "power_w"),
     ("velocity_gpu_temperature_celsius", "Temperature", "temperature_c"),
     ("velocity_gpu_clock_mhz", "Clock of the cores", "clock_mhz"),
+    ("velocity_gpu_memory_clock_mhz", "Clock of the memory", "memory_clock_mhz"),
+    ("velocity_gpu_power_limit_watts", "Power it may take", "power_limit_w"),
 )
 
 
@@ -26,6 +28,9 @@ def families(snapshot: TelemetryAnswer) -> Iterator[Metric]:
     yield from _gauge("velocity_memory_available_bytes", "Memory free", memory.available_bytes)
     yield from _gauge("velocity_swap_used_bytes", "Swap in use", memory.swap_used_bytes)
     yield from _gauge("velocity_disk_free_bytes", "Disk free", snapshot.disk.free_bytes)
+    disk = snapshot.disk
+    yield from _gauge("velocity_disk_read_bytes_per_second", "Read", disk.read_bytes_per_s)
+    yield from _gauge("velocity_disk_write_bytes_per_second", "Written", disk.write_bytes_per_s)
     yield from _gauge("velocity_power_watts", "Power measured", power.watts)
     yield from _gauge("velocity_power_idle_watts", "Power with no request", power.idle_w)
     energy = CounterMetricFamily(
@@ -36,11 +41,34 @@ def families(snapshot: TelemetryAnswer) -> Iterator[Metric]:
     yield energy
     for name, about, field in _GPU_GAUGES:
         yield _gpu_gauge(name, about, field, snapshot.gpus)
+    yield _throttling(snapshot.gpus)
+    yield _processes(snapshot.processes)
 
 
 def _gauge(name: str, about: str, value: float | None) -> Iterator[Metric]:
     if value is not None:
         yield GaugeMetricFamily(name, about, value=value)
+
+
+def _throttling(gpus: tuple[GpuItem, ...]) -> Metric:
+    gauge = GaugeMetricFamily(
+        "velocity_gpu_throttled", "1 for what slows it now", labels=("gpu", "by")
+    )
+    for gpu in gpus:
+        for reason in gpu.throttling or ():
+            gauge.add_metric((str(gpu.index), reason), 1.0)
+    return gauge
+
+
+def _processes(processes: tuple[ProcessItem, ...]) -> Metric:
+    """The daemon has no model's name."""
+    gauge = GaugeMetricFamily(
+        "velocity_process_cpu_cores", "Cores that a process of ours uses", labels=("model",)
+    )
+    for process in processes:
+        if process.cpu is not None:
+            gauge.add_metric((process.model,), process.cpu)
+    return gauge
 
 
 def _gpu_gauge(name: str, about: str, field: str, gpus: tuple[GpuItem, ...]) -> Metric:

@@ -12,12 +12,15 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from velocity_local.core.clock import Clock
 from velocity_local.daemon.telemetry import apple, rapl
 from velocity_local.daemon.telemetry.disk import Disk
 from velocity_local.daemon.telemetry.energy import METHOD, EnergyMeter
 from velocity_local.daemon.telemetry.processes import Processes
 from velocity_local.daemon.telemetry.rapl import Counters
+from velocity_local.daemon.telemetry.reasons import reasons
 from velocity_local.daemon.telemetry.sampler import Sampler
 from velocity_local.wire.http.admin import SystemAnswer
 from velocity_local.wire.http.telemetry import PowerItem, TelemetryAnswer
@@ -109,64 +112,45 @@ class Monitor:
     def _answer(
         self, now_s: float, system: SystemAnswer, workers: Sequence[Worker]
     ) -> TelemetryAnswer:
-        reasons: dict[str, str] = {}
-        if system.gpu_reason:
-            reasons["gpus"] = system.gpu_reason
+        known = {"gpus": system.gpu_reason} if system.gpu_reason else {}
         pids = {worker.pid: worker.model for worker in workers if worker.pid is not None}
-        pressure = apple.pressure() if sys.platform == "darwin" else None
-        if pressure is None:
-            reasons["memory_pressure"] = "this system does not grade it"
-        if system.cpu.frequency_mhz is None:
-            reasons["cpu.frequency_mhz"] = "the system does not tell it"
-        return TelemetryAnswer(
+        told = TelemetryAnswer(
             at_s=self._clock.wall_s(),
             cpu=system.cpu,
             memory=system.memory,
-            memory_pressure=pressure,
+            memory_pressure=apple.pressure() if sys.platform == "darwin" else None,
             disk=self._disk.look(now_s),
             processes=self._processes.look({os.getpid(): "", **pids}),
             gpus=system.gpus,
-            power=self._power(now_s, system, workers, reasons),
-            reasons=reasons,
+            power=self._power(now_s, system, workers, known),
+            reasons={},
         )
+        return replace(told, reasons=reasons(told, known))
 
     def _power(
-        self,
-        now_s: float,
-        system: SystemAnswer,
-        workers: Sequence[Worker],
-        reasons: dict[str, str],
+        self, now_s: float, system: SystemAnswer, workers: Sequence[Worker], known: dict[str, str]
     ) -> PowerItem:
-        by_source = self._cpu_watts(now_s, reasons)
+        by_source = self._cpu_watts(now_s, known)
         for gpu in system.gpus:
-            if gpu.power_w is None:
-                reasons[f"gpus.{gpu.index}.power_w"] = _no_power(gpu.name)
-            else:
+            if gpu.power_w is not None:
                 by_source[f"gpu {gpu.index}"] = gpu.power_w
-        watts = sum(by_source.values()) if by_source else None
-        if watts is None:
-            reasons["power"] = "nothing here tells power"
-        else:
+        if by_source:
             running = {worker.model: worker.running for worker in workers if worker.running}
-            self.energy.observe(now_s, watts, running)
+            self.energy.observe(now_s, by_source, running)
         return PowerItem(
             method=METHOD,
-            watts=watts,
+            watts=sum(by_source.values()) if by_source else None,
             by_source=by_source,
             idle_w=self.energy.idle_w,
             joules=self.energy.joules,
             joules_by_model=dict(self.energy.joules_by_model),
         )
 
-    def _cpu_watts(self, now_s: float, reasons: dict[str, str]) -> dict[str, float]:
+    def _cpu_watts(self, now_s: float, known: dict[str, str]) -> dict[str, float]:
         counters = rapl.read(self._powercap)
         if counters.reason:
-            reasons["power.cpu"] = counters.reason
+            known["power.cpu"] = counters.reason
         before, self._counters = self._counters, (now_s, counters)
         if before is None:
             return {}
         return rapl.watts(before[1], counters, now_s - before[0])
-
-
-def _no_power(name: str) -> str:
-    return apple.POWER_REASON if "Apple" in name else "the driver does not tell it"

@@ -15,7 +15,8 @@ import msgspec
 from velocity_local.daemon.telemetry.found import Found
 from velocity_local.wire.http.admin import GpuItem, GpuProcess
 
-PROBE_TIMEOUT_S = 3.0
+# Less than what a look may take: a child that cannot be killed is not waited for.
+PROBE_TIMEOUT_S = 2.5
 _MARKS = {
     "linux": (
         "/proc/driver/nvidia/version",
@@ -59,24 +60,29 @@ def probe(command: tuple[str, ...] = (sys.executable, "-m", __spec__.name)) -> F
         return Found(reason=f"the NVIDIA driver's answer makes no sense: {error}")
 
 
-def look() -> Found:
-    """Ask the library in this process; blocks for as long as the driver takes."""
-    try:
-        import pynvml  # noqa: PLC0415 - of no use where there is no such processor
-    except ImportError:
-        return Found(reason="nvidia-ml-py is not installed")
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError as error:
-        return Found(reason=f"NVML: {error}")
-    try:
-        driver = str(pynvml.nvmlSystemGetDriverVersion())
-        gpus = tuple(read_gpu(pynvml, index) for index in range(pynvml.nvmlDeviceGetCount()))
+class Session:
+    """The library in this process. It stays open between looks: where nobody else holds the driver,
+    to open it wakes the processor, which takes a second or more.
+    """
+
+    def __init__(self) -> None:
+        self._is_open = False
+
+    def look(self) -> Found:
+        """Blocks for as long as the driver takes."""
+        try:
+            import pynvml  # noqa: PLC0415 - of no use where there is no such processor
+        except ImportError:
+            return Found(reason="nvidia-ml-py is not installed")
+        try:
+            if not self._is_open:
+                pynvml.nvmlInit()
+                self._is_open = True
+            driver = str(pynvml.nvmlSystemGetDriverVersion())
+            gpus = tuple(read_gpu(pynvml, index) for index in range(pynvml.nvmlDeviceGetCount()))
+        except pynvml.NVMLError as error:
+            return Found(reason=f"NVML: {error}")
         return Found(gpus, driver, None if gpus else "the NVIDIA driver knows no processor")
-    except pynvml.NVMLError as error:
-        return Found(reason=f"NVML: {error}")
-    finally:
-        pynvml.nvmlShutdown()
 
 
 def read_gpu(nvml: Any, index: int) -> GpuItem:
@@ -134,4 +140,4 @@ def _share(percent: float | None) -> float | None:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(msgspec.json.encode(look()))
+    sys.stdout.buffer.write(msgspec.json.encode(Session().look()))

@@ -36,9 +36,12 @@ class RowsWithEnergy:
         self._recorder.begin(row)
 
     async def record(self, row: RequestRow) -> None:
-        """A row is recorded when its request ends: from then back is when it ran."""
+        """A row is recorded when its request ends: from then back is when it ran, but for the time
+        in which it waited for a model or a place.
+        """
         if row.total_ms is not None and row.completion_tokens:
+            ran_ms = row.total_ms - (row.load_ms or 0.0) - (row.queue_ms or 0.0)
             now_s = self._clock.monotonic_s()
-            joules = self._meter.attributed(now_s - row.total_ms / 1000, now_s)
+            joules = self._meter.attributed(now_s - max(ran_ms, 0.0) / 1000, now_s)
             row = replace(row, energy_j=joules)
         await self._recorder.record(row)

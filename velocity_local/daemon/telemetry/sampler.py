@@ -3,75 +3,29 @@
 import asyncio
 import platform
 import shutil
-import threading
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
-from velocity_local.daemon.telemetry import cpu
+from velocity_local.daemon.telemetry import cpu, gpus
+from velocity_local.daemon.telemetry.driver import Driver
 from velocity_local.daemon.telemetry.found import Found
-from velocity_local.daemon.telemetry.gpus import Gpus
 from velocity_local.wire.http.admin import SystemAnswer
-
-LOOK_TIMEOUT_S = 3.0
 
 
 class Sampler:
-    """Looks at the machine for one caller at a time.
+    """Looks at the machine for one caller at a time."""
 
-    A graphics driver that fails, or once takes longer than `LOOK_TIMEOUT_S`, is left alone from
-    then on, and the reason told.
-    """
-
-    def __init__(
-        self,
-        data_dir: Path,
-        *,
-        probe: Callable[[], Found] | None = None,
-        look: Callable[[], Found] | None = None,
-        look_timeout_s: float = LOOK_TIMEOUT_S,
-    ) -> None:
+    def __init__(self, data_dir: Path, *, drivers: Sequence[Driver] | None = None) -> None:
         self._data_dir = data_dir
-        gpus = Gpus()
-        self._probe = probe or gpus.probe
-        self._look = look or gpus.look
-        self._look_timeout_s = look_timeout_s
+        self._drivers = gpus.drivers() if drivers is None else tuple(drivers)
         self._turn = asyncio.Lock()
-        self._gave_up: str | None = None
-        self._is_probed = False
+        cpu.begin()
 
     async def sample(self) -> SystemAnswer:
-        """The machine now; the first call also tries the graphics driver."""
+        """The machine now; the first call also tries the graphics drivers."""
         async with self._turn:
-            gpus = await self._gpus()
-            return await asyncio.to_thread(self._answer, gpus)
-
-    async def _gpus(self) -> Found:
-        if self._gave_up is not None:
-            return Found(reason=self._gave_up)
-        if self._is_probed:
-            found = await self._look_in_time()
-        else:
-            found = await asyncio.to_thread(self._probe)
-            self._is_probed = True
-        self._gave_up = found.reason
-        return found
-
-    async def _look_in_time(self) -> Found:
-        """On a thread that may hang for good without keeping the process from its end."""
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Found] = loop.create_future()
-
-        def run() -> None:
-            found = self._look()
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(_give, answer, found)
-
-        threading.Thread(target=run, name="graphics", daemon=True).start()
-        try:
-            async with asyncio.timeout(self._look_timeout_s):
-                return await answer
-        except TimeoutError:
-            return Found(reason="the graphics driver stopped answering")
+            found = await gpus.look(self._drivers)
+            return await asyncio.to_thread(self._answer, found)
 
     def _answer(self, found: Found) -> SystemAnswer:
         return SystemAnswer(
@@ -92,8 +46,3 @@ class Sampler:
             return shutil.disk_usage(self._data_dir).free
         except OSError:
             return None
-
-
-def _give(answer: "asyncio.Future[Found]", found: Found) -> None:
-    if not answer.done():
-        answer.set_result(found)

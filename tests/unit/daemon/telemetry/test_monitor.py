@@ -7,13 +7,12 @@ import pytest
 
 from velocity_local.core.clock import ManualClock
 from velocity_local.daemon.telemetry import monitor as module
-from velocity_local.daemon.telemetry.found import Found
 from velocity_local.daemon.telemetry.monitor import Monitor, Worker
 from velocity_local.daemon.telemetry.sampler import Sampler
 
 
 def monitor(tmp_path: Path, workers: list[Worker], clock: ManualClock) -> Monitor:
-    sampler = Sampler(tmp_path, probe=lambda: Found(reason="none"))
+    sampler = Sampler(tmp_path, drivers=[])
     return Monitor(
         sampler, tmp_path, workers=lambda: workers, clock=clock, powercap=tmp_path / "powercap"
     )
@@ -58,4 +57,4 @@ async def test_package_power_is_attributed_while_requests_run(tmp_path: Path) ->
     assert told.power.by_source == {"package-0": pytest.approx(40.0)}
     assert told.power.idle_w == pytest.approx(10.0)
     assert told.power.joules_by_model == {"m": pytest.approx(60.0)}
-    assert "power" not in told.reasons
+    assert "power.watts" not in told.reasons

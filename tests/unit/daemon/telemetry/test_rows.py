@@ -27,8 +27,14 @@ class Rows:
 def metered() -> EnergyMeter:
     """Idle is 10 W; from 1 s to 3 s one request made it 40 W."""
     meter = EnergyMeter()
-    for now_s, watts, running in ((0, 10, {}), (1, 10, {}), (2, 40, {"m": 1}), (3, 40, {"m": 1})):
-        meter.observe(float(now_s), float(watts), running)
+    for now_s, watts, running in (
+        (-1, 10, {}),
+        (0, 10, {}),
+        (1, 10, {}),
+        (2, 40, {"m": 1}),
+        (3, 40, {"m": 1}),
+    ):
+        meter.observe(float(now_s), {"package-0": float(watts)}, running)
     return meter
 
 
@@ -45,6 +51,14 @@ async def test_what_was_seen_stands_for_the_rest() -> None:
     await RowsWithEnergy(rows, metered(), clock).record(
         replace(ROW, total_ms=1000.0, completion_tokens=9)
     )
+    assert rows.kept[0].energy_j == pytest.approx(30.0)
+
+
+async def test_waiting_for_a_model_or_a_place_costs_nothing() -> None:
+    """It ran from 2 s to 3 s; what others used before is theirs."""
+    rows, clock = Rows(), ManualClock(monotonic_s=3.0)
+    waited = replace(ROW, total_ms=2000.0, load_ms=600.0, queue_ms=400.0, completion_tokens=9)
+    await RowsWithEnergy(rows, metered(), clock).record(waited)
     assert rows.kept[0].energy_j == pytest.approx(30.0)
 
 

@@ -10,6 +10,7 @@ import pynvml
 import pytest
 
 from velocity_local.daemon.telemetry import cpu, nvidia
+from velocity_local.daemon.telemetry.driver import Driver
 from velocity_local.daemon.telemetry.found import Found
 from velocity_local.daemon.telemetry.sampler import Sampler
 from velocity_local.wire.http.admin import GpuItem
@@ -35,7 +36,7 @@ async def test_without_a_driver_the_reason_is_told_and_nothing_is_tried_again(
         calls.append("probe")
         return Found(reason="no NVIDIA driver")
 
-    sampler = Sampler(tmp_path, probe=probe)
+    sampler = Sampler(tmp_path, drivers=[Driver("NVIDIA", probe)])
     for _ in range(2):
         found = await sampler.sample()
         assert (found.gpus, found.gpu_reason) == ((), "no NVIDIA driver")
@@ -44,7 +45,8 @@ async def test_without_a_driver_the_reason_is_told_and_nothing_is_tried_again(
 
 async def test_after_a_good_probe_the_driver_is_asked_directly(tmp_path: Path) -> None:
     looks = iter([Found((GPU,), "555"), Found((GPU,), "555")])
-    sampler = Sampler(tmp_path, probe=lambda: Found((GPU,), "555"), look=lambda: next(looks))
+    driver = Driver("NVIDIA", lambda: Found((GPU,), "555"), lambda: next(looks))
+    sampler = Sampler(tmp_path, drivers=[driver])
     for _ in range(3):
         found = await sampler.sample()
         assert (found.gpus, found.gpu_driver, found.gpu_reason) == ((GPU,), "555", None)
@@ -59,16 +61,21 @@ async def test_a_driver_that_hangs_is_left_alone(tmp_path: Path) -> None:
         release.wait()
         return Found()
 
-    sampler = Sampler(tmp_path, probe=lambda: Found((GPU,)), look=hang, look_timeout_s=0.01)
-    await sampler.sample()
+    probe = Driver("A", hang, timeout_s=0.01)
+    later = Driver("B", lambda: Found((GPU,)), hang, timeout_s=0.01)
+    sampler = Sampler(tmp_path, drivers=[probe, later])
+    assert (await sampler.sample()).gpus == (GPU,)
     for _ in range(2):
-        assert (await sampler.sample()).gpu_reason == "the graphics driver stopped answering"
-    assert looks == ["look"]
+        told = await sampler.sample()
+        assert told.gpu_reason == "; ".join(
+            f"the {name} driver did not answer in 0.01 s" for name in "AB"
+        )
+    assert looks == ["look", "look"]
     release.set()
 
 
 async def test_a_disk_that_is_not_there_has_no_free_space_to_tell(tmp_path: Path) -> None:
-    sampler = Sampler(tmp_path / "none", probe=lambda: Found(reason="-"))
+    sampler = Sampler(tmp_path / "none", drivers=[])
     assert (await sampler.sample()).disk_free_bytes is None
 
 
@@ -140,16 +147,16 @@ def test_processors_are_told_with_none_for_what_they_do_not_tell(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _driver(monkeypatch, 2)
-    found = nvidia.look()
+    found = nvidia.Session().look()
     assert (found.driver, found.reason, len(found.gpus)) == ("555.42", None, 2)
     assert found.gpus[1] == GpuItem(1, "H200", "GPU-1", 80 * 2**30, 2**30, 0.37, None, 41)
 
 
 def test_a_driver_without_processors_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     _driver(monkeypatch, 0)
-    assert nvidia.look().reason == "the NVIDIA driver knows no processor"
+    assert nvidia.Session().look().reason == "the NVIDIA driver knows no processor"
 
 
 def test_this_machine_has_processors_or_a_reason_why_not() -> None:
-    found = nvidia.look()
+    found = nvidia.Session().look()
     assert bool(found.gpus) != bool(found.reason)

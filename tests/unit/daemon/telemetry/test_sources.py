@@ -11,6 +11,7 @@ import pynvml
 import pytest
 
 from velocity_local.daemon.telemetry import amd, apple, gpus, rapl
+from velocity_local.daemon.telemetry.driver import Driver
 from velocity_local.daemon.telemetry.found import Found
 from velocity_local.daemon.telemetry.nvidia import read_gpu
 from velocity_local.wire.http.admin import GpuItem, GpuProcess
@@ -180,24 +181,28 @@ def test_whatever_it_does_not_support_is_none_and_the_rest_stays(what: str) -> N
     assert all(getattr(without, name) in {None, "", "NVIDIA"} for name in changed)
 
 
+def a_gpu(name: str, index: int = 0) -> GpuItem:
+    return GpuItem(index, name, "", None, None, None, None, None)
+
+
 def test_looks_of_several_makers_are_one() -> None:
-    one = GpuItem(0, "A", "", None, None, None, None, None)
-    found = gpus.joined(Found(reason="no NVIDIA driver"), Found((one,), "amdgpu"))
-    assert (found.gpus, found.driver, found.reason) == ((one,), "amdgpu", None)
+    found = gpus.joined(Found(reason="no NVIDIA driver"), Found((a_gpu("A"),), "amdgpu"))
+    assert (found.gpus, found.driver, found.reason) == ((a_gpu("A"),), "amdgpu", None)
     none = gpus.joined(Found(reason="no NVIDIA driver"), Found(reason="no AMD driver"))
     assert none.reason == "no NVIDIA driver; no AMD driver"
 
 
-def test_a_driver_that_failed_its_trial_is_not_asked_in_this_process(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_processors_of_two_makers_have_numbers_of_their_own() -> None:
+    """Each maker counts from 0; a metrics page with one number twice could not be read."""
+    found = gpus.joined(Found((a_gpu("N"),), "555"), Found((a_gpu("A"), a_gpu("B", 1)), "amdgpu"))
+    assert [(gpu.index, gpu.name) for gpu in found.gpus] == [(0, "N"), (1, "A"), (2, "B")]
+
+
+async def test_a_driver_that_failed_its_trial_is_not_asked_again_and_others_are() -> None:
     def never() -> Found:
         raise AssertionError("it might hang")
 
-    hung = Found(reason="the NVIDIA driver did not answer within 3 s")
-    one = GpuItem(0, "A", "", None, None, None, None, None)
-    monkeypatch.setattr("velocity_local.daemon.telemetry.nvidia.probe", lambda: hung)
-    monkeypatch.setattr("velocity_local.daemon.telemetry.nvidia.look", never)
-    monkeypatch.setattr("velocity_local.daemon.telemetry.amd.look", lambda: Found((one,), "amdgpu"))
-    found = gpus.Gpus()
-    assert found.probe().gpus == found.look().gpus == (one,)
+    hung = Driver("NVIDIA", lambda: Found(reason="it did not answer"), never)
+    fine = Driver("AMD", lambda: Found((a_gpu("A"),), "amdgpu"))
+    for _ in range(2):
+        assert (await gpus.look([hung, fine])).gpus == (a_gpu("A"),)
