@@ -8,6 +8,7 @@ conversations   more conversations than slots, in turn: TTFT from the second tur
                 of one conversation alone
 restart         TTFT of a system prompt after a restart, beside the cold one (ours alone)
 stall           gaps between the tokens of running streams while a long prompt is read, and its TTFT
+mixed           agents, chats, readers and writers, 16 in all: total tokens a second, TTFT
 
 Servers are started one after the other for each round; figures are medians over the rounds, ratios
 are taken within a round.
@@ -25,41 +26,27 @@ from statistics import median
 
 import msgspec
 
+from benchmarks.asking import Turns, answer, ask, system, user
 from benchmarks.gguf_random import add_model_arguments, model_from
-from benchmarks.load import Target, conversation_request, record
 from benchmarks.machine import look
-from benchmarks.measure import Stream, percentile, read_stream
+from benchmarks.measure import Stream, percentile
+from benchmarks.mixed import mixed
 from benchmarks.processes import Server, new_home, peer, place_model, velocity, velocity_at
 from benchmarks.prompts import fresh_seed, prompt_of
 from benchmarks.ratios import pairwise_ratio
-from benchmarks.sampling import Sampling
 
-Turns = list[dict[str, str]]
 Figures = dict[str, float]
-TIMEOUT_S = 600.0
 HEAD_WORDS = 800
 TAIL_WORDS = 20
 SLOTS = 16
 
 
-def ask(server: Server, conversations: list[Turns], max_tokens: int) -> list[Stream]:
-    """All at once."""
-    target = Target(server.url, server.model)
-    requests = [conversation_request(target, c, max_tokens, Sampling()) for c in conversations]
-    recorded = record(target.address, requests, timeout_s=TIMEOUT_S)
-    return [read_stream(each.sent_s, each.pieces) for each in recorded]
-
-
-def user(text: str) -> dict[str, str]:
-    return {"role": "user", "content": text}
-
-
 def fan_out(server: Server) -> Figures:
     """Requests at once that share a cold beginning."""
     seed = fresh_seed()
-    system = {"role": "system", "content": prompt_of(HEAD_WORDS, seed=seed)}
+    head = system(prompt_of(HEAD_WORDS, seed=seed))
     tails = [user(prompt_of(TAIL_WORDS, seed=seed + 1 + i)) for i in range(SLOTS)]
-    streams = ask(server, [[system, tail] for tail in tails], 32)
+    streams = ask(server, [[head, tail] for tail in tails], 32)
     end_s = max(stream.text_s[-1] for stream in streams)
     return {"last token s": end_s - min(stream.sent_s for stream in streams)}
 
@@ -81,7 +68,7 @@ def _turn_by_turn(server: Server, count: int, n_turns: int) -> list[float]:
             n_words = TAIL_WORDS if turn else HEAD_WORDS
             chat.append(user(prompt_of(n_words, seed=seed + turn * count + i)))
             [stream] = ask(server, [chat], 8)
-            chat.append({"role": "assistant", "content": stream.text})
+            chat.append(answer(stream.text))
             ttft_s += [stream.ttft_s] if turn else []
     return ttft_s
 
@@ -119,14 +106,14 @@ def stall(server: Server, n_streams: int = 4, long_words: int = 5400) -> Figures
 def restart(model: Path, settings: tuple[str, ...]) -> Figures:
     """The same system prompt before and after a restart, with another question each time."""
     seed = fresh_seed()
-    system = {"role": "system", "content": prompt_of(HEAD_WORDS, seed=seed)}
+    head = system(prompt_of(HEAD_WORDS, seed=seed))
     ttft_ms: list[float] = []
     with new_home() as home:
         place_model(model, home)
         for start in range(3):
             with velocity_at(home, settings) as server:
                 question = user(prompt_of(TAIL_WORDS, seed=seed + 1 + start))
-                [stream] = ask(server, [[system, question]], 16)
+                [stream] = ask(server, [[head, question]], 16)
                 ttft_ms.append(stream.ttft_s * 1e3)
     cold_ms, *warm_ms = ttft_ms
     return {"cold ms": cold_ms, "warm ms": median(warm_ms), "share": median(warm_ms) / cold_ms}
@@ -149,6 +136,7 @@ SCENARIOS: dict[str, Callable[[Server], Figures]] = {
     "fan-out": fan_out,
     "conversations": conversations,
     "stall": stall,
+    "mixed": mixed,
 }
 
 

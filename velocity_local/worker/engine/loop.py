@@ -145,7 +145,7 @@ class Engine:
             self._admit(started_s)
         batch = self._plan()
         if batch:
-            self._planner.had(batch)
+            self._planner.had(batch, self._roster.running)
             self._compute(batch)
             self._step_ms = (self._clock.monotonic_s() - started_s) * 1000
         events, self._events = self._events, []
@@ -235,7 +235,7 @@ class Engine:
 
     def _plan(self) -> Batch:
         while True:
-            batch = self._planner.next_batch(self._roster.running)
+            batch = self._planner.next_batch(self._roster.running, self._cache.used_cells)
             n_rows = sum(n_tokens for _, n_tokens in batch)
             if self._cache.free_cells >= n_rows or not self._make_room():
                 return batch
@@ -255,7 +255,7 @@ class Engine:
         spans = spans_of(batch, drafts)
         started_s = self._clock.monotonic_s()
         try:
-            outcome = self._passes.run(spans, lambda: [s.key.handle for s, _ in batch])
+            outcome = self._passes.run(spans, cells.used, lambda: [s.key.handle for s, _ in batch])
             if outcome is Forward.DONE:
                 n_tokens = self._verify(batch, drafts) if drafts else self._sample(batch)
                 ms = (self._clock.monotonic_s() - started_s) * 1000

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from velocity_local.core.clock import Clock
 from velocity_local.worker.engine.backend import Backend, Forward, Span
-from velocity_local.worker.engine.scheduler import Demand, StepLimits, mean_depth, plan
+from velocity_local.worker.engine.reach import Part, mean_reach
+from velocity_local.worker.engine.scheduler import Demand, Outlook, StepLimits, plan
 from velocity_local.worker.engine.step_table import StepTable
 
 STALL_TARGET_MS = 250.0
@@ -35,15 +36,19 @@ class Passes:
         self._interruptible: frozenset[int] = frozenset()
         self._was_aborted = False
 
-    def plan(self, demands: Sequence[Demand]) -> list[int]:
-        """Tokens to compute for each sequence in the next pass; the first one takes what it may."""
+    def plan(self, demands: Sequence[Demand], n_cells: int) -> list[int]:
+        """Tokens to compute for each sequence in the next pass, with so many cells in use.
+
+        The first prompt takes what it may.
+        """
         cost = _unknown if self._table.is_empty else self._table.expected_ms
-        return plan(demands, self._limits, cost)
+        return plan(Outlook(demands, self._limits, cost, n_cells))
 
     def expected_ms(self, prompts: Sequence[Demand]) -> float:
         """How long it may take to compute all of these; without limit if nothing is known."""
-        counts = [prompt.n_pending for prompt in prompts]
-        return self._table.expected_ms(sum(counts), mean_depth(prompts, counts))
+        parts = [Part(prompt.depth, prompt.n_pending) for prompt in prompts]
+        reach = mean_reach(parts, self._limits.tile, self._backend.capabilities.n_cells)
+        return self._table.expected_ms(sum(part.n_rows for part in parts), reach)
 
     def warm_up(self) -> None:
         """Touch all weights, then measure a tile, in a sequence that is empty again afterwards."""
@@ -53,17 +58,19 @@ class Passes:
             self._table.observe(n_rows, n_rows / 2, (self._clock.monotonic_s() - started_s) * 1000)
             self._backend.clear(0)
 
-    def run(self, spans: list[Span], handles: Callable[[], Iterable[int]]) -> Forward:
-        """Compute the spans. `handles` names the requests in them, should anybody need to know.
+    def run(self, spans: list[Span], n_cells: int, handles: Callable[[], Iterable[int]]) -> Forward:
+        """Compute the spans, with so many cells in use.
+
+        `handles` names the requests in them, should anybody need to know.
 
         Raises:
             BackendError: as the backend's `forward`.
         """
         n_rows = sum(len(span.tokens) for span in spans)
-        if n_rows == len(spans) + sum(span.n_drafted for span in spans):
-            return self._backend.forward(spans)
-        depth = sum(len(s.tokens) * (s.start + len(s.tokens) / 2) for s in spans) / n_rows
-        if not self._was_aborted and self._table.expected_ms(n_rows, depth) > INTERRUPT_ABOVE_MS:
+        parts = [Part(span.start, len(span.tokens)) for span in spans]
+        reach = mean_reach(parts, self._limits.tile, n_cells)
+        prefills = n_rows > len(spans) + sum(span.n_drafted for span in spans)
+        if prefills and not self._was_aborted and self._is_long(n_rows, reach):
             self._interruptible = frozenset(handles())
         started_s = self._clock.monotonic_s()
         try:
@@ -72,8 +79,11 @@ class Passes:
             self._interruptible = frozenset()
         self._was_aborted = outcome is Forward.ABORTED
         if outcome is Forward.DONE:
-            self._table.observe(n_rows, depth, (self._clock.monotonic_s() - started_s) * 1000)
+            self._table.observe(n_rows, reach, (self._clock.monotonic_s() - started_s) * 1000)
         return outcome
+
+    def _is_long(self, n_rows: int, reach: float) -> bool:
+        return self._table.expected_ms(n_rows, reach) > INTERRUPT_ABOVE_MS
 
     def interrupt(self, handle: int | None) -> None:
         """From any thread: stop a long prefill pass, if that request is part of it.

@@ -18,17 +18,31 @@ class Planner:
         self._passes = passes
         self._clock = clock
         self._turns = Turns()
+        # Those that decode were left out of the last pass: this one is theirs.
+        self._owes_decoding = False
 
-    def next_batch(self, running: Sequence[LiveSequence]) -> Batch:
-        """What to compute next, if there are cells for it; nothing is changed by asking."""
-        ready = self._turns.next_of([s for s in running if s.leader is None], self._now_ms())
-        ready = self._without_patient(ready)
-        counts = zip(ready, self._counts(ready), strict=True)
+    def next_batch(self, running: Sequence[LiveSequence], n_cells: int) -> Batch:
+        """What to compute next with so many cells in use, if there are cells for it.
+
+        Nothing is changed by asking.
+        """
+        ready = self._ready(running)
+        counts = zip(ready, self._counts(ready, n_cells), strict=True)
         return [(s, min(n, s.n_to_checkpoint)) for s, n in counts if n]
 
-    def had(self, batch: Batch) -> None:
-        """That was computed."""
+    def had(self, batch: Batch, running: Sequence[LiveSequence]) -> None:
+        """That is computed next, of what is running."""
+        if _decodes([s for s, _ in batch]):
+            self._owes_decoding = False
+        else:
+            self._owes_decoding = _decodes(self._ready(running))
         self._turns.had(batch, self._now_ms())
+
+    def _ready(self, running: Sequence[LiveSequence]) -> list[LiveSequence]:
+        ready = self._turns.next_of([s for s in running if s.leader is None], self._now_ms())
+        if self._owes_decoding and _decodes(ready):
+            return [s for s in ready if s.n_pending == 1]
+        return self._without_patient(ready)
 
     def _now_ms(self) -> float:
         return self._clock.monotonic_s() * 1000
@@ -45,11 +59,14 @@ class Planner:
             return ready
         return prompts
 
-    def _counts(self, ready: list[LiveSequence]) -> list[int]:
-        pending = [len(s.tokens) - s.n_computed for s in ready]
-        if pending.count(1) == len(pending):
-            return pending
-        return self._passes.plan([_demand(s) for s in ready])
+    def _counts(self, ready: list[LiveSequence], n_cells: int) -> list[int]:
+        if all(s.n_pending == 1 for s in ready):
+            return [1] * len(ready)
+        return self._passes.plan([_demand(s) for s in ready], n_cells)
+
+
+def _decodes(sequences: Sequence[LiveSequence]) -> bool:
+    return any(s.n_pending == 1 for s in sequences)
 
 
 def _demand(sequence: LiveSequence) -> Demand:

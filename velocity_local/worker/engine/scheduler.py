@@ -14,12 +14,17 @@ when the sum of rows fills whole tiles):
    that costs little. What is left over all the same is cut small enough not to stall anyone.
 5. Where even a single tile takes twice `stall_target_ms`, for it is so deep, a quarter of one is
    computed at a time, if that is known to help.
-6. If all that decode have one token so far, and the prompts beside them are done soon, they
+6. Where that is cheaper for each row, prompts have a pass of their own, and those that decode the
+   next: a tile attends to all cells that any of its rows has, so one prompt row among the rows of
+   many streams pays for the cells of all of them.
+7. If all that decode have one token so far, and the prompts beside them are done soon, they
    wait: prompts that arrive together then decode together, in full steps. See `may_wait`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
+
+from velocity_local.worker.engine.reach import Part, mean_reach
 
 BURST_WAIT_MS = 4000.0
 OLDEST_SHARE = 4
@@ -31,8 +36,10 @@ SMALL_ROWS = 16
 # down to this share: 16 rows at a time, prefill on a CPU takes 1.8 times as long in all.
 MOST_STALL = 2.0
 WORTHWHILE_SHARE = 0.75
+# A row of a pass without those that decode must cost so much less than beside them.
+APART_SHARE = 0.85
 
-# Milliseconds of a pass of so many rows at a mean depth of so many tokens.
+# Milliseconds of a pass of so many rows that reach so many cells each, on average.
 Cost = Callable[[int, float], float]
 
 
@@ -53,22 +60,41 @@ class StepLimits(NamedTuple):
     step_limit_ms: float
 
 
-def plan(demands: Sequence[Demand], limits: StepLimits, cost: Cost) -> list[int]:
-    """Tokens to compute for each sequence, oldest first."""
-    n_single = sum(demand.n_pending == 1 for demand in demands)
+class Outlook(NamedTuple):
+    """Who could compute what, and what it would take; all of them have `n_cells` at most."""
+
+    demands: Sequence[Demand]
+    limits: StepLimits
+    cost: Cost
+    n_cells: int
+
+    @property
+    def n_single(self) -> int:
+        return sum(demand.n_pending == 1 for demand in self.demands)
+
+    def ms(self, counts: Sequence[int]) -> float:
+        """How long a pass of these counts takes."""
+        parts = [Part(d.depth, n) for d, n in zip(self.demands, counts, strict=True) if n]
+        return self.cost(sum(counts), mean_reach(parts, self.limits.tile, self.n_cells))
+
+
+def plan(outlook: Outlook) -> list[int]:
+    """Tokens to compute for each sequence, oldest first.
+
+    Those that decode have one each, or none at all: then the next pass is theirs.
+    """
+    demands, n_single = outlook.demands, outlook.n_single
     if n_single == len(demands):
         return [1] * n_single
-    counts: list[int] = []
-    target_ms = limits.stall_target_ms if n_single else limits.step_limit_ms
-    for n_rows in _sizes(n_single, limits):
-        counts = _shares(demands, n_rows - n_single)
-        if cost(sum(counts), mean_depth(demands, counts)) <= target_ms:
-            break
     if not n_single:
-        return counts
+        return _prompts_alone(outlook, outlook.limits.step_limit_ms, _halves(outlook.limits))
+    counts = _beside(outlook, n_single)
+    apart = _apart(outlook, counts)
+    if apart:
+        return apart
     if len(demands) == n_single + 1:
-        _even_out(counts, demands, limits, cost)
-    return _cut_if_too_deep(counts, demands, limits, cost)
+        _even_out(counts, outlook, n_single)
+    return _cut_if_too_deep(counts, outlook, n_single)
 
 
 def may_wait(waited_ms: float, prefill_ms: float) -> bool:
@@ -76,20 +102,54 @@ def may_wait(waited_ms: float, prefill_ms: float) -> bool:
     return waited_ms + prefill_ms <= BURST_WAIT_MS
 
 
-def mean_depth(demands: Sequence[Demand], counts: Sequence[int]) -> float:
-    """How many tokens stand before a row of the step, on average over its rows."""
-    before = sum(n * (d.depth + n / 2) for d, n in zip(demands, counts, strict=True))
-    return before / max(1, sum(counts))
+def _prompts_alone(outlook: Outlook, target_ms: float, sizes: Iterator[int]) -> list[int]:
+    """The largest of these sizes that takes no longer than `target_ms`, or the last of them."""
+    counts: list[int] = []
+    for n_rows in sizes:
+        counts = _shares(outlook.demands, n_rows, n_each=0)
+        if outlook.ms(counts) <= target_ms:
+            break
+    return counts
 
 
-def _sizes(n_single: int, limits: StepLimits) -> Iterator[int]:
-    """Rows of a step, the most first; the last is what it has at least."""
-    tile = limits.tile
-    n_rows, least = limits.n_batch // tile * tile, _least_rows(n_single, limits)
-    while n_rows > least:
+def _beside(outlook: Outlook, n_single: int) -> list[int]:
+    """Prompts in one pass with those that decode."""
+    counts: list[int] = []
+    for n_rows in _tiles(outlook.limits, _least_rows(n_single, outlook.limits)):
+        counts = _shares(outlook.demands, n_rows - n_single)
+        if outlook.ms(counts) <= outlook.limits.stall_target_ms:
+            break
+    return counts
+
+
+def _apart(outlook: Outlook, beside: Sequence[int]) -> list[int] | None:
+    """Prompts in a pass of their own, if their rows cost less there than `beside` the others."""
+    limits, singles = outlook.limits, [int(d.n_pending == 1) for d in outlook.demands]
+    if sum(beside) < limits.tile:
+        return None
+    beside_ms, decode_ms = outlook.ms(beside), outlook.ms(singles)
+    sizes = _tiles(limits, limits.tile)
+    counts = _prompts_alone(outlook, limits.stall_target_ms - decode_ms, sizes)
+    alone_ms = outlook.ms(counts)
+    if decode_ms + alone_ms > max(limits.stall_target_ms, beside_ms):
+        return None
+    row_beside_ms = (beside_ms - decode_ms) / (sum(beside) - sum(singles))
+    return counts if alone_ms / sum(counts) < APART_SHARE * row_beside_ms else None
+
+
+def _tiles(limits: StepLimits, least: int) -> Iterator[int]:
+    """Rows of a pass beside others, the most first; the last is what it has at least."""
+    yield from range(limits.n_batch // limits.tile * limits.tile, least, -limits.tile)
+    yield min(least, limits.n_batch)
+
+
+def _halves(limits: StepLimits) -> Iterator[int]:
+    """Rows of a pass that nobody waits for."""
+    n_rows = limits.n_batch // limits.tile * limits.tile
+    while n_rows > limits.tile:
         yield n_rows
-        n_rows = n_rows - tile if n_single else n_rows // 2 // tile * tile
-    yield least
+        n_rows = n_rows // 2 // limits.tile * limits.tile
+    yield min(limits.tile, limits.n_batch)
 
 
 def _least_rows(n_single: int, limits: StepLimits) -> int:
@@ -97,8 +157,9 @@ def _least_rows(n_single: int, limits: StepLimits) -> int:
     return min((n_single // limits.tile + 1) * limits.tile, limits.n_batch)
 
 
-def _shares(demands: Sequence[Demand], n_rows: int) -> list[int]:
-    counts = [int(demand.n_pending == 1) for demand in demands]
+def _shares(demands: Sequence[Demand], n_rows: int, *, n_each: int = 1) -> list[int]:
+    """`n_rows` among the prompts, and `n_each` for those that decode."""
+    counts = [n_each * int(demand.n_pending == 1) for demand in demands]
     prompts = [i for i, demand in enumerate(demands) if demand.n_pending > 1]
     oldest = prompts[0]
     prompts.sort(key=lambda i: (demands[i].rank, demands[i].n_pending))
@@ -112,26 +173,22 @@ def _shares(demands: Sequence[Demand], n_rows: int) -> list[int]:
     return counts
 
 
-def _cut_if_too_deep(
-    counts: list[int], demands: Sequence[Demand], limits: StepLimits, cost: Cost
-) -> list[int]:
-    n_rows, n_single = sum(counts), sum(demand.n_pending == 1 for demand in demands)
-    tile_ms = cost(n_rows, mean_depth(demands, counts))
-    if n_rows <= SMALL_ROWS or tile_ms <= MOST_STALL * limits.stall_target_ms:
+def _cut_if_too_deep(counts: list[int], outlook: Outlook, n_single: int) -> list[int]:
+    tile_ms = outlook.ms(counts)
+    if sum(counts) <= SMALL_ROWS or tile_ms <= MOST_STALL * outlook.limits.stall_target_ms:
         return counts
-    smaller = _shares(demands, max(SMALL_ROWS - n_single, SMALL_ROWS // 2))
-    small_ms = cost(sum(smaller), mean_depth(demands, smaller))
-    return smaller if small_ms <= WORTHWHILE_SHARE * tile_ms else counts
+    smaller = _shares(outlook.demands, max(SMALL_ROWS - n_single, SMALL_ROWS // 2))
+    return smaller if outlook.ms(smaller) <= WORTHWHILE_SHARE * tile_ms else counts
 
 
-def _even_out(counts: list[int], demands: Sequence[Demand], limits: StepLimits, cost: Cost) -> None:
+def _even_out(counts: list[int], outlook: Outlook, n_single: int) -> None:
     """Change the share of the only prompt, so that its later steps fill whole tiles."""
+    demands, limits = outlook.demands, outlook.limits
     i = next(i for i, demand in enumerate(demands) if demand.n_pending > 1)
     n_pending, depth, _ = demands[i]
-    n_single = len(demands) - 1
     least, n_rows = _least_rows(n_single, limits), n_single + counts[i]
     if counts[i] < n_pending:
         if n_rows > least or depth < SHALLOW_TILES * limits.tile:
             counts[i] -= (counts[i] - n_pending) % (least - n_single)
-    elif SMALL_ROWS < n_rows < limits.tile and cost(n_rows, depth) > limits.stall_target_ms:
+    elif SMALL_ROWS < n_rows < limits.tile and outlook.ms(counts) > limits.stall_target_ms:
         counts[i] = min(n_pending, max(SMALL_ROWS - n_single, SMALL_ROWS // 2))

@@ -1,8 +1,8 @@
 """How long a forward pass takes on this machine: a table over tiles of rows and depth.
 
-The depth of a pass is how many tokens stand before its rows on average: attention reads them all,
-so at a depth of 8,000 tokens a pass may take seven times as long as at 0. The table is filled by
-the passes that are made anyway, and interpolated between them.
+The depth of a pass is how many cells its rows attend to on average (`reach`): at 8,000 a pass may
+take seven times as long as at 0. The table is filled by the passes that are made anyway, and
+interpolated between them.
 """
 
 from collections import deque
