@@ -22,6 +22,10 @@ def over(daemon: RunningDaemon) -> VelocityApp:
     return over_home(daemon.paths, {})
 
 
+def session_of(daemon: RunningDaemon) -> Session:
+    return Session(OwnDaemon(LocalDaemon(daemon.paths), {}))
+
+
 def over_home(paths: Paths, environ: dict[str, str]) -> VelocityApp:
     return VelocityApp(Session(OwnDaemon(LocalDaemon(paths), environ)))
 

@@ -18,7 +18,7 @@ def run(environ: Mapping[str, str], *, base_url: str | None, secret: str | None)
         door = OwnDaemon(LocalDaemon(paths.locate(environ)), environ)
     else:
         door = RemoteDaemon(base_url, secret)
-    app = VelocityApp(Session(door))
+    app = VelocityApp(Session(door), greets=True)
     app.run()
     return app.return_code or 0
 

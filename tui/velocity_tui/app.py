@@ -12,6 +12,7 @@ from velocity_local.core.printable import printable
 from velocity_tui import files, themes
 from velocity_tui.messages import SnapshotArrived
 from velocity_tui.places import PLACES
+from velocity_tui.proposal import propose
 from velocity_tui.screens.chat import ChatScreen
 from velocity_tui.screens.history import HistoryScreen
 from velocity_tui.screens.home import HomeScreen
@@ -19,8 +20,9 @@ from velocity_tui.screens.models import ModelsScreen
 from velocity_tui.screens.monitor import MonitorScreen
 from velocity_tui.screens.page import Page
 from velocity_tui.screens.settings import SettingsScreen
-from velocity_tui.session import Session
-from velocity_tui.state import Down, Snapshot
+from velocity_tui.screens.welcome import Welcome
+from velocity_tui.session import DEMO, Session
+from velocity_tui.state import Down, Snapshot, Up
 from velocity_tui.widgets.masthead import Tab
 
 
@@ -62,8 +64,10 @@ class VelocityApp(App[None]):
         Binding("ctrl+q", "quit", "Quit", id="quit", tooltip="Leave; the daemon goes on"),
     ]  # fmt: skip
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, greets: bool = False) -> None:
+        """`greets` has the first run proposed where the daemon was never asked anything."""
         super().__init__()
+        self._greets = greets
         self.session = session
         self.snapshot = Snapshot()
         for theme in themes.THEMES:
@@ -87,6 +91,9 @@ class VelocityApp(App[None]):
         self.snapshot = message.snapshot
         if has_moved:
             self.refresh_bindings()
+        if self._greets and isinstance(message.snapshot.link, Up):
+            self._greets = False
+            self.greet()
         for screen in reversed(self.screen_stack):
             if isinstance(screen, Page):
                 screen.show(message.snapshot)
@@ -114,6 +121,31 @@ class VelocityApp(App[None]):
         except ClientError as error:
             self.notify(printable(str(error)), severity="error", markup=False, timeout=15)
 
+    @work(exclusive=True, group="greet")
+    async def greet(self) -> None:
+        try:
+            if await self.session.is_untouched():
+                await self._welcome()
+        except ClientError as error:
+            self._tell_wrong(str(error))
+
+    @work(exclusive=True, group="greet")
+    async def action_welcome(self) -> None:
+        try:
+            await self._welcome()
+        except ClientError as error:
+            self._tell_wrong(str(error))
+
+    async def _welcome(self) -> None:
+        system = await self.session.system()
+        shipped = await self.session.shipped_models("chat")
+        models = [model.id for model in await self.session.models()]
+        proposal = propose(shipped, system.disk_free_bytes)
+        demo = DEMO if DEMO in models else None
+        chosen = await self.push_screen_wait(Welcome(self.session, system, proposal, demo))
+        if chosen is not None:
+            await self.talk_to(chosen)
+
     async def talk_to(self, model: str) -> None:
         """Show Chat, with this model."""
         await self.switch_mode("chat")
@@ -138,6 +170,9 @@ class VelocityApp(App[None]):
                 f"Go to {place.title}",
                 lambda mode=place.mode: self.switch_mode(mode),
             )
+        yield SystemCommand(
+            "Choose a first model", "What fits this machine, and why", self.action_welcome
+        )
         yield SystemCommand("Start the daemon", "If it does not run", self.action_start_daemon)
 
     def _tell_wrong(self, what: str) -> None:

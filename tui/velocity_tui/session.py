@@ -20,12 +20,14 @@ from velocity_local.core.conversations import Conversation, Summary
 from velocity_local.core.downloads import Download
 from velocity_local.core.history import RequestRow
 from velocity_local.core.ids import IdSource
+from velocity_local.core.search import Found, Use
 from velocity_local.wire.http.admin import (
     ConfigList,
     LogLines,
     ModelItem,
     RepositoryAnswer,
     RequestList,
+    SystemAnswer,
 )
 from velocity_local.wire.http.conversations import ConversationChange
 from velocity_tui.answering import Answering
@@ -35,6 +37,9 @@ from velocity_tui.state import Snapshot, Up
 from velocity_tui.threads import on_thread
 from velocity_tui.watch import Watch
 
+DEMO = "demo"
+"""The id of the model that is shipped."""
+_LIST = 50
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -88,6 +93,28 @@ class Session:
 
     async def downloads(self) -> tuple[Download, ...]:
         return await self._ask(api.downloads)
+
+    async def download(self, identifier: str) -> Download:
+        return await self._ask(api.download, identifier)
+
+    async def shipped_models(self, use: Use) -> tuple[Found, ...]:
+        """Those on the shipped list, each with what it would take of the daemon's machine."""
+        answer = await self._ask(
+            lambda client: api.search(
+                client, text="", use=use, format_="gguf", limit=_LIST, is_offline=True
+            )
+        )
+        return answer.items
+
+    async def system(self) -> SystemAnswer:
+        return await self._ask(api.system)
+
+    async def is_untouched(self) -> bool:
+        """Whether nothing was ever asked of the daemon, and it has its demo model alone."""
+        models = await self.models()
+        if any(model.id != DEMO for model in models):
+            return False
+        return not (await self.request_page(limit=1)).items and not await self.conversations("")
 
     async def cancel_download(self, identifier: str) -> Download:
         return await self._ask(api.cancel_download, identifier)
