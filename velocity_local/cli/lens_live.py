@@ -143,6 +143,8 @@ def _rates(result: RunResult) -> Iterable[tuple[str, str]]:
 def _costs(result: RunResult, cost: float) -> Iterable[tuple[str, str]]:
     unit = result.currency or ""
     yield "cost", f"{cost:.4f} {unit} (prices of {result.prices_dated})"
+    if result.batch_cost is not None:
+        yield "as a batch", f"{result.batch_cost:.4f} {unit}"
     good = result.n_requests - sum(result.n_errors.values()) - result.n_wrong
     which = "answers"
     if result.n_good is not None:

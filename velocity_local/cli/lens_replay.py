@@ -19,8 +19,9 @@ from velocity_local.core.history import RequestRow
 from velocity_local.lens import targets
 from velocity_local.lens.execution import Execution
 from velocity_local.lens.passive import passive_run
-from velocity_local.lens.results import RunResult
+from velocity_local.lens.results import Environment, RunResult
 from velocity_local.lens.scenarios import Scenario
+from velocity_local.lens.surroundings import machine_facts
 from velocity_local.lens.traces import Recorded, TraceSource, from_history, read_trace
 
 
@@ -56,7 +57,7 @@ def passive(call: Call) -> int:
         since_s=since_s,
         until_s=until_s,
         model=call.args.model,
-        facts={"release": release},
+        environment=Environment(machine_facts(client, ""), {"release": release}),
     )
     if not result.n_requests:
         call.out.note(f"Nothing was asked in the last {call.args.since}.")

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import platform
-import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +11,8 @@ from pathlib import Path
 
 import msgspec
 import psutil
+
+from velocity_local.config.processor import cpu_name
 
 _PROBE_TIMEOUT_S = 3.0
 _CPUINFO = Path("/proc/cpuinfo")
@@ -122,7 +123,7 @@ def _processor() -> Processor:
     flags = set(instruction_flags().split())
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return Processor(
-        name=_processor_name(),
+        name=cpu_name(),
         architecture=platform.machine(),
         cores=psutil.cpu_count(logical=False),
         threads=psutil.cpu_count(),
@@ -130,16 +131,6 @@ def _processor() -> Processor:
         governor=_first_line(_GOVERNOR),
         load_1min=load,
     )
-
-
-def _processor_name() -> str:
-    if sys.platform == "darwin":
-        return _told_by(["sysctl", "-n", "machdep.cpu.brand_string"])
-    with contextlib.suppress(OSError):
-        found = re.search(r"^model name\s*:\s*(.+)$", _CPUINFO.read_text(), re.MULTILINE)
-        if found:
-            return found[1]
-    return platform.processor()
 
 
 def _memory() -> Memory:
@@ -151,7 +142,7 @@ def _gpus() -> tuple[tuple[Gpu, ...], str]:
     if sys.platform == "darwin":
         if platform.machine() != "arm64":
             return (), "this Mac has no Apple GPU"
-        return (Gpu(f"{_processor_name()} GPU", psutil.virtual_memory().total),), ""
+        return (Gpu(f"{cpu_name()} GPU", psutil.virtual_memory().total),), ""
     query = "--query-gpu=name,memory.total"
     listed = _told_by(["nvidia-smi", query, "--format=csv,noheader,nounits"])
     gpus = tuple(filter(None, map(_parse_gpu, listed.splitlines())))

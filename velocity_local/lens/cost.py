@@ -89,6 +89,13 @@ def cost_of(tokens: Tokens | None, price: Price) -> float | None:
     return (spent + tokens.output * price.output) / _TOKENS_PER_UNIT
 
 
+def batch_cost(cost: float | None, price: Price | None) -> float | None:
+    """What the provider's batch API asks for what cost so much; None if it has none."""
+    if cost is None or price is None or price.batch is None:
+        return None
+    return cost * price.batch
+
+
 def monthly(cost: float, duration_s: float) -> float:
     """What 30 days at the same rate cost."""
     return cost / duration_s * _SECONDS_PER_MONTH

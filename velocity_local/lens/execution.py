@@ -31,7 +31,7 @@ from velocity_local.lens.providers.port import NotOffered
 from velocity_local.lens.results import CacheState, Environment, Fact, RunResult
 from velocity_local.lens.scenarios import PromptFile, Scenario
 from velocity_local.lens.selector import MeteredSelector, metered_loop
-from velocity_local.lens.surroundings import client_facts
+from velocity_local.lens.surroundings import client_facts, machine_facts
 from velocity_local.lens.targets import Found
 from velocity_local.lens.words import WordTexts, random_of
 from velocity_local.lens.workloads import source_of
@@ -49,7 +49,8 @@ class _Ran:
     meter: OverheadMeter
     window: Window
     started_s: float
-    facts: dict[str, Fact]
+    server: dict[str, Fact]
+    machine: dict[str, Fact]
 
 
 class Execution:
@@ -90,7 +91,8 @@ class Execution:
         scenario = self._scenario
         self._listen(Preparing("looking at the server"))
         found = targets.find(scenario.target, self._environ)
-        facts = targets.server_facts(found)
+        server = targets.server_facts(found)
+        machine = machine_facts(found.admin, found.host)
         tables = targets.price_tables(self._environ)
         self._gathering.price = price_of(tables.price, found.provider.name, found.model)
         source = self._given_source or self._source(found)
@@ -102,7 +104,7 @@ class Execution:
         with asyncio.Runner(loop_factory=lambda: metered_loop(selector)) as runner:
             self._loop = runner.get_loop()
             window = runner.run(self._drive(found, source, meter))
-        ran = _Ran(found, source, meter, window, started_s, facts)
+        ran = _Ran(found, source, meter, window, started_s, server, machine)
         result = self._with_energy(self._result(ran), found, tables.electricity)
         self._listen(Ended(result))
         return result
@@ -175,7 +177,7 @@ class Execution:
             ),
             duration_s=ran.window.duration_s,
             series=self._series,
-            environment=Environment(server=ran.facts, client=client_facts()),
+            environment=Environment(ran.machine, ran.server, client_facts()),
             client_overhead=overhead,
             void_reason=bottleneck(overhead, self._gathering.shortest()) or self._cache_doubt(),
             partial_reason=ran.window.partial_reason,

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from velocity_local.lens.cost import Price, cost_of
+from velocity_local.lens.cost import Price, batch_cost, cost_of
 from velocity_local.lens.faults import FaultKind
 from velocity_local.lens.goodness import is_good
 from velocity_local.lens.histogram import Histogram
@@ -114,6 +114,7 @@ class Gathering:
             "histograms": self._data(),
             "slices": self._slicing.data(),
             "cost": self.cost,
+            "batch_cost": batch_cost(self.cost, self.price),
             "currency": None if self.price is None else self.price.currency,
             "prices_dated": None if self.price is None else self.price.dated,
         }

@@ -9,7 +9,6 @@ from velocity_local.lens.results import (
     CacheState,
     CountSource,
     Environment,
-    Fact,
     Load,
     LoadKind,
     RequestRecord,
@@ -20,6 +19,7 @@ from velocity_local.lens.results import (
 
 _FAULTS: dict[str, FaultKind] = {"error": "http_status", "cancelled": "interrupted"}
 _RATE_LIMIT_STATUS = 429
+_UNKNOWN = Environment()
 
 
 def passive_run(
@@ -28,7 +28,7 @@ def passive_run(
     since_s: float,
     until_s: float,
     model: str | None = None,
-    facts: dict[str, Fact] | None = None,
+    environment: Environment = _UNKNOWN,
 ) -> RunResult:
     """The requests that began between two moments of Unix time, as a run.
 
@@ -65,7 +65,7 @@ def passive_run(
         n_errors=errors,
         n_output_tokens=sum(row.completion_tokens or 0 for row in inside),
         records=records,
-        environment=Environment(server=facts or {}),
+        environment=environment,
     )
 
 

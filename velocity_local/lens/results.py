@@ -240,8 +240,9 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `started_at_s` is Unix time; `duration_s` the measured window, warm-up left out. A run either
     keeps its `records` or, if there were too many or it was distributed, `histograms` by metric
     and `slices` by time. `n_good` counts the requests that kept the scenario's SLO, where it has
-    one. `series` ties the runs of a sweep together. `void_reason` says why its figures must not be
-    used, `partial_reason` why it ended before its time.
+    one. `batch_cost` is what the provider's batch API would ask for the same. `series` ties the
+    runs of a sweep together. `void_reason` says why its figures must not be used, `partial_reason`
+    why it ended before its time.
     """
 
     id: str
@@ -270,6 +271,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     client_overhead: ClientOverhead | None = None
     energy: Energy | None = None
     cost: Amount | None = None
+    batch_cost: Amount | None = None
     currency: str | None = None
     prices_dated: str | None = None
     void_reason: str | None = None

@@ -42,6 +42,10 @@ class Found:
         """The base URL without the API's version."""
         return self.base_url.removesuffix("/v1")
 
+    @property
+    def host(self) -> str:
+        return urlsplit(self.base_url).hostname or ""
+
 
 def find(target: Target, environ: Mapping[str, str]) -> Found:
     """The target, looked for where it says; for a velocity-local daemon also its model.

@@ -49,6 +49,7 @@ def test_tokens_are_counted_and_timed_by_the_daemon(daemon: RunningDaemon) -> No
         assert record.server.prefill_ms is not None
     assert len({record.tokens.prompt for record in result.records if record.tokens}) == 1
     assert result.environment.server["model.fingerprint"]
+    assert result.environment.machine["memory_gib"]
 
 
 def test_warm_prompts_are_in_the_cache_and_cold_ones_are_not(daemon: RunningDaemon) -> None:
@@ -62,6 +63,19 @@ def test_warm_prompts_are_in_the_cache_and_cold_ones_are_not(daemon: RunningDaem
         shares[state] = sum(c.cached or 0 for c in counts) / sum(c.prompt or 0 for c in counts)
     assert shares[CacheState.COLD] < 0.3 < shares[CacheState.PREFIX_SHARED]
     assert shares[CacheState.WARM] > 0.7
+
+
+def test_restored_prompts_survive_their_models_unloading(daemon: RunningDaemon) -> None:
+    work = Synthetic(prompt_tokens=300, output_tokens=4, prompts=3)
+    load = Concurrency(streams=1, requests=3)
+    result = measured(
+        daemon, workload=work, load=load, cache=CacheState.RESTORED, warmup_requests=0
+    )
+    assert (result.cache_state, result.n_errors) == (CacheState.RESTORED, {})
+    assert "restored" not in (result.void_reason or "")
+    for record in result.records:
+        assert record.tokens is not None
+        assert (record.tokens.cached or 0) > 250, "the model was unloaded, its cells were kept"
 
 
 def test_the_same_greedy_prompts_have_the_same_digests(daemon: RunningDaemon) -> None:

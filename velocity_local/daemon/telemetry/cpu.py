@@ -1,17 +1,12 @@
 """Processor, memory and this process, as the operating system tells them."""
 
 import os
-import platform
-import subprocess
 import sys
-from functools import cache
-from pathlib import Path
 
 import psutil
 
+from velocity_local.config.processor import cpu_name
 from velocity_local.wire.http.admin import CpuItem, MemoryItem
-
-_NAME_TIMEOUT_S = 2.0
 
 
 def begin() -> None:
@@ -45,36 +40,6 @@ def memory() -> MemoryItem:
 def rss_bytes() -> int:
     """Memory that this process holds."""
     return int(psutil.Process().memory_info().rss)
-
-
-@cache
-def cpu_name() -> str:
-    """The processor's own name, or its architecture where it has none."""
-    if sys.platform == "linux":
-        return _linux_name() or platform.machine()
-    if sys.platform == "darwin":
-        return _darwin_name() or platform.machine()
-    return platform.processor() or platform.machine()
-
-
-def _linux_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
-    except OSError:
-        return ""
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, "")
-
-
-def _darwin_name() -> str:
-    command = ("/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string")
-    try:
-        done = subprocess.run(  # noqa: S603 - a fixed command
-            command, capture_output=True, text=True, timeout=_NAME_TIMEOUT_S, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip()
 
 
 def _load_1min() -> float | None:

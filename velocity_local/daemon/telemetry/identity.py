@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psutil
 
-from velocity_local.daemon.telemetry.cpu import cpu_name
+from velocity_local.config.processor import cpu_name
 
 _GIB = 2**30
 _ENGINE = "llama-cpp-python"

@@ -49,6 +49,7 @@ def merge(parts: Sequence[RunResult], load: Load) -> RunResult:
         environment=_environment(parts),
         client_overhead=_overhead(parts),
         cost=_sum(part.cost for part in parts),
+        batch_cost=_sum(part.batch_cost for part in parts),
         void_reason=_first(part.void_reason for part in parts),
         partial_reason=_first(part.partial_reason for part in parts),
     )
