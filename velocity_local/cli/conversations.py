@@ -1,4 +1,4 @@
-"""The verbs conversations list, show, export and delete."""
+"""The verbs conversations list, export and delete."""
 
 from velocity_local.cli.call import Call
 from velocity_local.cli.exits import Exit

@@ -4,13 +4,10 @@ from pathlib import Path
 
 from velocity_local.cli.call import Call
 from velocity_local.cli.exits import CliError, Exit
-from velocity_local.cli.pull import bar
-from velocity_local.cli.waiting import wait_for
+from velocity_local.cli.watching import bar, watch
 from velocity_local.client import api
 from velocity_local.core.library import Check, DiskItem, Sighting
 from velocity_local.core.units import size
-
-_INTERVAL_S = 0.2
 
 
 def scan(call: Call) -> int:
@@ -61,17 +58,14 @@ def verify(call: Call) -> int:
 
     def probe() -> Check | None:
         now = api.check(client, started.id)
-        call.out.progress(bar(now.done_bytes, now.total_bytes))
+        call.out.progress(bar(now.done_bytes / max(now.total_bytes, 1)))
         return None if now.state == "running" else now
 
     try:
-        ended = wait_for(probe, timeout_s=float("inf"), interval_s=_INTERVAL_S)
+        ended = watch(probe, call.out, "the check")
     except KeyboardInterrupt:
         api.cancel_check(client, started.id)
         return Exit.INTERRUPTED
-    finally:
-        call.out.end_progress()
-    assert ended is not None, "it waits without a limit"
     return _told(call, ended)
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 from velocity_local.cli.call import Call
 from velocity_local.cli.exits import CliError, Exit
 from velocity_local.cli.output import Output
-from velocity_local.cli.waiting import Pause, wait_for
+from velocity_local.cli.waiting import Pause
+from velocity_local.cli.watching import bar, watch
 from velocity_local.client import api
-from velocity_local.client.errors import ApiError, Unreachable
+from velocity_local.client.errors import ApiError
 from velocity_local.client.http import HttpClient
 from velocity_local.core.downloads import Download, Variant
 from velocity_local.core.units import duration, size
@@ -15,9 +16,7 @@ from velocity_local.wire.http.admin import RepositoryAnswer
 
 USUAL = "Q4_K_M"
 """What to take when somebody does not want to choose; nearly every repository has it."""
-_INTERVAL_S = 0.2
 _PATHS = ("/", "./", "../", "~", ".\\", "..\\", "\\\\")
-_BAR_CHARS = 24
 _PLAIN_STEPS = 10
 
 
@@ -95,18 +94,8 @@ def follow(
         shown.update(now)
         return now if now.has_ended or now.state == "paused" else None
 
-    try:
-        ended = wait_for(probe, timeout_s=float("inf"), interval_s=_INTERVAL_S, pause=pause)
-    except (Unreachable, ApiError) as error:
-        raise CliError(
-            f"the daemon lost sight of the download ({error}); pulling again goes on where it was",
-            code=Exit.UNREACHABLE if isinstance(error, Unreachable) else Exit.FAILURE,
-            next_step="velocity-local start",
-        ) from error
-    finally:
-        out.end_progress()
-    assert ended is not None, "it waits without a limit"
-    return ended
+    what = "the download, which goes on where it was if pulled again"
+    return watch(probe, out, what, pause=pause)
 
 
 class _Shown:
@@ -128,13 +117,7 @@ class _Shown:
 
 def progress_line(now: Download) -> str:
     """`[######------]  41 %  1.2 GB of 3.0 GB  25.1 MB/s  1 min 12 s left`."""
-    return f"{bar(now.done_bytes, now.total_bytes)} {_figures(now)}"
-
-
-def bar(done: int, total: int) -> str:
-    """`[######------]`."""
-    filled = _BAR_CHARS * done // max(total, 1)
-    return f"[{'#' * filled}{'-' * (_BAR_CHARS - filled)}]"
+    return f"{bar(now.done_bytes / max(now.total_bytes, 1))} {_figures(now)}"
 
 
 def _figures(now: Download) -> str:

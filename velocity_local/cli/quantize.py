@@ -2,12 +2,9 @@
 
 from velocity_local.cli.call import Call
 from velocity_local.cli.exits import CliError, Exit
-from velocity_local.cli.pull import bar
-from velocity_local.cli.waiting import wait_for
+from velocity_local.cli.watching import bar, watch
 from velocity_local.client import api
 from velocity_local.core.library import Quantization
-
-_INTERVAL_S = 0.2
 
 
 def quantize(call: Call) -> int:
@@ -17,17 +14,14 @@ def quantize(call: Call) -> int:
 
     def probe() -> Quantization | None:
         now = api.quantization(client, started.id)
-        call.out.progress(f"{bar(now.done, now.total)} {now.done} of {now.total} tensors")
+        call.out.progress(f"{bar(now.done / max(now.total, 1))} {now.done} of {now.total} tensors")
         return None if now.state == "running" else now
 
     try:
-        ended = wait_for(probe, timeout_s=float("inf"), interval_s=_INTERVAL_S)
+        ended = watch(probe, call.out, "the quantizing")
     except KeyboardInterrupt:
         api.cancel_quantization(client, started.id)
         return Exit.INTERRUPTED
-    finally:
-        call.out.end_progress()
-    assert ended is not None, "it waits without a limit"
     if args.json:
         call.out.json("quantize/1", quantization=ended)
     if ended.state != "done":

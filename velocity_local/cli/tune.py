@@ -4,16 +4,13 @@ from velocity_local.cli.call import Call
 from velocity_local.cli.exits import CliError, Exit
 from velocity_local.cli.options import shown
 from velocity_local.cli.output import Output
-from velocity_local.cli.waiting import Pause, wait_for
+from velocity_local.cli.waiting import Pause
+from velocity_local.cli.watching import bar, watch
 from velocity_local.client import tuning as api
-from velocity_local.client.errors import ApiError, Unreachable
 from velocity_local.client.http import HttpClient
 from velocity_local.core.tuning import TuneStep
 from velocity_local.core.units import duration
 from velocity_local.wire.http.tuning import TuneAsk, TuningItem
-
-_INTERVAL_S = 0.3
-_BAR_CHARS = 24
 
 
 def tune(call: Call) -> int:
@@ -51,25 +48,12 @@ def follow(
         out.progress(progress_line(now))
         return now if now.state != "running" else None
 
-    try:
-        ended = wait_for(probe, timeout_s=float("inf"), interval_s=_INTERVAL_S, pause=pause)
-    except (Unreachable, ApiError) as error:
-        raise CliError(
-            f"the daemon lost sight of the measurement ({error})",
-            code=Exit.UNREACHABLE if isinstance(error, Unreachable) else Exit.FAILURE,
-            next_step="velocity-local start",
-        ) from error
-    finally:
-        out.end_progress()
-    assert ended is not None, "it waits without a limit"
-    return ended
+    return watch(probe, out, "the measurement", pause=pause)
 
 
 def progress_line(now: TuningItem) -> str:
     """`[######------------------]  25 %  n_threads 4, round 2`."""
-    filled = int(_BAR_CHARS * now.share)
-    bar = "#" * filled + "-" * (_BAR_CHARS - filled)
-    return f"[{bar}] {int(100 * now.share):3d} %  {now.doing}"
+    return f"{bar(now.share)} {int(100 * now.share):3d} %  {now.doing}"
 
 
 def _line(step: TuneStep) -> str:
