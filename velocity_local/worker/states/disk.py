@@ -122,7 +122,7 @@ class StateDisk:
             for number in list(self._files):
                 self._forget(number)
         for path in paths:
-            path.unlink(missing_ok=True)
+            files.remove(path)
 
     def reach(self, tokens: list[int], space: str) -> int:
         """How many of the first tokens are there."""
@@ -191,7 +191,7 @@ class StateDisk:
             if path.suffix == files.SUFFIX:
                 self._list_one(path)
             elif path.suffix == files.PART_SUFFIX:
-                path.unlink(missing_ok=True)
+                files.remove(path)
         for number in self._cut_off():
             self._remove(number, "what it goes on from is gone")
         self._make_room()
@@ -201,7 +201,7 @@ class StateDisk:
             listed = files.read_head(path, self._engine, self._key)
         except (files.Unusable, OSError) as error:
             _log.info("saved cells in %s are not used: %s", path.name, error)
-            path.unlink(missing_ok=True)
+            files.remove(path)
             return
         self._add(listed)
 
@@ -253,7 +253,7 @@ class StateDisk:
         for path, size in zip(paths, sizes, strict=True):
             if excess <= 0:
                 return
-            path.unlink(missing_ok=True)
+            files.remove(path)
             excess -= size
             self._forget_path(path)
 
@@ -271,7 +271,7 @@ class StateDisk:
                 return
             self._forget(number)
         _log.info("saved cells in %s are not used: %s", file.listed.path.name, reason)
-        file.listed.path.unlink(missing_ok=True)
+        files.remove(file.listed.path)
 
     def _forget(self, number: int) -> None:
         del self._files[number]

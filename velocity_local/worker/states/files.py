@@ -8,6 +8,7 @@ The library takes altered bytes without a word, hence both.
 
 import hashlib
 import hmac
+import logging
 import os
 import secrets
 import stat
@@ -26,6 +27,8 @@ MAX_HEAD_BYTES = 32 * 2**20
 _MAGIC = b"VLKV\x00\x00\x00\x01"
 _LENGTH = struct.Struct("<I")
 _MAC_BYTES = 32
+
+_log = logging.getLogger(__name__)
 
 
 class Head(msgspec.Struct, frozen=True, array_like=True):
@@ -81,7 +84,7 @@ def write(
         maybe_kill("kv.before_rename")
         part.replace(path)
     except OSError:
-        part.unlink(missing_ok=True)
+        remove(part)
         raise
     return Listed(path, head, len(signed))
 
@@ -128,6 +131,14 @@ def read_state(listed: Listed) -> memoryview:
     return state
 
 
+def remove(path: Path) -> None:
+    """Remove a file that is of no use; one that will not go costs its room, and nobody a prompt."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        _log.warning("%s cannot be removed: %s", path.name, error)
+
+
 def _created(path: Path) -> BinaryIO:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     return os.fdopen(os.open(path, flags, 0o600), "wb")
@@ -135,11 +146,11 @@ def _created(path: Path) -> BinaryIO:
 
 def _opened(path: Path) -> BinaryIO:
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    file = os.fdopen(os.open(path, flags | getattr(os, "O_BINARY", 0)), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
+    descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
         raise Unusable("it is no regular file")
-    return file
+    return os.fdopen(descriptor, "rb")
 
 
 def _decoded(encoded: bytes) -> Head:

@@ -163,3 +163,34 @@ def test_a_folder_that_cannot_be_made_costs_nothing_else(tmp_path: Path, open_di
     disk = open_disk()
     assert disk.fetch(TRUNK, "") == []
     disk.close([kept(TRUNK)], limit_s=10)
+
+
+def test_what_is_not_ours_and_will_not_go_hides_nothing(tmp_path: Path, open_disk: Open) -> None:
+    open_disk().close([kept(TRUNK), kept(OTHER)], limit_s=10)
+    (tmp_path / "a" / "0000.kv").mkdir()
+    (tmp_path / "a" / "0000.part").mkdir()
+    (tmp_path / "a" / "0001.kv").symlink_to(tmp_path)
+    disk = open_disk()
+    assert told(disk.fetch(TRUNK, "")) == [(0, 40)]
+    assert told(disk.fetch(OTHER, "")) == [(0, 50)]
+    assert sorted(path.name for path in (tmp_path / "a").glob("000*")) == ["0000.kv", "0000.part"]
+
+
+def test_a_damaged_file_that_will_not_go_costs_nobody_a_prompt(
+    tmp_path: Path, open_disk: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_disk().close([kept(TRUNK), kept(OTHER)], limit_s=10)
+    disk = open_disk()
+    for path in (tmp_path / "a").iterdir():
+        path.write_bytes(path.read_bytes()[:-7] + b"altered")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    assert disk.fetch(TRUNK, "") == []
+    disk.clear()
+    assert disk.entries() == []
+    monkeypatch.undo()
+    disk.close([kept(BRANCH)], limit_s=10)
+    assert len(disk.entries()) == 1
