@@ -15,13 +15,15 @@ class Opening(NamedTuple):
     """A slot for a new sequence, holding the first `length` of its tokens already.
 
     With a `leader`, the slot is empty until that slot has computed `join` tokens, which are
-    then to be copied by `join`.
+    then to be copied by `join`. Of the first `shared` tokens it is known that others begin with
+    them, whether or not their cells can be had.
     """
 
     slot: int
     length: int
     leader: int | None = None
     join: int = 0
+    shared: int = 0
 
 
 class _Source(NamedTuple):
@@ -62,6 +64,8 @@ class KvCache:
         self._index: PrefixIndex[int] = PrefixIndex()
         self._spaces: dict[int, str] = {}
         self._tokens: dict[int, list[int]] = {}
+        # Slots that wait for their leaders, with the length that they are to be given.
+        self._joins: dict[int, int] = {}
         self.states = StateCache(
             state_bytes, has_parts=self._capabilities.can_copy_part, on_drop=on_drop
         )
@@ -90,9 +94,12 @@ class KvCache:
             source = _NOTHING
             if not self._fits(source, len(tokens) + reserve + promised):
                 return None
-        opening = self._take(source)
+        shared = 0 if self._capabilities.can_copy_part else self._shared(tokens, space)
+        opening = self._take(source)._replace(shared=shared)
         if opening.leader is None:
             opening = opening._replace(length=self._restored(opening, tokens, space))
+        else:
+            self._joins[opening.slot] = opening.join
         self._index.insert(opening.slot, tokens, space)
         self._spaces[opening.slot] = space
         self._tokens[opening.slot] = tokens
@@ -102,6 +109,7 @@ class KvCache:
         """Give the waiting slot the first `length` cells of its leader."""
         self._backend.copy(leader, follower, length)
         self._ledger.copy(leader, follower, length)
+        self._joins.pop(follower, None)
 
     def retire(self, slot: int, tokens: list[int]) -> None:
         """The sequence in `slot` has ended; keep what it computed of `tokens` for reuse."""
@@ -119,12 +127,16 @@ class KvCache:
         self._save(slot, tokens[: self._ledger.length(slot)])
         self.drop(slot)
 
-    def checkpoint_of(self, n_prompt: int, n_computed: int) -> int:
-        """Where a prompt's state is to be saved on the way; 0 if a later cut will do."""
-        tile = self._capabilities.prefill_tile
-        at = (n_prompt - CHECKPOINT_MARGIN_TOKENS) // tile * tile
-        is_needed = self.states.is_on and not self._capabilities.can_copy_part
-        return at if is_needed and at - n_computed >= MIN_MATCH_TOKENS else 0
+    def checkpoints_of(self, n_prompt: int, opening: Opening) -> set[int]:
+        """Where a prompt's state is to be saved on the way; nowhere if a later cut will do.
+
+        That is where it parts from others, and near its end.
+        """
+        if self._capabilities.can_copy_part or not self.states.is_on:
+            return set()
+        least = max(opening.length, opening.join) + MIN_MATCH_TOKENS
+        ends = (n_prompt - CHECKPOINT_MARGIN_TOKENS, min(opening.shared, n_prompt - 1))
+        return {at for at in map(self._whole_tiles, ends) if at >= least}
 
     def checkpoint(self, slot: int, tokens: list[int]) -> None:
         """Save a running sequence as it is now."""
@@ -173,6 +185,7 @@ class KvCache:
         self._ledger.clear(slot)
         self._index.remove(slot)
         self._tokens.pop(slot, None)
+        self._joins.pop(slot, None)
         self._slots.release(slot)
 
     def resync(self, slot: int, limit: int) -> int:
@@ -255,7 +268,22 @@ class KvCache:
             return _Source(match.holder, n_tokens, follows=True)
         if self._capabilities.can_copy_part and wanted - held >= MIN_MATCH_TOKENS:
             return _Source(match.holder, wanted, follows=True)
+        if not self._capabilities.can_copy_part:
+            at = self._whole_tiles(wanted)
+            if at - max(held, self._joins.get(match.holder, 0)) >= MIN_MATCH_TOKENS:
+                return _Source(match.holder, at, follows=True)
         return _Source(match.holder, self._reachable(match.holder, held, wanted))
+
+    def _whole_tiles(self, length: int) -> int:
+        """Where a model whose cells cannot be cut may pause and compute on with the same bits."""
+        tile = self._capabilities.prefill_tile
+        return length // tile * tile
+
+    def _shared(self, tokens: list[int], space: str) -> int:
+        """How many of the first tokens another sequence has too, on the device or saved."""
+        matches = self._index.matches(tokens, space)
+        on_device = max((match.length for match in matches), default=0)
+        return max(on_device, self.states.common(tokens, space))
 
     def _reachable(self, slot: int, held: int, wanted: int) -> int:
         """How many of the first `wanted` cells can be had of a sequence that has `held`."""

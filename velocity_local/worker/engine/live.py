@@ -13,7 +13,7 @@ class LiveSequence:
 
     __slots__ = (
         "admitted_s",
-        "checkpoint",
+        "checkpoints",
         "deadline_s",
         "end_length",
         "first_token_s",
@@ -58,7 +58,7 @@ class LiveSequence:
         self.sampler: Sampler | None = None
         self.leader: LiveSequence | None = None
         self.join_length = 0
-        self.checkpoint = 0
+        self.checkpoints: set[int] = set()
         self.end_length = min(self.n_prompt + spec.max_tokens, n_ctx)
         self.reserve = reserve
         self.reserve_end = min(self.end_length, len(self.tokens) + reserve)
@@ -75,9 +75,9 @@ class LiveSequence:
 
     @property
     def n_to_checkpoint(self) -> int:
-        """How many tokens may be computed before its state is to be saved."""
-        left = self.checkpoint - self.n_computed
-        return left if left > 0 else len(self.tokens)
+        """How many tokens may be computed before its state is to be saved or copied."""
+        ahead = (at for at in self.checkpoints if at > self.n_computed)
+        return min(ahead, default=len(self.tokens) + self.n_computed) - self.n_computed
 
     @property
     def has_begun(self) -> bool:

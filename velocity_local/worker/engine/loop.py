@@ -217,14 +217,19 @@ class Engine:
             return False
         sequence.slot = opening.slot
         sequence.n_computed = opening.length
+        sequence.checkpoints = self._cache.checkpoints_of(sequence.n_prompt, opening)
         if opening.leader is None:
-            sequence.checkpoint = self._cache.checkpoint_of(sequence.n_prompt, opening.length)
             self._begin(sequence, now_s)
         else:
-            sequence.leader = self._roster.in_slot(opening.leader)
-            sequence.join_length = opening.join
+            self._follow(sequence, self._roster.in_slot(opening.leader), opening.join)
         self._roster.start(sequence, now_s)
         return True
+
+    def _follow(self, sequence: LiveSequence, leader: LiveSequence, join: int) -> None:
+        """Wait for another one's cells; where they cannot be cut, it pauses just there."""
+        sequence.leader, sequence.join_length = leader, join
+        if not self._capabilities.can_copy_part and join < len(leader.tokens):
+            leader.checkpoints.add(join)
 
     def _begin(self, sequence: LiveSequence, now_s: float) -> None:
         """Tell, once, that a sequence has left the queue."""
@@ -296,7 +301,7 @@ class Engine:
         for index, (sequence, n_tokens) in enumerate(batch):
             self._cache.grow(sequence.slot, n_tokens)
             sequence.n_computed += n_tokens
-            if sequence.n_computed == sequence.checkpoint:
+            if sequence.n_computed in sequence.checkpoints:
                 self._cache.checkpoint(sequence.slot, sequence.tokens)
             if sequence.n_computed == len(sequence.tokens):
                 owners.append(sequence)

@@ -80,6 +80,11 @@ class StateCache:
         links = self._chain(tokens, space, have)
         return links[-1][1] if links else have
 
+    def common(self, tokens: list[int], space: str) -> int:
+        """How many of the first tokens something here has too, however it goes on."""
+        matches = self._index.matches(tokens, space)
+        return max((match.length for match in matches), default=0)
+
     def pieces(self, tokens: list[int], space: str, *, have: int = 0) -> list[Piece]:
         """What is to be restored, one behind the other, to get there."""
         links = self._chain(tokens, space, have)
