@@ -73,14 +73,17 @@ class RunningDaemon:
 
 @contextmanager
 def running_daemon(
-    home: Path, *flags: str, environment: Mapping[str, str] | None = None
+    home: Path,
+    *flags: str,
+    environment: Mapping[str, str] | None = None,
+    module: str = "velocity_local.daemon",
 ) -> Iterator[RunningDaemon]:
     """Start a daemon below `home` on a free port; at the end, stop it or fail."""
     variables = {**os.environ, "VELOCITY_HOME": str(home), **(environment or {})}
     home.mkdir(mode=0o700, exist_ok=True)
     log = (home / "stderr.log").open("ab")
     process = subprocess.Popen(
-        [sys.executable, "-m", "velocity_local.daemon", "--port", "0", *flags],
+        [sys.executable, "-m", module, "--port", "0", *flags],
         env=variables,
         stdin=subprocess.DEVNULL,
         stdout=log,

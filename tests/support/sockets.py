@@ -23,9 +23,11 @@ class Raw:
         self.writer.write(data)
         await self.writer.drain()
 
-    async def answer(self) -> tuple[int, dict[str, str], bytes]:
+    async def answer(
+        self, *, limit_s: float = ANSWER_TIMEOUT_S
+    ) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body of the next answer; status 0 if the connection closed."""
-        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+        async with asyncio.timeout(limit_s):
             try:
                 head = await self.reader.readuntil(b"\r\n\r\n")
             except (asyncio.IncompleteReadError, ConnectionResetError):
