@@ -4,6 +4,8 @@ from typing import Literal, get_args
 
 import msgspec
 
+from velocity_local.core.errors import QueueTimeout
+
 Priority = Literal["interactive", "api", "batch"]
 # Most urgent first.
 PRIORITIES: tuple[Priority, ...] = get_args(Priority)
@@ -25,6 +27,13 @@ class QueueTerms(msgspec.Struct, frozen=True, omit_defaults=True):
     def rank(self) -> int:
         """0 for the most urgent class."""
         return PRIORITIES.index(self.priority)
+
+
+def not_begun(terms: QueueTerms) -> QueueTimeout:
+    """What is told to a request that may wait no longer."""
+    return QueueTimeout(
+        f"not begun within {terms.timeout_s:g} s; allow a longer wait, or ask again later"
+    )
 
 
 class ModelQueue(msgspec.Struct, frozen=True):

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import assert_never
 
+from velocity_local.core.clock import Clock
 from velocity_local.core.errors import ErrorInfo, InternalError, TemplateError, VelocityError
+from velocity_local.core.queueing import not_begun
 from velocity_local.core.requests import ChatPrompt
 from velocity_local.wire.ipc.messages import (
     AnyReport,
@@ -36,6 +38,7 @@ class Lanes:
 
     There are four, each in its own order: a slow template holds up only chats, a long text to
     count holds up no prompt, and a grammar that is slow to compile only what needs a grammar.
+    Waiting for them is waiting: what may wait no longer when its turn comes is not prepared.
     """
 
     def __init__(
@@ -43,10 +46,12 @@ class Lanes:
         preparation: Preparation,
         host: RenderHost,
         *,
+        clock: Clock,
         deliver: Callable[[ForTheLoop], None],
         answer: Callable[[AnyReport], None],
     ) -> None:
         self._preparation = preparation
+        self._clock = clock
         self._host = host
         self._deliver = deliver
         self._answer = answer
@@ -63,7 +68,7 @@ class Lanes:
 
     def take(self, command: TextCommand) -> None:
         """Queue a command; any thread may."""
-        self._lane_of(command).put(partial(self._handle, command))
+        self._lane_of(command).put(partial(self._handle, command, self._clock.monotonic_s()))
 
     def _lane_of(self, command: TextCommand) -> "_Lane":
         match command:
@@ -83,20 +88,38 @@ class Lanes:
         except TemplateError as error:
             _log.warning("chats with this model will be refused: %s", error.message)
 
-    def _handle(self, command: TextCommand) -> None:
+    def _handle(self, command: TextCommand, arrived_s: float) -> None:
         with self._refusing(command):
+            self._check_patience(command, arrived_s)
             result = self._work(command)
-            if isinstance(result, Prepared) and result.situation is not None:
-                assert isinstance(command, Generate)
-                self._grammars.put(partial(self._constrain, command, result))
-            elif isinstance(result, Prepared | EmbeddingJob | KvQuestion):
+            if isinstance(result, Prepared):
+                self._on_prepared(command, result.since(arrived_s), arrived_s)
+            elif isinstance(result, EmbeddingJob):
+                result.arrived_s = arrived_s
+                self._deliver(result)
+            elif isinstance(result, KvQuestion):
                 self._deliver(result)
             else:
                 self._answer(result)
 
-    def _constrain(self, command: Generate, prepared: Prepared) -> None:
+    def _on_prepared(self, command: TextCommand, prepared: Prepared, arrived_s: float) -> None:
+        if prepared.situation is None:
+            self._deliver(prepared)
+            return
+        assert isinstance(command, Generate)
+        self._grammars.put(partial(self._constrain, command, prepared, arrived_s))
+
+    def _constrain(self, command: Generate, prepared: Prepared, arrived_s: float) -> None:
         with self._refusing(command):
+            self._check_patience(command, arrived_s)
             self._deliver(self._preparation.constrain(command, prepared))
+
+    def _check_patience(self, command: TextCommand, arrived_s: float) -> None:
+        if not isinstance(command, Generate | Embed):
+            return
+        terms = command.request.queue
+        if terms.timeout_s is not None and self._clock.monotonic_s() - arrived_s >= terms.timeout_s:
+            raise not_begun(terms)
 
     @contextmanager
     def _refusing(self, command: TextCommand) -> Iterator[None]:

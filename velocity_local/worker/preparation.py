@@ -61,6 +61,11 @@ class Prepared(NamedTuple):
     adapter: Adapter | None = None
     states: tuple[Kept, ...] = ()
 
+    def since(self, arrived_s: float) -> "Prepared":
+        """The same, with its time counted from then on."""
+        specs = tuple(spec._replace(arrived_s=arrived_s) for spec in self.specs)
+        return self._replace(specs=specs)
+
 
 class Preparation:
     """Turns commands into work for the engine, or into their answers. Raises `RequestError`."""
@@ -140,7 +145,7 @@ class Preparation:
         for index, tokens in enumerate(inputs):
             key = SequenceKey(command.handle, index)
             check(SequenceSpec(key, tokens, SamplingParams(), 0), self._capabilities)
-        return EmbeddingJob(command.handle, inputs, request.dimensions, rank=request.queue.rank)
+        return EmbeddingJob(command.handle, inputs, request.dimensions, terms=request.queue)
 
     def tokenize(self, command: Tokenize) -> Tokenized:
         request = command.request

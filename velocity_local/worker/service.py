@@ -89,6 +89,7 @@ class WorkerService:
         draft: Backend | None = None,
     ) -> None:
         tokenizer = backend.tokenizer
+        self._clock = clock
         self._inbox = inbox
         self._writer = writer
         self._can_generate = backend.capabilities.can_generate
@@ -124,7 +125,7 @@ class WorkerService:
             constraining=self._constraining,
             tiers=self._tiers,
         )
-        self._lanes = Lanes(preparation, host, deliver=inbox.put, answer=writer.send)
+        self._lanes = Lanes(preparation, host, clock=clock, deliver=inbox.put, answer=writer.send)
         self._preparing: set[int] = set()
         self._exit_code: int | None = None
 
@@ -273,6 +274,10 @@ class WorkerService:
             self._exit_code = EXIT_BROKEN
 
     def _embed(self) -> None:
+        for handle, told in self._embeddings.expire(self._clock.monotonic_s()):
+            self._writer.send(Refused(handle, told))
+        if not self._embeddings.has_work:
+            return
         try:
             embedded = self._embeddings.step()
         except BackendError as error:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 import pytest
 
 from velocity_local.core.models import LoadOptions
+from velocity_local.core.queueing import PRIORITIES, QueueTerms
 from velocity_local.wire.ipc.messages import Embedded
 from velocity_local.worker.backends.fake.model import FakeBackend
 from velocity_local.worker.backends.fake.script import Script
@@ -23,8 +24,18 @@ class Recording(FakeBackend):
         return super().embed(inputs)
 
 
-def _job(handle: int, *sizes: int, rank: int = 0) -> EmbeddingJob:
-    return EmbeddingJob(handle, [(1,) * size for size in sizes], None, rank=rank)
+def _job(handle: int, *sizes: int, rank: int = 0, owner: str = "") -> EmbeddingJob:
+    terms = QueueTerms(PRIORITIES[rank], owner, timeout_s=10.0)
+    inputs = [(1,) * size for size in sizes]
+    return EmbeddingJob(handle, inputs, None, terms=terms, arrived_s=100.0)
+
+
+def _order(embeddings: Embeddings) -> list[int]:
+    """Who is answered, one after the other."""
+    answers = []
+    while embeddings.has_work:
+        answers.append(embeddings.step())
+    return [answer.handle for answer in answers if answer]
 
 
 def test_inputs_are_computed_a_batch_at_a_time() -> None:
@@ -68,6 +79,49 @@ def test_a_job_that_is_overtaken_half_way_goes_on_where_it_was() -> None:
     answers = [embeddings.step(), embeddings.step()]
     assert [answer.handle for answer in answers if answer] == [2, 1]
     assert len(backend.batches) == 3
+
+
+def test_keys_take_turns_by_the_tokens_they_had() -> None:
+    embeddings = Embeddings(Recording())
+    for handle in range(1, 31):
+        embeddings.submit(_job(handle, 20, owner="flood"))
+    assert embeddings.step()
+    for handle in (101, 102):
+        embeddings.submit(_job(handle, 20, owner="newcomer"))
+    order = _order(embeddings)
+    assert max(order.index(101), order.index(102)) <= 4
+    assert [handle for handle in order if handle < 100] == list(range(2, 31))
+
+
+def test_a_long_job_is_no_longer_in_the_way_of_another_key_than_a_batch() -> None:
+    embeddings = Embeddings(Recording())
+    embeddings.submit(_job(1, *[64] * 50, owner="long"))
+    assert embeddings.step() is None
+    embeddings.submit(_job(2, 64, owner="short"))
+    assert _order(embeddings) == [2, 1]
+
+
+def test_who_was_idle_has_saved_nothing_up() -> None:
+    embeddings = Embeddings(Recording())
+    for handle in range(1, 11):
+        embeddings.submit(_job(handle, 20, owner="busy"))
+    for _ in range(5):
+        embeddings.step()
+    for handle in range(101, 106):
+        embeddings.submit(_job(handle, 20, owner="idle"))
+    order = _order(embeddings)
+    assert order.index(6) <= 1
+
+
+def test_a_job_that_has_not_begun_in_time_is_told_so() -> None:
+    embeddings = Embeddings(Recording())
+    embeddings.submit(_job(1, 64, 64))
+    embeddings.submit(_job(2, 3))
+    assert embeddings.step() is None
+    assert embeddings.expire(109.9) == []
+    ((handle, told),) = embeddings.expire(110.0)
+    assert (handle, told.code) == (2, "queue_timeout")
+    assert _order(embeddings) == [1]
 
 
 def test_a_cancelled_job_is_gone() -> None:

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from velocity_local.core.clock import SystemClock
+from velocity_local.core.clock import ManualClock
 from velocity_local.core.events import Delta, Failed, Finished
 from velocity_local.core.models import LoadOptions
+from velocity_local.core.queueing import QueueTerms
 from velocity_local.core.requests import GenerationRequest, TextPrompt
 from velocity_local.core.sampling import SamplingParams
 from velocity_local.wire.ipc.codec import FrameSplitter, decode_report
@@ -41,15 +42,14 @@ class Service:
     """A service in this process, its loop on a thread, its reports read from a pipe."""
 
     def __init__(self) -> None:
+        self.clock = ManualClock()
         self.read_fd, self.write_fd = os.pipe()
         self.backend = Faulty()
         self.inbox: Inbox = queue.SimpleQueue()
         self.writer = ReportWriter(self.write_fd)
         self.writer.start()
         self.host = RenderHost()
-        self.service = WorkerService(
-            self.backend, self.inbox, self.writer, self.host, SystemClock()
-        )
+        self.service = WorkerService(self.backend, self.inbox, self.writer, self.host, self.clock)
         self.exit_codes: list[int] = []
         self.loop = threading.Thread(target=lambda: self.exit_codes.append(self.service.run()))
         self._splitter = FrameSplitter()
@@ -97,9 +97,10 @@ def service(caplog: pytest.LogCaptureFixture) -> Iterator[Service]:
     assert service.exit_codes == [EXIT_OK]
 
 
-def _ask(handle: int, text: str = "abc") -> Generate:
-    sampling = SamplingParams()
-    return Generate(handle, GenerationRequest(str(handle), "m", TextPrompt(text), sampling))
+def _ask(handle: int, text: str = "abc", *, timeout_s: float | None = None) -> Generate:
+    queue = QueueTerms(timeout_s=timeout_s)
+    request = GenerationRequest(str(handle), "m", TextPrompt(text), SamplingParams(), queue=queue)
+    return Generate(handle, request)
 
 
 def test_a_fault_in_a_step_fails_its_requests_and_the_worker_lives(service: Service) -> None:
@@ -146,3 +147,30 @@ def test_a_fault_in_preparing_refuses_that_request_only(
     assert ended.error.code == "internal_error"
     service.send(_ask(2))
     assert isinstance(service.end(2), Finished)
+
+
+def test_waiting_to_be_prepared_is_waiting(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one text takes long to read, the next one's time runs out, and the clock tells both."""
+    tokenizer, goes_on = service.backend.tokenizer, threading.Event()
+    encode = tokenizer.encode
+
+    def slowly(text: str, **how: bool) -> list[int]:
+        assert goes_on.wait(10)
+        return encode(text, **how)
+
+    monkeypatch.setattr(tokenizer, "encode", slowly)
+    service.send(_ask(1, timeout_s=60.0))
+    service.send(_ask(2, timeout_s=4.0))
+    service.clock.advance(5.0)
+    goes_on.set()
+    refused, finished = sorted((service.end(1), service.end(1)), key=_is_finished)
+    assert isinstance(finished, Finished)
+    assert finished.timings.queue_ms >= 5000
+    assert isinstance(refused, Refused)
+    assert (refused.handle, refused.error.code) == (2, "queue_timeout")
+
+
+def _is_finished(end: Finished | Failed | Refused) -> bool:
+    return isinstance(end, Finished)

@@ -138,7 +138,10 @@ class Ticket:
             case GenerationRequest():
                 return Generate(self.handle, _remaining(request, self, now_s), self._resumed())
             case EmbeddingRequest():
-                return Embed(self.handle, request)
+                queue = msgspec.structs.replace(
+                    request.queue, timeout_s=_left_s(self.queue_due_s, now_s)
+                )
+                return Embed(self.handle, msgspec.structs.replace(request, queue=queue))
             case TokenizeRequest():
                 return Tokenize(self.handle, request)
             case DetokenizeRequest():

@@ -62,10 +62,10 @@ class LiveSequence:
         self.end_length = min(self.n_prompt + spec.max_tokens, n_ctx)
         self.reserve = reserve
         self.reserve_end = min(self.end_length, len(self.tokens) + reserve)
-        self.submitted_s = now_s
-        self.deadline_s = None if spec.deadline_s is None else now_s + spec.deadline_s
+        since_s = self.submitted_s = now_s if spec.arrived_s is None else spec.arrived_s
+        self.deadline_s = None if spec.deadline_s is None else since_s + spec.deadline_s
         patience_s = spec.queue.timeout_s
-        self.queue_due_s = None if patience_s is None else now_s + patience_s
+        self.queue_due_s = None if patience_s is None else since_s + patience_s
         self.admitted_s: float | None = None
         self.first_token_s: float | None = None
 

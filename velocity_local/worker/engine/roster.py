@@ -1,6 +1,7 @@
 """Who waits, who runs, who makes room for whom, and whose time is up."""
 
-from velocity_local.core.errors import DeadlineExceeded, QueueTimeout, VelocityError
+from velocity_local.core.errors import DeadlineExceeded, VelocityError
+from velocity_local.core.queueing import not_begun
 from velocity_local.worker.engine.live import LiveSequence
 from velocity_local.worker.engine.sequence import SequenceKey
 from velocity_local.worker.engine.waitlist import Waitlist
@@ -123,9 +124,7 @@ def _lateness(sequence: LiveSequence, now_s: float) -> VelocityError:
         return DeadlineExceeded(
             f"not done within {spec.deadline_s:g} s; allow more, or ask for less"
         )
-    return QueueTimeout(
-        f"not begun within {spec.queue.timeout_s:g} s; allow a longer wait, or ask again later"
-    )
+    return not_begun(spec.queue)
 
 
 def _or_never(due_s: float | None) -> float:

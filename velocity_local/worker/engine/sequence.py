@@ -25,7 +25,8 @@ class SequenceSpec(NamedTuple):
     `emitted` tokens were sampled by an earlier worker: they are prefilled after the prompt,
     replayed into the sampler, and never reported again. `max_tokens` counts them too.
     `constraint` is this sequence's own and stands after `emitted`. `adapter` is the key of a
-    loaded adapter; empty for the model alone.
+    loaded adapter; empty for the model alone. Its time counts from `arrived_s` on, which is when
+    the worker was told of it; None: when the engine is.
     """
 
     key: SequenceKey
@@ -38,6 +39,7 @@ class SequenceSpec(NamedTuple):
     constraint: Constraint | None = None
     adapter: str = ""
     queue: QueueTerms = QueueTerms()
+    arrived_s: float | None = None
 
 
 class Prefilling(NamedTuple):
