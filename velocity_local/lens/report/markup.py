@@ -48,6 +48,11 @@ def text(value: object) -> Markup:
     return Markup(escape(printable(str(value)), quote=True))
 
 
+def section(name: str, *parts: object) -> Markup:
+    """A part of the page under a heading."""
+    return element("section", element("h2", name), join(parts), aria_label=name)
+
+
 def table(head: list[object], rows: list[list[object]], *, caption: str) -> Markup:
     """A table that scrolls by itself if it is wide; the first cell of a row is its heading."""
     heading = element("tr", [element("th", cell, scope="col") for cell in head])

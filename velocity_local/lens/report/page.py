@@ -12,31 +12,55 @@ from velocity_local.lens.changes import estimate
 from velocity_local.lens.conditions import facts
 from velocity_local.lens.markdown import figure
 from velocity_local.lens.quantities import SHOWN, parse
+from velocity_local.lens.quantities import table as table_of
 from velocity_local.lens.report import views
-from velocity_local.lens.report.markup import Markup, element, join, table
+from velocity_local.lens.report.comparison import comparison
+from velocity_local.lens.report.markup import Markup, element, section, table
+from velocity_local.lens.report.naming import Names
 from velocity_local.lens.report.style import STYLE
 from velocity_local.lens.results import Metric, RunResult
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _CURVES = (Metric.TTFT_MS, Metric.ITL_MS, Metric.E2E_MS)
 _COMPARED = (parse("ttft_ms:p50"), parse("ttft_ms:p99"), parse("total_output_tokens_per_s"))
+_MAIN = table_of(
+    "ttft_ms:p50",
+    "ttft_ms:p99",
+    "itl_ms:p50",
+    "itl_ms:p99",
+    "e2e_ms:p50",
+    "e2e_ms:p99",
+    "requests_per_s",
+    "total_output_tokens_per_s",
+)
+_HEADS = {
+    "requests_per_s:mean": "requests/s",
+    "total_output_tokens_per_s:mean": "tokens/s",
+    **{
+        f"{metric}_ms:{percent}": f"{metric.upper()} {percent}"
+        for metric in ("ttft", "itl", "e2e")
+        for percent in ("p50", "p99")
+    },
+}
 _MOST_HEAT_MAPS = 6
 
 
 def page(runs: Sequence[RunResult], *, title: str = "Latency report") -> str:
     """The whole file. Void runs are shown with their reason and their figures left out."""
     usable = [run for run in runs if run.void_reason is None]
+    names = Names(runs)
     body = element(
         "main",
         element("h1", title),
         element("p", _summary(runs), class_="soft"),
-        _warnings(runs),
-        _figures(usable),
-        _plots(usable),
-        _errors(usable),
+        _warnings(runs, names),
+        _figures(usable, names),
+        comparison(usable, names),
+        _plots(usable, names),
+        _errors(usable, names),
         _engine(usable),
-        _energy(usable),
-        _environment(runs),
+        _energy(usable, names),
+        _environment(runs, names),
     )
     head = element(
         "head",
@@ -57,17 +81,18 @@ def _summary(runs: Sequence[RunResult]) -> str:
     return f"{len(runs)} run(s), {n_requests} requests, from {when}. velocity-local {RELEASE}."
 
 
-def _warnings(runs: Iterable[RunResult]) -> list[Markup]:
+def _warnings(runs: Iterable[RunResult], names: Names) -> list[Markup]:
     found = []
     for run in runs:
         if run.void_reason is not None:
-            found.append(f"{views.label(run)} is void: {run.void_reason}")
+            found.append(f"{names.of(run)} is void: {run.void_reason}")
         if run.partial_reason is not None:
-            found.append(f"{views.label(run)} is partial: {run.partial_reason}")
+            found.append(f"{names.of(run)} is partial: {run.partial_reason}")
     return [element("p", text, class_="warning", role="note") for text in found]
 
 
-def _figures(runs: Sequence[RunResult]) -> Markup | None:
+def _figures(runs: Sequence[RunResult], names: Names) -> Markup | None:
+    """The main figures with a row for each run; all of them, with intervals, folded away."""
     rows: list[list[object]] = []
     for quantity in SHOWN:
         cells = [estimate([run], quantity) for run in runs]
@@ -77,32 +102,60 @@ def _figures(runs: Sequence[RunResult]) -> Markup | None:
     if not rows:
         return None
     caption = "Figures with their 95 % confidence intervals, where enough was measured for one"
-    return _section("Figures", table(["", *map(views.label, runs)], rows, caption=caption))
+    every = table(["", *map(names.of, runs)], rows, caption=caption)
+    return section("Figures", _main_figures(runs, names), _folded("All figures", every))
 
 
-def _plots(runs: Sequence[RunResult]) -> Markup | None:
+def _main_figures(runs: Sequence[RunResult], names: Names) -> Markup:
+    rows: list[list[object]] = [
+        [
+            names.of(run),
+            *(
+                "" if (found := estimate([run], quantity)) is None else found.value
+                for quantity in _MAIN
+            ),
+            f"{run.n_requests} ({sum(run.n_errors.values())} failed)",
+        ]
+        for run in runs
+    ]
+    head: list[object] = ["", *(_HEADS.get(one.name, one.name) for one in _MAIN), "requests"]
+    return table(head, rows, caption="Times in milliseconds, from the intended start")
+
+
+def _folded(name: str, content: Markup) -> Markup:
+    return element("details", element("summary", name), content)
+
+
+def _plots(runs: Sequence[RunResult], names: Names) -> Markup | None:
     drawn = [
-        *(views.percentile_curves(runs, metric) for metric in _CURVES),
-        *(views.throughput_and_latency(runs, quantity) for quantity in _COMPARED[:2]),
-        *(views.side_by_side(runs, quantity) for quantity in _COMPARED),
-        *(views.over_time(run, Metric.E2E_MS) for run in runs[:_MOST_HEAT_MAPS]),
+        *(views.throughput_and_latency(runs, names, quantity) for quantity in _COMPARED[:2]),
+        *(plot for metric in _CURVES for plot in views.percentile_curves(runs, names, metric)),
+        *(views.side_by_side(runs, names, quantity) for quantity in _COMPARED),
+        *(views.over_time(run, names, Metric.E2E_MS) for run in _mapped(runs, names)),
     ]
     shown = [plot for plot in drawn if plot is not None]
-    return _section("Plots", element("div", shown, class_="plots")) if shown else None
+    return section("Plots", element("div", shown, class_="plots")) if shown else None
 
 
-def _errors(runs: Sequence[RunResult]) -> Markup | None:
+def _mapped(runs: Sequence[RunResult], names: Names) -> Sequence[RunResult]:
+    """Runs that get a heat map: all if they are few, else the last of each side."""
+    if len(runs) <= _MOST_HEAT_MAPS:
+        return runs
+    return tuple({names.side(run): run for run in runs}.values())[:_MOST_HEAT_MAPS]
+
+
+def _errors(runs: Sequence[RunResult], names: Names) -> Markup | None:
     rows: list[list[object]] = []
     for run in runs:
         kinds = dict(run.n_errors)
         if run.n_wrong:
-            rows.append([views.label(run), "wrong answer", run.n_wrong])
+            rows.append([names.of(run), "wrong answer", run.n_wrong])
         if run.n_retries:
-            rows.append([views.label(run), "asked again", run.n_retries])
-        rows += [[views.label(run), kind, count] for kind, count in sorted(kinds.items())]
+            rows.append([names.of(run), "asked again", run.n_retries])
+        rows += [[names.of(run), kind, count] for kind, count in sorted(kinds.items())]
     if not rows:
         return None
-    return _section("Errors", table(["run", "kind", "requests"], rows, caption="Errors by kind"))
+    return section("Errors", table(["run", "kind", "requests"], rows, caption="Errors by kind"))
 
 
 def _engine(runs: Sequence[RunResult]) -> Markup | None:
@@ -116,33 +169,33 @@ def _engine(runs: Sequence[RunResult]) -> Markup | None:
     if not rows:
         return None
     head: list[object] = ["test", "prompt", "output", "depth", "batch", "tokens/s", "repeats"]
-    return _section("Engine", table(head, rows, caption="Median speed of each engine test"))
+    return section("Engine", table(head, rows, caption="Median speed of each engine test"))
 
 
-def _energy(runs: Sequence[RunResult]) -> Markup | None:
+def _energy(runs: Sequence[RunResult], names: Names) -> Markup | None:
     rows: list[list[object]] = []
     for run in runs:
         if run.energy is not None:
             found = run.energy
             spread = f"{found.joules:.5g} ± {found.uncertainty_joules:.2g}"
-            rows.append([views.label(run), spread, found.idle_watts, found.method])
+            rows.append([names.of(run), spread, found.idle_watts, found.method])
     if not rows:
         return None
     head: list[object] = ["run", "joules", "idle, watts (taken off)", "method"]
-    return _section("Energy", table(head, rows, caption="Energy of the measured windows"))
+    return section("Energy", table(head, rows, caption="Energy of the measured windows"))
 
 
-def _environment(runs: Sequence[RunResult]) -> Markup | None:
+def _environment(runs: Sequence[RunResult], names: Names) -> Markup | None:
     known = [facts(run) for run in runs]
-    names = sorted({name for one in known for name in one})
-    if not names:
+    facts_known = sorted({name for one in known for name in one})
+    if not facts_known:
         return None
     rows: list[list[object]] = [
         [name, *("" if one.get(name) is None else str(one[name]) for one in known)]
-        for name in names
+        for name in facts_known
     ]
     caption = "Facts that figures depend on"
-    head: list[object] = ["", *map(views.label, runs)]
+    head: list[object] = ["", *map(names.of, runs)]
     overhead = [
         f"{run.client_overhead.delay_p50_ms:.3g} ms, {run.client_overhead.cpu_share:.0%} of a core"
         if run.client_overhead is not None
@@ -151,8 +204,4 @@ def _environment(runs: Sequence[RunResult]) -> Markup | None:
     ]
     if any(overhead):
         rows.append(["client's own delay (median)", *overhead])
-    return _section("Environment", table(head, rows, caption=caption))
-
-
-def _section(name: str, *parts: object) -> Markup:
-    return element("section", element("h2", name), join(parts), aria_label=name)
+    return section("Environment", table(head, rows, caption=caption))

@@ -13,19 +13,20 @@ from velocity_local.lens.report.scales import Scale
 WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 64, 28, 12, 44
 N_COLOURS = 8
-_DASHES = (None, "6 3", "2 3", "8 3 2 3")
-_ROW_HEIGHT = 26
+_DASHES = (None, "7 4", "2 3")
+_ROW_HEIGHT = 40
+_HEAD, _TAIL = 14, 28
 
 Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A named line through points, in data's units; dots only, if asked so."""
+    """A named line through points, in data's units. Lines of one colour differ by their dashes."""
 
     name: str
     points: tuple[Point, ...]
-    is_line: bool = True
+    colour: int
     has_dots: bool = False
 
 
@@ -45,43 +46,56 @@ class Whisker:
     value: float
     low: float | None = None
     high: float | None = None
+    colour: int = 0
 
 
 def curves(title: str, summary: str, lines: Sequence[Curve], x: Axis, y: Axis) -> Markup:
     """Lines over two axes, with a legend."""
-    drawn = [_line(number, curve, x.scale, y.scale) for number, curve in enumerate(lines)]
-    body = [_grid(x, y, HEIGHT), drawn]
-    names = [curve.name for curve in lines]
-    return _figure(title, summary, body, height=HEIGHT, legend=names)
+    dashes = [
+        sum(other.colour == curve.colour for other in lines[:number]) % len(_DASHES)
+        for number, curve in enumerate(lines)
+    ]
+    drawn = [
+        _line(curve, dash, x.scale, y.scale) for curve, dash in zip(lines, dashes, strict=True)
+    ]
+    legend = [
+        _entry(curve.name, curve.colour, dash) for curve, dash in zip(lines, dashes, strict=True)
+    ]
+    return _figure(title, summary, [_grid(x, y, HEIGHT), drawn], height=HEIGHT, legend=legend)
 
 
 def whiskers(title: str, summary: str, rows: Sequence[Whisker], x: Axis) -> Markup:
-    """A dot with its interval for each row, names to the left."""
+    """A dot with its interval for each row, under the row's name."""
     height = TOP + BOTTOM + _ROW_HEIGHT * len(rows)
-    body: list[object] = [_x_axis(x, height)]
-    for number, row in enumerate(rows):
-        middle = TOP + _ROW_HEIGHT * (number + 0.5)
-        colour = f"c{number % N_COLOURS}"
-        if row.low is not None and row.high is not None:
-            ends = {"x1": _x(x.scale, row.low), "x2": _x(x.scale, row.high)}
-            body.append(element("line", y1=middle, y2=middle, class_=f"whisker {colour}", **ends))
-        label = f"{row.name}: {row.value:.4g}"
-        dot = element(
-            "circle",
-            element("title", label),
-            cx=_x(x.scale, row.value),
-            cy=middle,
-            r=5,
-            class_=f"dot {colour}",
-        )
-        body.append(dot)
-        name = f"{number + 1}"
-        body.append(element("text", name, x=LEFT - 8, y=middle + 4, text_anchor="end"))
-    names = [f"{number + 1}: {row.name}" for number, row in enumerate(rows)]
-    return _figure(title, summary, body, height=height, legend=names)
+    places = (TOP + _ROW_HEIGHT * number for number in range(len(rows)))
+    body = [
+        _x_axis(x, height),
+        [_row(row, top, x.scale) for row, top in zip(rows, places, strict=True)],
+    ]
+    return _figure(title, summary, body, height=height, legend=[])
 
 
-def heat_map(title: str, summary: str, cells: Sequence[Sequence[int]], x: Axis, y: Axis) -> Markup:
+def _row(row: Whisker, top: float, scale: Scale) -> list[Markup]:
+    middle, colour = top + _TAIL, f"c{row.colour % N_COLOURS}"
+    parts = [element("text", row.name, x=LEFT, y=top + _HEAD, class_="name")]
+    if row.low is not None and row.high is not None:
+        ends = {"x1": _x(scale, row.low), "x2": _x(scale, row.high)}
+        parts.append(element("line", y1=middle, y2=middle, class_=f"whisker {colour}", **ends))
+    place = _x(scale, row.value)
+    parts.append(element("circle", cx=place, cy=middle, r=5, class_=f"dot {colour}"))
+    value = f"{row.value:.4g}"
+    return [*parts, element("text", value, x=LEFT - 8, y=middle + 4, text_anchor="end")]
+
+
+def heat_map(
+    title: str,
+    summary: str,
+    cells: Sequence[Sequence[int]],
+    x: Axis,
+    y: Axis,
+    *,
+    colour: int = 0,
+) -> Markup:
     """Counts by column and row (the lowest first), darker for more; empty cells are left out."""
     most = max((count for column in cells for count in column), default=0)
     body: list[object] = []
@@ -89,7 +103,8 @@ def heat_map(title: str, summary: str, cells: Sequence[Sequence[int]], x: Axis, 
         for row, count in enumerate(counts):
             if count:
                 body.append(_cell(column, row, count, most, (len(cells), len(counts))))
-    return _figure(title, summary, [body, _grid(x, y, HEIGHT)], height=HEIGHT, legend=[])
+    cloud = element("g", body, class_=f"c{colour % N_COLOURS}")
+    return _figure(title, summary, [_grid(x, y, HEIGHT), cloud], height=HEIGHT, legend=[])
 
 
 def _cell(column: int, row: int, count: int, most: int, size: tuple[int, int]) -> Markup:
@@ -106,14 +121,14 @@ def _cell(column: int, row: int, count: int, most: int, size: tuple[int, int]) -
     )
 
 
-def _line(number: int, curve: Curve, x: Scale, y: Scale) -> list[Markup]:
-    colour = f"c{number % N_COLOURS}"
+def _line(curve: Curve, dash: int, x: Scale, y: Scale) -> list[Markup]:
+    colour = f"c{curve.colour % N_COLOURS}"
     places = [(_x(x, at), _y(y, value)) for at, value in curve.points]
     parts = []
-    if curve.is_line and len(places) > 1:
+    if len(places) > 1:
         path = "M" + "L".join(f"{left:.1f} {top:.1f}" for left, top in places)
-        dash = _DASHES[number // 2 % len(_DASHES)]
-        parts.append(element("path", d=path, class_=f"curve {colour}", stroke_dasharray=dash))
+        strokes = _DASHES[dash]
+        parts.append(element("path", d=path, class_=f"curve {colour}", stroke_dasharray=strokes))
     if curve.has_dots or len(places) == 1:
         for (left, top), (at, value) in zip(places, curve.points, strict=True):
             label = element("title", f"{curve.name}: {at:.4g}, {value:.4g}")
@@ -153,7 +168,7 @@ def _y(scale: Scale, value: float) -> float:
 
 
 def _figure(
-    title: str, summary: str, body: object, *, height: float, legend: Sequence[str]
+    title: str, summary: str, body: object, *, height: float, legend: Sequence[Markup]
 ) -> Markup:
     """The drawing with its name, what it shows in words, and its legend."""
     drawing = element(
@@ -165,14 +180,15 @@ def _figure(
         role="img",
         aria_label=f"{title}. {summary}",
     )
-    entries = [
-        element("li", element("span", class_=f"key c{number % N_COLOURS}"), name)
-        for number, name in enumerate(legend)
-    ]
     return element(
         "figure",
         element("figcaption", title),
         drawing,
-        element("ul", entries, class_="legend") if entries else None,
+        element("ul", list(legend), class_="legend") if legend else None,
         element("p", summary, class_="summary"),
     )
+
+
+def _entry(name: str, colour: int, dash: int) -> Markup:
+    key = element("span", class_=f"key c{colour % N_COLOURS} d{dash}")
+    return element("li", key, name)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import ceil, floor, log10
 
 _STEPS = (1, 2, 5, 10)
+_FINE_STEPS = (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 4.5)
 _TICKS = 6
 _MOST_DECADES = 4
 _PERCENTILES = (0.0, 50.0, 90.0, 95.0, 99.0, 99.9, 99.99)
@@ -33,7 +34,9 @@ def logarithmic(smallest: float, largest: float) -> Scale:
         high = low * 10
     span = log10(high / low)
     powers = range(floor(log10(low) + 1e-9), ceil(log10(high) + 1e-9) + 1)
-    steps = _STEPS[:-1] if len(powers) <= _MOST_DECADES else _STEPS[:1]
+    steps: tuple[float, ...] = _STEPS[:-1] if len(powers) <= _MOST_DECADES else _STEPS[:1]
+    if high <= low * 2.5:
+        steps = (*_FINE_STEPS, *range(5, 10))
     round_ones = (step * 10.0**power for power in powers for step in steps)
     ticks = tuple((one, f"{one:.6g}") for one in round_ones if low * 0.999 <= one <= high * 1.001)
     return Scale(lambda value: log10(max(value, low) / low) / span, ticks)

@@ -18,6 +18,10 @@ table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums
 caption{text-align:left;color:var(--soft);padding:.25rem 0}
 th,td{padding:.3rem .7rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
 th[scope=row],th[scope=col]:first-child{text-align:left}
+th[scope=row]{position:sticky;left:0;background:var(--paper);font-weight:500}
+tbody tr:hover>*{background:var(--panel)}
+.better{color:var(--good);font-weight:600}.worse{color:var(--bad);font-weight:600}
+details{margin:1rem 0}summary{cursor:pointer;color:var(--soft)}
 thead th{border-bottom:2px solid var(--line)}
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1.5rem}
 figure{margin:0;padding:1rem;background:var(--panel);border-radius:.5rem;break-inside:avoid}
@@ -26,11 +30,12 @@ svg{width:100%;height:auto;display:block}
 svg text{fill:var(--soft);font-size:12px;font-family:system-ui,sans-serif}
 svg .axis{fill:var(--ink)}.grid{stroke:var(--line)}
 .curve{fill:none;stroke:var(--c);stroke-width:2}.dot{fill:var(--c)}
-.whisker{stroke:var(--c);stroke-width:3;stroke-linecap:round}.heat{fill:var(--c0)}
+.whisker{stroke:var(--c);stroke-width:4;stroke-linecap:round;opacity:.55}.heat{fill:var(--c)}
+svg .name{fill:var(--ink)}
 .legend{list-style:none;display:flex;flex-wrap:wrap;gap:.25rem 1rem;margin:.5rem 0;padding:0;
 font-size:.85rem}
-.key{display:inline-block;width:.8em;height:.8em;margin-right:.4em;border-radius:50%;
-background:var(--c)}
+.key{display:inline-block;width:1.6em;margin-right:.5em;vertical-align:middle;
+border-top:3px solid var(--c)}.key.d1{border-top-style:dashed}.key.d2{border-top-style:dotted}
 .summary{font-size:.85rem;margin:.25rem 0 0}
 .c0{--c:var(--c0)}.c1{--c:var(--c1)}.c2{--c:var(--c2)}.c3{--c:var(--c3)}.c4{--c:var(--c4)}
 .c5{--c:var(--c5)}.c6{--c:var(--c6)}.c7{--c:var(--c7)}

@@ -1,11 +1,12 @@
-"""Which plots are made of which runs. A plot that has nothing to show is None."""
+"""Which plots are made of which runs. A plot that has nothing to show is left out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from velocity_local.lens.changes import estimate
 from velocity_local.lens.quantities import Quantity, parse
 from velocity_local.lens.report import plots
 from velocity_local.lens.report.markup import Markup
+from velocity_local.lens.report.naming import Names, load_name
 from velocity_local.lens.report.plots import Axis, Curve, Whisker
 from velocity_local.lens.report.scales import linear, logarithmic, tail
 from velocity_local.lens.results import Metric, RunResult
@@ -13,45 +14,56 @@ from velocity_local.lens.samples import collect, values_of
 
 _PERCENTS = (0.0, *range(5, 90, 5), *range(90, 99), 99.0, 99.3, 99.5, 99.7, 99.9, 99.95, 99.99)
 _COLUMNS, _ROWS = 48, 20
+_MOST_CURVES = 4
 _NAMES = {
     Metric.TTFT_MS: "Time to first token",
     Metric.TTFO_MS: "Time to first output token",
     Metric.ITL_MS: "Inter-token latency",
     Metric.E2E_MS: "End-to-end latency",
+    Metric.TOTAL_OUTPUT_TOKENS_PER_S: "Output tokens per second",
 }
 _RATE = parse("total_output_tokens_per_s")
 
 
-def label(run: RunResult) -> str:
-    """How a run is called beside a plot."""
-    load = run.load
-    parts = [run.name, run.model, run.provider, f"{run.cache_state.value} cache"]
-    if load.concurrency is not None:
-        parts.append(f"{load.concurrency} at once")
-    if load.rate_per_s is not None:
-        parts.append(f"{load.rate_per_s:g}/s")
-    return " · ".join(part for part in parts if part)
+def title_of(quantity: Quantity) -> str:
+    """A figure in words."""
+    name = _NAMES.get(quantity.metric, quantity.metric.value)
+    return name if quantity.percent is None else f"{name}, {quantity.statistic}"
 
 
-def percentile_curves(runs: Sequence[RunResult], metric: Metric) -> Markup | None:
-    """The metric at every percentile that a run has enough values for."""
-    lines = [Curve(label(run), _percentiles(run, metric)) for run in runs]
-    lines = [line for line in lines if line.points]
-    if not lines:
-        return None
+def percentile_curves(runs: Sequence[RunResult], names: Names, metric: Metric) -> Iterator[Markup]:
+    """The metric at every percentile that a run has enough values for; many runs of several sides
+    have a plot for each load.
+    """
+    shown = [run for run in runs if collect([run], metric) is not None]
+    loads = dict.fromkeys(map(load_name, shown))
+    if len(shown) <= _MOST_CURVES or len(names.sides) < 2 or len(loads) < 2:
+        if shown:
+            yield _curves(shown, names, metric, "")
+        return
+    for load in loads:
+        yield _curves([run for run in shown if load_name(run) == load], names, metric, load)
+
+
+def _curves(runs: Sequence[RunResult], names: Names, metric: Metric, load: str) -> Markup:
+    name_of = names.side if load else names.of
+    lines = [
+        Curve(name_of(run), _percentiles(run, metric), colour=_colour(names, run, number))
+        for number, run in enumerate(runs)
+    ]
     largest = max(value for line in lines for _, value in line.points)
     furthest = max(percent for line in lines for percent, _ in line.points)
     name = _NAMES.get(metric, metric.value)
     return plots.curves(
-        f"{name} by percentile",
-        "How long it took for that share of requests or less; each nine has the same width.",
+        f"{name} by percentile" + (f", {load}" if load else ""),
+        "How long it took for that share or less; each nine has the same width.",
         lines,
         Axis("percentile", tail(furthest)),
         Axis("ms", linear(largest)),
     )
 
 
-def over_time(run: RunResult, metric: Metric) -> Markup | None:
+def over_time(run: RunResult, names: Names, metric: Metric) -> Markup | None:
     """How many requests took how long, and when."""
     found = [
         (record.intended_start_s, value)
@@ -70,28 +82,33 @@ def over_time(run: RunResult, metric: Metric) -> Markup | None:
         column = min(int(max(time_axis.place(at_s), 0.0) * _COLUMNS), _COLUMNS - 1)
         cells[column][min(int(scale.place(value) * _ROWS), _ROWS - 1)] += 1
     return plots.heat_map(
-        f"{_NAMES.get(metric, metric.value)} over time: {label(run)}",
-        "Requests by when they were to start and how long they took; darker means more of them.",
+        f"{_NAMES.get(metric, metric.value)} over time: {names.of(run)}",
+        "Requests by when they were to start and how long they took; stronger colours are more.",
         cells,
         Axis("seconds since the run began", time_axis),
         Axis("ms", scale),
+        colour=names.colour(run),
     )
 
 
-def throughput_and_latency(runs: Sequence[RunResult], quantity: Quantity) -> Markup | None:
-    """What latency each throughput costs; runs of one series are joined in order of throughput."""
-    series: dict[str, list[plots.Point]] = {}
+def throughput_and_latency(
+    runs: Sequence[RunResult], names: Names, quantity: Quantity
+) -> Markup | None:
+    """What latency each throughput costs; runs of one side are joined in order of throughput."""
+    sides: dict[str, list[plots.Point]] = {}
     for run in runs:
         rate, latency = estimate([run], _RATE), estimate([run], quantity)
         if rate is not None and latency is not None:
-            name = run.series or f"{run.model} · {run.provider}"
-            series.setdefault(name, []).append((rate.value, latency.value))
-    if sum(map(len, series.values())) < 2:
+            sides.setdefault(names.side(run), []).append((rate.value, latency.value))
+    if sum(map(len, sides.values())) < 2:
         return None
-    lines = [Curve(name, tuple(sorted(found)), has_dots=True) for name, found in series.items()]
+    lines = [
+        Curve(name, tuple(sorted(found)), colour=names.sides.index(name), has_dots=True)
+        for name, found in sides.items()
+    ]
     everything = [point for line in lines for point in line.points]
     return plots.curves(
-        f"Throughput against latency ({quantity.name})",
+        f"Throughput against latency ({title_of(quantity).lower()})",
         "Each dot is a run: further right is more throughput, lower is less waiting.",
         lines,
         Axis("output tokens/s", linear(max(at for at, _ in everything))),
@@ -99,28 +116,34 @@ def throughput_and_latency(runs: Sequence[RunResult], quantity: Quantity) -> Mar
     )
 
 
-def side_by_side(runs: Sequence[RunResult], quantity: Quantity) -> Markup | None:
+def side_by_side(runs: Sequence[RunResult], names: Names, quantity: Quantity) -> Markup | None:
     """One figure of each run with its interval."""
     rows = []
-    for run in runs:
+    for number, run in enumerate(runs):
         found = estimate([run], quantity)
         if found is not None:
-            rows.append(Whisker(label(run), found.value, found.low, found.high))
+            colour = _colour(names, run, number)
+            rows.append(Whisker(names.of(run), found.value, found.low, found.high, colour=colour))
     if len(rows) < 2:
         return None
     largest = max(row.high if row.high is not None else row.value for row in rows)
+    unit = "ms" if quantity.metric.value.endswith("_ms") else "tokens/s"
     return plots.whiskers(
-        f"{quantity.name} of each run",
+        f"{title_of(quantity)}: each run",
         "Dots are the figures measured, bars where the true ones lie with 95 % confidence.",
         rows,
-        Axis(quantity.name, linear(largest)),
+        Axis(unit, linear(largest)),
     )
+
+
+def _colour(names: Names, run: RunResult, number: int) -> int:
+    """Sides have colours of their own; if there is one side only, runs have."""
+    return names.colour(run) if len(names.sides) > 1 else number
 
 
 def _percentiles(run: RunResult, metric: Metric) -> tuple[plots.Point, ...]:
     values = collect([run], metric)
-    if values is None:
-        return ()
+    assert values is not None, "only runs that measured it are drawn"
     furthest = 100 * (1 - 1 / values.n) if values.n > 1 else 0.0
     shown = [percent for percent in _PERCENTS if percent <= furthest]
     return tuple((percent, values.percentile(percent)) for percent in (shown or [0.0]))

@@ -13,6 +13,7 @@ from benchmarks.latencies import Server, run
 from velocity_local.lens.histogram import Histogram
 from velocity_local.lens.quantities import parse
 from velocity_local.lens.report import views
+from velocity_local.lens.report.naming import Names
 from velocity_local.lens.report.page import page
 from velocity_local.lens.results import (
     ClientOverhead,
@@ -221,8 +222,9 @@ def test_counted_runs_have_curves_and_no_heat_map() -> None:
     histogram = Histogram()
     histogram.add_all([float(value) for value in range(1, 500)])
     counted = with_facts(records=(), n_requests=499, histograms={Metric.E2E_MS: histogram.data()})
-    assert views.percentile_curves([counted], Metric.E2E_MS) is not None
-    assert views.over_time(counted, Metric.E2E_MS) is None
+    names = Names([counted])
+    assert len(list(views.percentile_curves([counted], names, Metric.E2E_MS))) == 1
+    assert views.over_time(counted, names, Metric.E2E_MS) is None
 
 
 def test_a_report_of_nothing_says_so() -> None:
@@ -234,7 +236,7 @@ def test_a_sweep_is_one_line_in_order_of_throughput() -> None:
         replace_series(run(seed, n_requests=40, concurrency=concurrency))
         for seed, concurrency in enumerate((8, 1, 4))
     ]
-    plot = views.throughput_and_latency(runs, parse("ttft_ms:p50"))
+    plot = views.throughput_and_latency(runs, Names(runs), parse("ttft_ms:p50"))
     assert plot is not None
     (path,) = ET.fromstring(SVG.findall(plot)[0]).iter("path")
     lefts = [float(x) for x in re.findall(r"[ML]([\d.]+)", path.get("d") or "")]
@@ -246,5 +248,39 @@ def replace_series(made: RunResult) -> RunResult:
     return msgspec.structs.replace(made, series="sweep-1")
 
 
+def at(load: int, server: str, *, slowdown: float = 1.0) -> RunResult:
+    made = run(load, Server(slowdown=slowdown), n_requests=60, concurrency=load)
+    return msgspec.structs.replace(made, labels={"server": server})
+
+
+BOTH = [made for load in (1, 2, 4) for made in (at(load, "ours"), at(load, "theirs", slowdown=1.5))]
+
+
 def test_runs_are_told_apart_by_what_differs() -> None:
-    assert views.label(BASE) == "simulated · demo · velocity-local · cold cache · 4 at once"
+    names = Names(BOTH)
+    assert names.sides == ("ours", "theirs")
+    assert [names.of(made) for made in BOTH[:3]] == [
+        "ours · 1 at once",
+        "theirs · 1 at once",
+        "ours · 2 at once",
+    ]
+    assert Names([BASE]).of(BASE) == "velocity-local"
+    assert Names(BOTH[::2]).of(BOTH[2]) == "2 at once"
+
+
+def test_several_loads_of_several_sides_have_a_plot_each() -> None:
+    plots = list(views.percentile_curves(BOTH, Names(BOTH), Metric.TTFT_MS))
+    assert len(plots) == 3
+    assert "2 at once" in plots[1]
+    assert re.findall(r"<li><span[^>]*></span>(.*?)</li>", plots[1]) == ["ours", "theirs"]
+
+
+def test_two_sides_are_held_against_each_other_load_by_load() -> None:
+    text = page(BOTH)
+    assert "ours against theirs" in text
+    assert text.count('<span class="better">better</span>') >= 6
+    assert "ours against theirs" not in page([*BOTH, at(1, "a third")])
+
+
+def test_all_figures_are_there_and_folded_away() -> None:
+    assert "<details><summary>All figures</summary>" in PAGE
