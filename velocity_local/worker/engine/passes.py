@@ -41,8 +41,8 @@ class Passes:
 
         The first prompt takes what it may.
         """
-        cost = _unknown if self._table.is_empty else self._table.expected_ms
-        return plan(Outlook(demands, self._limits, cost, n_cells))
+        costs = _Unknown() if self._table.is_empty else self._table
+        return plan(Outlook(demands, self._limits, costs, n_cells))
 
     def expected_ms(self, prompts: Sequence[Demand]) -> float:
         """How long it may take to compute all of these; without limit if nothing is known."""
@@ -95,5 +95,11 @@ class Passes:
             self._backend.request_abort()
 
 
-def _unknown(_n_rows: int, _depth: float) -> float:
-    return 0.0
+class _Unknown:
+    """Costs before any pass: nothing is too long to be tried."""
+
+    def expected_ms(self, _n_rows: int, _reach: float, /) -> float:
+        return 0.0
+
+    def is_firm(self, _reach: float, /) -> bool:
+        return False

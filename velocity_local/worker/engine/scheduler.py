@@ -16,13 +16,13 @@ when the sum of rows fills whole tiles):
    computed at a time, if that is known to help.
 6. Where that is cheaper for each row, prompts have a pass of their own, and those that decode the
    next: a tile attends to all cells that any of its rows has, so one prompt row among the rows of
-   many streams pays for the cells of all of them.
+   many streams pays for the cells of all of them. Only what was measured tells that it is so.
 7. If all that decode have one token so far, and the prompts beside them are done soon, they
    wait: prompts that arrive together then decode together, in full steps. See `may_wait`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 from velocity_local.worker.engine.reach import Part, mean_reach
 
@@ -39,8 +39,17 @@ WORTHWHILE_SHARE = 0.75
 # A row of a pass without those that decode must cost so much less than beside them.
 APART_SHARE = 0.85
 
-# Milliseconds of a pass of so many rows that reach so many cells each, on average.
-Cost = Callable[[int, float], float]
+
+class Costs(Protocol):
+    """What passes take here."""
+
+    def expected_ms(self, n_rows: int, reach: float, /) -> float:
+        """Of so many rows that reach so many cells each, on average."""
+        ...
+
+    def is_firm(self, reach: float, /) -> bool:
+        """Whether that was measured for such a reach, and not only guessed from others."""
+        ...
 
 
 class Demand(NamedTuple):
@@ -65,7 +74,7 @@ class Outlook(NamedTuple):
 
     demands: Sequence[Demand]
     limits: StepLimits
-    cost: Cost
+    costs: Costs
     n_cells: int
 
     @property
@@ -74,8 +83,12 @@ class Outlook(NamedTuple):
 
     def ms(self, counts: Sequence[int]) -> float:
         """How long a pass of these counts takes."""
+        return self.costs.expected_ms(sum(counts), self.reach(counts))
+
+    def reach(self, counts: Sequence[int]) -> float:
+        """Cells that its rows attend to, on average."""
         parts = [Part(d.depth, n) for d, n in zip(self.demands, counts, strict=True) if n]
-        return self.cost(sum(counts), mean_reach(parts, self.limits.tile, self.n_cells))
+        return mean_reach(parts, self.limits.tile, self.n_cells)
 
 
 def plan(outlook: Outlook) -> list[int]:
@@ -125,7 +138,7 @@ def _beside(outlook: Outlook, n_single: int) -> list[int]:
 def _apart(outlook: Outlook, beside: Sequence[int]) -> list[int] | None:
     """Prompts in a pass of their own, if their rows cost less there than `beside` the others."""
     limits, singles = outlook.limits, [int(d.n_pending == 1) for d in outlook.demands]
-    if sum(beside) < limits.tile:
+    if sum(beside) < limits.tile or not outlook.costs.is_firm(outlook.reach(beside)):
         return None
     beside_ms, decode_ms = outlook.ms(beside), outlook.ms(singles)
     sizes = _tiles(limits, limits.tile)
