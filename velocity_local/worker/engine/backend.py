@@ -34,6 +34,8 @@ class Capabilities(msgspec.Struct, frozen=True):
     """What the loaded model allows; the scheduler asks these and never an architecture's name.
 
     `n_ctx` is the longest one sequence may become, `n_cells` the KV cells all of them share.
+    `prefill_tile` rows cost a pass about as much as one more; with `tile_reaches_all` the rows of a
+    whole tile attend to all cells that any of them has, as on CPUs.
     `n_batch` is the most tokens of one forward pass and at least `n_seq_max`, `n_logits` the most
     rows of logits it may ask for, and no fewer. Saved states are for backends of the same model
     and `state_format` only.
@@ -46,6 +48,7 @@ class Capabilities(msgspec.Struct, frozen=True):
     n_batch: int
     n_logits: int
     prefill_tile: int
+    tile_reaches_all: bool
     can_copy_part: bool
     truncation: Truncation
     can_generate: bool

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from velocity_local.core.clock import Clock
 from velocity_local.worker.engine.backend import Backend, Forward, Span
-from velocity_local.worker.engine.reach import Part, mean_reach
+from velocity_local.worker.engine.reach import Part
 from velocity_local.worker.engine.scheduler import Demand, Outlook, StepLimits, plan
 from velocity_local.worker.engine.step_table import StepTable
 
@@ -30,6 +30,7 @@ class Passes:
             tile=capabilities.prefill_tile,
             stall_target_ms=stall_target_ms,
             step_limit_ms=max(stall_target_ms, STEP_LIMIT_MS),
+            tile_reaches_all=capabilities.tile_reaches_all,
         )
         self._warm_rows = min(capabilities.prefill_tile, capabilities.n_batch, capabilities.n_ctx)
         self._table = StepTable(capabilities.prefill_tile)
@@ -41,13 +42,13 @@ class Passes:
 
         The first prompt takes what it may.
         """
-        costs = _Unknown() if self._table.is_empty else self._table
-        return plan(Outlook(demands, self._limits, costs, n_cells))
+        cost = _unknown if self._table.is_empty else self._table.expected_ms
+        return plan(Outlook(demands, self._limits, cost, n_cells))
 
     def expected_ms(self, prompts: Sequence[Demand]) -> float:
         """How long it may take to compute all of these; without limit if nothing is known."""
         parts = [Part(prompt.depth, prompt.n_pending) for prompt in prompts]
-        reach = mean_reach(parts, self._limits.tile, self._backend.capabilities.n_cells)
+        reach = self._limits.reach(parts, self._backend.capabilities.n_cells)
         return self._table.expected_ms(sum(part.n_rows for part in parts), reach)
 
     def warm_up(self) -> None:
@@ -68,7 +69,7 @@ class Passes:
         """
         n_rows = sum(len(span.tokens) for span in spans)
         parts = [Part(span.start, len(span.tokens)) for span in spans]
-        reach = mean_reach(parts, self._limits.tile, n_cells)
+        reach = self._limits.reach(parts, n_cells)
         prefills = n_rows > len(spans) + sum(span.n_drafted for span in spans)
         if prefills and not self._was_aborted and self._is_long(n_rows, reach):
             self._interruptible = frozenset(handles())
@@ -95,11 +96,5 @@ class Passes:
             self._backend.request_abort()
 
 
-class _Unknown:
-    """Costs before any pass: nothing is too long to be tried."""
-
-    def expected_ms(self, _n_rows: int, _reach: float, /) -> float:
-        return 0.0
-
-    def is_firm(self, _reach: float, /) -> bool:
-        return False
+def _unknown(_n_rows: int, _depth: float) -> float:
+    return 0.0

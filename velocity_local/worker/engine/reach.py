@@ -1,7 +1,7 @@
 """How many cells the rows of a pass attend to. Pure.
 
-Below a tile every row is computed by itself, over the cells of its own sequence. From a tile on,
-CPU flash attention takes the rows a tile at a time, over all cells that any of them has.
+A row needs the cells of its own sequence. But from a tile on, CPU flash attention takes rows a tile
+at a time (`Capabilities.tile_reaches_all`), over all cells that any of them has.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,14 +15,20 @@ class Part(NamedTuple):
     n_rows: int
 
 
-def mean_reach(parts: Sequence[Part], tile: int, n_cells: int) -> float:
-    """Cells that a row of the pass attends to, on average, if `n_cells` were in use before it.
+def own_reach(parts: Sequence[Part]) -> float:
+    """Cells that a row of the pass attends to on average, each those of its own sequence."""
+    n_rows = sum(part.n_rows for part in parts)
+    return sum(part.n_rows * _middle(part) for part in parts) / max(1, n_rows)
 
-    That bounds what is counted twice: the beginning that several sequences share.
+
+def tile_reach(parts: Sequence[Part], tile: int, n_cells: int) -> float:
+    """The same where whole tiles reach all; `n_cells` were in use before the pass.
+
+    They bound what is counted twice: the beginning that several sequences share.
     """
     n_rows = sum(part.n_rows for part in parts)
     if n_rows < tile:
-        return sum(part.n_rows * _middle(part) for part in parts) / max(1, n_rows)
+        return own_reach(parts)
     most = float(n_cells + n_rows)
     reaches = [min(sum(map(_middle, cut)), most) for cut in _tiles(parts, tile)]
     return sum(reaches) / len(reaches)

@@ -16,15 +16,15 @@ when the sum of rows fills whole tiles):
    computed at a time, if that is known to help.
 6. Where that is cheaper for each row, prompts have a pass of their own, and those that decode the
    next: a tile attends to all cells that any of its rows has, so one prompt row among the rows of
-   many streams pays for the cells of all of them. Only what was measured tells that it is so.
+   many streams pays for the cells of all of them.
 7. If all that decode have one token so far, and the prompts beside them are done soon, they
    wait: prompts that arrive together then decode together, in full steps. See `may_wait`.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
-from velocity_local.worker.engine.reach import Part, mean_reach
+from velocity_local.worker.engine.reach import Part, own_reach, tile_reach
 
 BURST_WAIT_MS = 4000.0
 OLDEST_SHARE = 4
@@ -39,17 +39,8 @@ WORTHWHILE_SHARE = 0.75
 # A row of a pass without those that decode must cost so much less than beside them.
 APART_SHARE = 0.85
 
-
-class Costs(Protocol):
-    """What passes take here."""
-
-    def expected_ms(self, n_rows: int, reach: float, /) -> float:
-        """Of so many rows that reach so many cells each, on average."""
-        ...
-
-    def is_firm(self, reach: float, /) -> bool:
-        """Whether that was measured for such a reach, and not only guessed from others."""
-        ...
+# Milliseconds of a pass of so many rows that reach so many cells each, on average.
+Cost = Callable[[int, float], float]
 
 
 class Demand(NamedTuple):
@@ -61,12 +52,20 @@ class Demand(NamedTuple):
 
 
 class StepLimits(NamedTuple):
-    """Rows a step may have, and how long it may take beside others and alone."""
+    """Rows a step may have, and how long it may take beside others and alone.
+
+    `tile_reaches_all` as in `Capabilities`.
+    """
 
     n_batch: int
     tile: int
     stall_target_ms: float
     step_limit_ms: float
+    tile_reaches_all: bool = False
+
+    def reach(self, parts: Sequence[Part], n_cells: int) -> float:
+        """Cells that a row attends to on average, with `n_cells` in use before the pass."""
+        return tile_reach(parts, self.tile, n_cells) if self.tile_reaches_all else own_reach(parts)
 
 
 class Outlook(NamedTuple):
@@ -74,7 +73,7 @@ class Outlook(NamedTuple):
 
     demands: Sequence[Demand]
     limits: StepLimits
-    costs: Costs
+    cost: Cost
     n_cells: int
 
     @property
@@ -83,12 +82,8 @@ class Outlook(NamedTuple):
 
     def ms(self, counts: Sequence[int]) -> float:
         """How long a pass of these counts takes."""
-        return self.costs.expected_ms(sum(counts), self.reach(counts))
-
-    def reach(self, counts: Sequence[int]) -> float:
-        """Cells that its rows attend to, on average."""
         parts = [Part(d.depth, n) for d, n in zip(self.demands, counts, strict=True) if n]
-        return mean_reach(parts, self.limits.tile, self.n_cells)
+        return self.cost(sum(counts), self.limits.reach(parts, self.n_cells))
 
 
 def plan(outlook: Outlook) -> list[int]:
@@ -138,7 +133,7 @@ def _beside(outlook: Outlook, n_single: int) -> list[int]:
 def _apart(outlook: Outlook, beside: Sequence[int]) -> list[int] | None:
     """Prompts in a pass of their own, if their rows cost less there than `beside` the others."""
     limits, singles = outlook.limits, [int(d.n_pending == 1) for d in outlook.demands]
-    if sum(beside) < limits.tile or not outlook.costs.is_firm(outlook.reach(beside)):
+    if not limits.tile_reaches_all or sum(beside) < limits.tile:
         return None
     beside_ms, decode_ms = outlook.ms(beside), outlook.ms(singles)
     sizes = _tiles(limits, limits.tile)

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-# So many make a time that something else is decided by.
-FIRM_PASSES = 3
 # A median of five ignores two passes that something else got in the way of.
 KEPT_PASSES = 5
 # Bands of depth are 0 to 255 tokens, 256 to 511, 512 to 1,023, and so on.
@@ -33,10 +31,6 @@ class _Cell:
         self._seen: deque[tuple[float, float]] = deque(maxlen=KEPT_PASSES)
         self.depth = 0.0
         self.ms = 0.0
-
-    @property
-    def is_firm(self) -> bool:
-        return len(self._seen) >= FIRM_PASSES
 
     def see(self, depth: float, ms: float) -> None:
         self._seen.append((ms, depth))
@@ -61,17 +55,12 @@ class StepTable:
 
     def observe(self, n_rows: int, depth: float, ms: float) -> None:
         """A pass of so many rows took so long; what is between the sizes teaches nothing."""
-        band = _band(depth)
+        band = max(0, int(depth).bit_length() - _FIRST_BAND_BITS)
         if n_rows >= self._tile:
             cells = self._bands.setdefault(band, {})
             cells.setdefault(self._n_tiles(n_rows), _Cell()).see(depth, ms)
         elif self._small_rows // 2 <= n_rows <= self._small_rows:
             self._small_bands.setdefault(band, {}).setdefault(1, _Cell()).see(depth, ms)
-
-    def is_firm(self, depth: float) -> bool:
-        """Whether passes of whole tiles were seen at this depth or beyond, and often enough."""
-        deep_enough = (cells for band, cells in self._bands.items() if band >= _band(depth))
-        return any(cell.is_firm for cells in deep_enough for cell in cells.values())
 
     def expected_ms(self, n_rows: int, depth: float) -> float:
         """How long so many rows take, in one pass or several; without limit if nothing is known."""
@@ -93,10 +82,6 @@ class StepTable:
 
     def _n_tiles(self, n_rows: int) -> int:
         return -(-n_rows // self._tile)
-
-
-def _band(depth: float) -> int:
-    return max(0, int(depth).bit_length() - _FIRST_BAND_BITS)
 
 
 def _point(cells: dict[int, _Cell], n_tiles: int) -> _Point:

@@ -1,13 +1,12 @@
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from velocity_local.worker.engine.scheduler import Demand, Outlook, StepLimits, plan
+from velocity_local.worker.engine.scheduler import Cost, Demand, Outlook, StepLimits, plan
 
-ROOMY = StepLimits(n_batch=512, tile=64, stall_target_ms=250, step_limit_ms=1000)
+ROOMY = StepLimits(
+    n_batch=512, tile=64, stall_target_ms=250, step_limit_ms=1000, tile_reaches_all=True
+)
 TINY = ROOMY._replace(n_batch=4)
 DECODE = Demand(1, 300)
 
@@ -20,29 +19,8 @@ def _plan(
     return plan(_outlook(asked, lambda n_rows, _: -(-n_rows // 64) * tile_ms, limits))
 
 
-@dataclass
-class Known:
-    """What passes take, measured up to some reach."""
-
-    ms: Callable[[int, float], float]
-    firm_reach: float = float("inf")
-
-    def expected_ms(self, n_rows: int, reach: float, /) -> float:
-        return self.ms(n_rows, reach)
-
-    def is_firm(self, reach: float, /) -> bool:
-        return reach <= self.firm_reach
-
-
-def _outlook(
-    demands: list[Demand],
-    ms: Callable[[int, float], float],
-    limits: StepLimits = ROOMY,
-    *,
-    firm_reach: float = float("inf"),
-) -> Outlook:
-    n_cells = sum(demand.depth for demand in demands)
-    return Outlook(demands, limits, Known(ms, firm_reach), n_cells)
+def _outlook(demands: list[Demand], cost: Cost, limits: StepLimits = ROOMY) -> Outlook:
+    return Outlook(demands, limits, cost, n_cells=sum(demand.depth for demand in demands))
 
 
 @pytest.mark.parametrize(
@@ -143,10 +121,10 @@ def test_beside_many_streams_a_prompt_has_passes_of_its_own() -> None:
     assert plan(_outlook([*[Demand(1, 20)] * 4, Demand(400, 100)], _two_cores)) == [1, 1, 1, 1, 100]
 
 
-def test_passes_of_its_own_need_to_be_known_as_cheaper() -> None:
-    streams = [Demand(1, 250)] * 16
-    guessed = _outlook([*streams, Demand(384, 100)], _two_cores, firm_reach=2000)
-    assert plan(guessed) == [*[1] * 16, 48]
+def test_where_rows_reach_their_own_cells_only_prompts_stay_beside_the_streams() -> None:
+    outlook = _outlook([*[Demand(1, 250)] * 16, Demand(384, 100)], _two_cores)
+    anywhere = outlook._replace(limits=ROOMY._replace(tile_reaches_all=False))
+    assert plan(anywhere) == [*[1] * 16, 112]
 
 
 def test_a_deep_prompt_stays_beside_few_streams() -> None:
@@ -157,7 +135,7 @@ def test_a_deep_prompt_stays_beside_few_streams() -> None:
 
 def test_what_is_shared_is_not_counted_for_each_who_shares_it() -> None:
     streams = [Demand(1, 3000)] * 16
-    shared = Outlook([*streams, Demand(384, 3000)], ROOMY, Known(_two_cores), n_cells=3200)
+    shared = Outlook([*streams, Demand(400, 3000)], ROOMY, _two_cores, n_cells=3200)
     assert plan(shared) == [*[1] * 16, 48]
 
 

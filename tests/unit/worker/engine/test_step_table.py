@@ -111,13 +111,3 @@ def test_any_noisy_history_gives_a_time_within_what_was_seen(
     n_tiles = -(-n_rows // 64)
     expected = table.expected_ms(n_rows, min(depth, max(at for at, _ in passes)))
     assert n_tiles * min(seen) * 0.99 <= expected <= n_tiles * max(seen) * 1.5
-
-
-def test_a_depth_is_firm_once_whole_tiles_were_seen_there_or_beyond_three_times() -> None:
-    table = StepTable(64)
-    for _ in range(3):
-        assert not table.is_firm(900)
-        table.observe(64, 1000, 130.0)
-    assert table.is_firm(900)
-    assert table.is_firm(10)
-    assert not table.is_firm(2100)

@@ -207,6 +207,7 @@ def _capabilities(script: Script, options: LoadOptions, tokenizer: ByteTokenizer
         n_batch=max(options.n_batch, options.n_seq_max),
         n_logits=max(options.n_batch, options.n_seq_max),
         prefill_tile=script.prefill_tile,
+        tile_reaches_all=script.tile_reaches_all,
         can_copy_part=script.can_copy_part and script.truncation == "anywhere",
         truncation=Truncation(script.truncation),
         can_generate=script.pooling == "none",

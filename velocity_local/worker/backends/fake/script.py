@@ -73,6 +73,7 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     can_copy_part: bool = True
     window: int = 64
     prefill_tile: int = 64
+    tile_reaches_all: bool = False
     chat_template: bool | str = True
     pooling: Pooling = "none"
     n_embd: int = 8

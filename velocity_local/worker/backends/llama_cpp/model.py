@@ -12,7 +12,11 @@ from velocity_local.worker.backends.llama_cpp import log, native
 from velocity_local.worker.backends.llama_cpp.adapters import LoadedAdapters
 from velocity_local.worker.backends.llama_cpp.batch import fill
 from velocity_local.worker.backends.llama_cpp.embed import Embedder
-from velocity_local.worker.backends.llama_cpp.opening import PREFILL_TILE, open_context
+from velocity_local.worker.backends.llama_cpp.opening import (
+    PREFILL_TILE,
+    open_context,
+    takes_tiles,
+)
 from velocity_local.worker.backends.llama_cpp.pool import RowPool
 from velocity_local.worker.backends.llama_cpp.sampler import AnySampler, SamplerFactory
 from velocity_local.worker.backends.llama_cpp.states import States
@@ -272,6 +276,7 @@ class LlamaCppBackend:
             n_batch=options.n_batch,
             n_logits=options.n_outputs,
             prefill_tile=PREFILL_TILE,
+            tile_reaches_all=takes_tiles(options),
             can_copy_part=truncation is Truncation.ANYWHERE,
             truncation=truncation,
             can_generate=self._pooling == "none" and native.has_memory(self._context),

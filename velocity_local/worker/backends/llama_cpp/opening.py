@@ -50,6 +50,12 @@ def open_context(
     return Opened(native.open_context(model, context_options, abort), context_options, pooling)
 
 
+def takes_tiles(options: native.ContextOptions) -> bool:
+    """Whether flash attention computes `PREFILL_TILE` rows at once: a CPU does, from as many on."""
+    is_flash = options.flash_attention is not False
+    return is_flash and options.kv_type == "f16" and native.device() == "cpu"
+
+
 def _context_options(facts: native.ModelFacts, options: LoadOptions) -> native.ContextOptions:
     n_cells = options.n_ctx or DEFAULT_CELLS
     has_states = facts.is_recurrent or facts.is_hybrid
