@@ -124,7 +124,7 @@ def test_beside_many_streams_a_prompt_has_passes_of_its_own() -> None:
 def test_where_rows_reach_their_own_cells_only_prompts_stay_beside_the_streams() -> None:
     outlook = _outlook([*[Demand(1, 250)] * 16, Demand(384, 100)], _two_cores)
     anywhere = outlook._replace(limits=ROOMY._replace(tile_reaches_all=False))
-    assert plan(anywhere) == [*[1] * 16, 112]
+    assert plan(anywhere) == [*[1] * 16, 96]
 
 
 def test_a_deep_prompt_stays_beside_few_streams() -> None:
