@@ -25,6 +25,21 @@ _TOKENS = (
     + [(text, _NORMAL) for text in ("▁", *LETTERS)]
 )
 N_VOCAB = len(_TOKENS)
+N_EXPERTS = 4
+# Layers whose outputs are made so small leave about half of the tokens to the last one alone.
+FAINT = 0.05
+_NOTHING, _ALL = np.zeros((N_EMBD, N_EMBD), np.float32), np.eye(N_EMBD, dtype=np.float32)
+_TOKENS_ALONE, _STATES_ALONE = np.hstack((_ALL, _NOTHING)), np.hstack((_NOTHING, _ALL))
+_STATE_CONV, _STATE_WIDTH, _STATE_HEADS = 4, 16, 2
+_HYBRID_SIZES = {
+    "qwen35.ssm.conv_kernel": _STATE_CONV,
+    "qwen35.ssm.inner_size": _STATE_WIDTH * _STATE_HEADS,
+    "qwen35.ssm.state_size": _STATE_WIDTH,
+    "qwen35.ssm.time_step_rank": _STATE_HEADS,
+    "qwen35.ssm.group_count": _STATE_HEADS,
+    "qwen35.full_attention_interval": N_LAYERS,
+    "qwen35.rope.dimension_sections": [3, 3, 2, 0],
+}
 
 
 class Tensor(NamedTuple):
@@ -121,20 +136,60 @@ def write_recurrent(path: Path) -> Path:
 
 def write_hybrid(path: Path) -> Path:
     """Qwen 3.5: a layer with a state (gated delta net), then one with a cache."""
-    conv, width, heads = 4, 16, 2
-    values = keys = width * heads
-    head_width = N_EMBD // N_HEADS
+    weights = _Weights()
+    return _write(path, "qwen35", _HYBRID_SIZES, _hybrid_tensors(weights))
+
+
+def write_hybrid_with_heads(path: Path) -> Path:
+    """Qwen 3.5 with its block for multi-token prediction."""
+    weights = _Weights()
+    tensors = [_faint(tensor) for tensor in _hybrid_tensors(weights)]
+    block = f"blk.{N_LAYERS}"
+    tensors += [*_hybrid_ffn(weights, block), *_gated_attention(weights, block)]
+    tensors += _next_token_tensors(weights, block, _TOKENS_ALONE)
+    extra = {**_HYBRID_SIZES, "qwen35.nextn_predict_layers": 1}
+    return _write(path, "qwen35", extra, [_silent(block, tensor) for tensor in tensors])
+
+
+def write_experts_with_heads(path: Path) -> Path:
+    """GLM 4.5: plain attention, experts from the second layer on, and a block for MTP."""
+    return _write_experts(path, _TOKENS_ALONE)
+
+
+def write_experts_with_heads_of_states(path: Path) -> Path:
+    """The same with a block that sees the model's state before a token, and not the token."""
+    return _write_experts(path, _STATES_ALONE)
+
+
+def _write_experts(path: Path, sees: NDArray[np.float32]) -> Path:
     weights = _Weights()
     tensors = _embeddings(weights)
-    for i in range(N_LAYERS):
+    for i in range(N_LAYERS + 1):
         b = f"blk.{i}"
-        tensors += [
-            weights.vector(f"{b}.attn_norm.weight", N_EMBD, around=1),
-            weights.vector(f"{b}.post_attention_norm.weight", N_EMBD, around=1),
-            weights.matrix(f"{b}.ffn_gate.weight", N_EMBD, N_FF),
-            weights.matrix(f"{b}.ffn_up.weight", N_EMBD, N_FF),
-            weights.matrix(f"{b}.ffn_down.weight", N_FF, N_EMBD),
-        ]
+        tensors.append(weights.vector(f"{b}.attn_norm.weight", N_EMBD, around=1))
+        tensors.append(weights.vector(f"{b}.post_attention_norm.weight", N_EMBD, around=1))
+        tensors += _attention(weights, b, kv_heads=N_HEADS)
+        tensors += _experts(weights, b) if i else _dense(weights, b)
+    block = f"blk.{N_LAYERS}"
+    tensors = [_faint(tensor) for tensor in tensors] + _next_token_tensors(weights, block, sees)
+    sizes = {
+        "expert_count": N_EXPERTS,
+        "expert_used_count": 2,
+        "expert_shared_count": 1,
+        "expert_feed_forward_length": N_FF // 2,
+        "leading_dense_block_count": 1,
+        "nextn_predict_layers": 1,
+    }
+    extra = {f"glm4moe.{key}": size for key, size in sizes.items()}
+    return _write(path, "glm4moe", extra, [_silent(block, tensor) for tensor in tensors])
+
+
+def _hybrid_tensors(weights: _Weights) -> list[Tensor]:
+    conv, width, heads = _STATE_CONV, _STATE_WIDTH, _STATE_HEADS
+    values = keys = width * heads
+    tensors = _embeddings(weights)
+    for i in range(N_LAYERS):
+        tensors += _hybrid_ffn(weights, f"blk.{i}")
     tensors += [
         weights.matrix("blk.0.attn_qkv.weight", N_EMBD, 2 * keys + values),
         weights.matrix("blk.0.attn_gate.weight", N_EMBD, values),
@@ -145,23 +200,74 @@ def write_hybrid(path: Path) -> Path:
         weights.matrix("blk.0.ssm_alpha.weight", N_EMBD, heads),
         weights.vector("blk.0.ssm_norm.weight", width, around=1),
         weights.matrix("blk.0.ssm_out.weight", values, N_EMBD),
-        weights.matrix("blk.1.attn_q.weight", N_EMBD, 2 * N_EMBD),
-        weights.matrix("blk.1.attn_k.weight", N_EMBD, N_EMBD),
-        weights.matrix("blk.1.attn_v.weight", N_EMBD, N_EMBD),
-        weights.matrix("blk.1.attn_output.weight", N_EMBD, N_EMBD),
-        weights.vector("blk.1.attn_q_norm.weight", head_width, around=1),
-        weights.vector("blk.1.attn_k_norm.weight", head_width, around=1),
+        *_gated_attention(weights, "blk.1"),
     ]
-    sizes = {
-        "ssm.conv_kernel": conv,
-        "ssm.inner_size": values,
-        "ssm.state_size": width,
-        "ssm.time_step_rank": heads,
-        "ssm.group_count": heads,
-        "full_attention_interval": N_LAYERS,
-        "rope.dimension_sections": [3, 3, 2, 0],
-    }
-    return _write(path, "qwen35", {f"qwen35.{key}": size for key, size in sizes.items()}, tensors)
+    return tensors
+
+
+def _hybrid_ffn(weights: _Weights, block: str) -> list[Tensor]:
+    return [
+        weights.vector(f"{block}.attn_norm.weight", N_EMBD, around=1),
+        weights.vector(f"{block}.post_attention_norm.weight", N_EMBD, around=1),
+        *_dense(weights, block),
+    ]
+
+
+def _dense(weights: _Weights, block: str) -> list[Tensor]:
+    return [
+        weights.matrix(f"{block}.ffn_gate.weight", N_EMBD, N_FF),
+        weights.matrix(f"{block}.ffn_up.weight", N_EMBD, N_FF),
+        weights.matrix(f"{block}.ffn_down.weight", N_FF, N_EMBD),
+    ]
+
+
+def _experts(weights: _Weights, block: str) -> list[Tensor]:
+    each = N_FF // 2
+    return [
+        weights.matrix(f"{block}.ffn_gate_inp.weight", N_EMBD, N_EXPERTS, kind=F32),
+        weights.vector(f"{block}.exp_probs_b.bias", N_EXPERTS),
+        weights.matrix(f"{block}.ffn_gate_exps.weight", N_EMBD, each, N_EXPERTS),
+        weights.matrix(f"{block}.ffn_up_exps.weight", N_EMBD, each, N_EXPERTS),
+        weights.matrix(f"{block}.ffn_down_exps.weight", each, N_EMBD, N_EXPERTS),
+        weights.matrix(f"{block}.ffn_gate_shexp.weight", N_EMBD, each),
+        weights.matrix(f"{block}.ffn_up_shexp.weight", N_EMBD, each),
+        weights.matrix(f"{block}.ffn_down_shexp.weight", each, N_EMBD),
+    ]
+
+
+def _gated_attention(weights: _Weights, block: str) -> list[Tensor]:
+    head_width = N_EMBD // N_HEADS
+    return [
+        weights.matrix(f"{block}.attn_q.weight", N_EMBD, 2 * N_EMBD),
+        weights.matrix(f"{block}.attn_k.weight", N_EMBD, N_EMBD),
+        weights.matrix(f"{block}.attn_v.weight", N_EMBD, N_EMBD),
+        weights.matrix(f"{block}.attn_output.weight", N_EMBD, N_EMBD),
+        weights.vector(f"{block}.attn_q_norm.weight", head_width, around=1),
+        weights.vector(f"{block}.attn_k_norm.weight", head_width, around=1),
+    ]
+
+
+def _next_token_tensors(weights: _Weights, block: str, sees: NDArray[np.float32]) -> list[Tensor]:
+    """A block that looks at one of its inputs, and says what a model without layers would say."""
+    return [
+        Tensor(f"{block}.nextn.eh_proj.weight", sees, F16),
+        weights.vector(f"{block}.nextn.enorm.weight", N_EMBD, around=1),
+        weights.vector(f"{block}.nextn.hnorm.weight", N_EMBD, around=1),
+    ]
+
+
+def _faint(tensor: Tensor) -> Tensor:
+    return _scaled(tensor, FAINT)
+
+
+def _silent(block: str, tensor: Tensor) -> Tensor:
+    """The block's layers add next to nothing."""
+    return _scaled(tensor, 0.05) if tensor.name.startswith(block) else tensor
+
+
+def _scaled(tensor: Tensor, factor: float) -> Tensor:
+    is_out = any(part in tensor.name for part in ("attn_output", "ffn_down", "ssm_out"))
+    return tensor._replace(values=tensor.values * factor) if is_out else tensor
 
 
 def write_encoder(path: Path, *, pooling: int) -> Path:
@@ -233,7 +339,7 @@ def _write(path: Path, arch: str, extra: Mapping[str, Any], tensors: list[Tensor
     values: dict[str, Any] = {
         "general.architecture": arch,
         "general.name": f"tiny-{arch}",
-        f"{arch}.block_count": N_LAYERS,
+        f"{arch}.block_count": N_LAYERS + extra.get(f"{arch}.nextn_predict_layers", 0),
         f"{arch}.context_length": N_CTX,
         f"{arch}.embedding_length": N_EMBD,
         f"{arch}.feed_forward_length": N_FF,

@@ -96,6 +96,9 @@ class EngineSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Time between two tokens of running answers that prompts beside them aim at."""
     speculation: Literal["off", "auto", "on"] = "auto"
     """Check guesses at the next tokens at once: never, where it pays, or always."""
+    heads: Literal["off", "auto", "on"] = "auto"
+    """Guess with a model's own heads for further tokens (MTP): never, where they cost little \
+memory, or always; recurrent models keep four times their states for it."""
     drafts: tuple[Annotated[str, Meta(pattern="^[^=]+=[^=]+$")], ...] = ()
     """Models that guess for others, as `MODEL=DRAFT`; both on this machine, of one vocabulary."""
     kv_ram_bytes: OptionalBytes | None = None

@@ -7,6 +7,8 @@ import msgspec
 KvType = Literal["f16", "q8_0", "f32"]
 AUTOMATIC_KV_TYPE: KvType = "f16"
 """What the engine takes if nobody says and memory is not short."""
+Heads = Literal["off", "auto", "on"]
+"""Whether a model's own heads for further tokens are loaded; `auto`: where they cost little."""
 Source = Literal["loaded", "dry run", "header", "file size"]
 """Where numbers come from, the surest first: a load of this machine's own, the engine asked for
 sizes without taking memory, the formula over the file's header, the size of the file alone.
@@ -18,7 +20,8 @@ class Shape(msgspec.Struct, frozen=True, omit_defaults=True):
     """What decides a model's memory, from its header.
 
     Cells hold `full_width` numbers for each token, and `window_width` for each of the last
-    `window` tokens; sequences hold `state_width` f32 each. `layers` counts the output.
+    `window` tokens; sequences hold `state_width` f32 each. Heads for further tokens hold
+    `mtp_width` numbers for each token. `layers` counts the output.
     `embedding_bytes` of the weights stay with the host. `head_width` divides the numbers of every
     key and every value of a head; 0 if there are none. `pools` is True for models that embed.
     `doubt` says what the header does not tell; empty if it tells all.
@@ -38,13 +41,17 @@ class Shape(msgspec.Struct, frozen=True, omit_defaults=True):
     heads: int
     vocabulary: int
     head_width: int = 0
+    mtp_width: int = 0
     is_mixture: bool = False
     pools: bool = False
     doubt: str = ""
 
 
 class FitAsk(msgspec.Struct, frozen=True):
-    """How a model would be loaded; None lets the machine decide. As in `LoadOptions`."""
+    """How a model would be loaded; None lets the machine decide. As in `LoadOptions`.
+
+    Recurrent states are kept for `n_rollback` tokens back, each time whole.
+    """
 
     n_ctx: int | None = None
     n_seq_max: int = 64
@@ -52,6 +59,8 @@ class FitAsk(msgspec.Struct, frozen=True):
     kv_type: KvType = "f16"
     n_gpu_layers: int | None = None
     flash_attention: bool | None = None
+    heads: Heads = "auto"
+    n_rollback: int = 0
 
 
 class Need(msgspec.Struct, frozen=True):

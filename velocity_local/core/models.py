@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from velocity_local.core.adapters import Adapter
-from velocity_local.core.fit import KvType, Shape
+from velocity_local.core.fit import Heads, KvType, Shape
 
 ModelState = Literal["unloaded", "loading", "ready", "unloading", "failed"]
 # off: never; auto: where it is expected to pay; on: always, whatever it costs
@@ -66,6 +66,7 @@ class LoadOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     flash_attention: bool | None = None
     stall_target_ms: float = 250.0
     speculation: Speculation = "auto"
+    heads: Heads = "auto"
     draft_path: str | None = None
     backend: Literal["llama_cpp", "mlx", "fake"] = "llama_cpp"
     backend_script: str | None = None
@@ -87,6 +88,10 @@ class Buffers(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def total_bytes(self) -> int:
         return self.weights_bytes + self.kv_bytes + self.compute_bytes
+
+    def with_host_bytes(self, size_bytes: int) -> "Buffers":
+        """With so much more for computing, outside the engine's own devices."""
+        return msgspec.structs.replace(self, compute_bytes=self.compute_bytes + size_bytes)
 
 
 class LoadedModel(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -20,7 +20,7 @@ def load_draft(backend: Backend, options: LoadOptions) -> Backend | None:
         ModelFailed: if it cannot be loaded, or its vocabulary is not that of `backend`.
     """
     capabilities = backend.capabilities
-    can_guess = capabilities.can_generate and capabilities.truncation is Truncation.ANYWHERE
+    can_guess = capabilities.can_generate and capabilities.most_guesses > 0
     if options.draft_path is None or options.speculation == "off" or not can_guess:
         return None
     path = options.draft_path
@@ -28,6 +28,7 @@ def load_draft(backend: Backend, options: LoadOptions) -> Backend | None:
         options,
         draft_path=None,
         speculation="off",
+        heads="off",
         n_ctx=capabilities.n_cells,
         n_seq_max=capabilities.n_seq_max,
     )

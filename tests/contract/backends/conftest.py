@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.support import tiny_models
@@ -20,6 +21,9 @@ ATTENTION = ("fake", "llama", "demo")
 WINDOWED = ("fake-window", "gemma2")
 RECURRENT = ("fake-recurrent", "mamba", "qwen35")
 ALL = (*ATTENTION, *WINDOWED, *RECURRENT)
+STEPPING_BACK = ("fake-rollback", "qwen35-heads")
+HEADED = ("glm4moe", "qwen35-heads")
+WITH_HEADS = msgspec.structs.replace(OPTIONS, heads="on")
 REAL = ("llama", "demo", "gemma2", "mamba", "qwen35")
 
 _BABBLE = Babble(mean_tokens=10_000)
@@ -27,12 +31,16 @@ SCRIPTS = {
     "fake": Script(reply=_BABBLE),
     "fake-window": Script(reply=_BABBLE, truncation="within_window", window=tiny_models.WINDOW),
     "fake-recurrent": Script(reply=_BABBLE, truncation="never"),
+    "fake-rollback": Script(reply=_BABBLE, truncation="never", n_rollback=3),
 }
 WRITERS = {
     "llama": tiny_models.write_llama,
     "gemma2": tiny_models.write_sliding_window,
     "mamba": tiny_models.write_recurrent,
     "qwen35": tiny_models.write_hybrid,
+    "glm4moe": tiny_models.write_experts_with_heads,
+    "qwen35-heads": tiny_models.write_hybrid_with_heads,
+    "states-alone": tiny_models.write_experts_with_heads_of_states,
 }
 
 

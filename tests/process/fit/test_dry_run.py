@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.support import tiny_models
@@ -71,6 +72,27 @@ def test_the_formula_says_how_far_it_may_be_off(
     # The engine tells sizes in hundredths of a MiB, and tensors are padded.
     assert abs(need.kv_bytes - taken.kv_bytes) <= 2 * 2**20 // 100
     assert abs(need.engine_bytes - taken.total_bytes) <= need.error_bytes
+
+
+@pytest.mark.parametrize(
+    "write", [tiny_models.write_experts_with_heads, tiny_models.write_hybrid_with_heads]
+)
+async def test_heads_and_the_states_that_are_kept_for_them_are_counted(
+    tmp_path: Path, write: Callable[[Path], Path]
+) -> None:
+    path = write(tmp_path / "tiny.gguf")
+    options = LoadOptions(n_ctx=4096, n_seq_max=4, n_batch=128, heads="on")
+    weighed, taken = await dry_runs().weigh(str(path), options), really_taken(path, options)
+    assert abs(weighed.total_bytes - taken.total_bytes) <= taken.total_bytes // 10
+    with path.open("rb") as file:
+        found = read_shape(read_header(file, path.stat().st_size))
+    need = need_of(found, ask_of(options))
+    assert abs(need.kv_bytes - taken.kv_bytes) <= 3 * 2**20 // 100
+    assert abs(need.engine_bytes - taken.total_bytes) <= need.error_bytes
+    plain = msgspec.structs.replace(options, heads="off")
+    less = really_taken(path, plain)
+    assert need_of(found, ask_of(plain)).kv_bytes - less.kv_bytes <= 2 * 2**20 // 100
+    assert less.kv_bytes < taken.kv_bytes
 
 
 async def test_what_the_engine_refuses_is_told_in_its_words(tmp_path: Path) -> None:

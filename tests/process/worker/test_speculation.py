@@ -9,7 +9,7 @@ from tests.process.worker.harness import Answer, answer, ask, fake_worker, worke
 from tests.support import tiny_models
 from velocity_local.core.models import LoadOptions, Speculation
 from velocity_local.core.sampling import SamplingParams
-from velocity_local.wire.ipc.messages import Load, LoadFailed
+from velocity_local.wire.ipc.messages import Generate, Load, LoadFailed, Resumed, Step
 from velocity_local.worker.backends.fake.script import Babble, Fixed, Script
 
 pytestmark = pytest.mark.process
@@ -68,6 +68,34 @@ def test_a_real_model_drafts_for_another(tmp_path: Path) -> None:
     with worker() as running:
         alone = running.load(DEMO, OPTIONS)
     assert loaded.model.memory_bytes == 2 * alone.model.memory_bytes
+
+
+def test_a_text_that_heads_guess_goes_on_in_another_worker_after_a_kill(tmp_path: Path) -> None:
+    path = str(tiny_models.write_hybrid_with_heads(tmp_path / "tiny.gguf"))
+    sampling = msgspec.structs.replace(GREEDY, repeat_penalty=1.3, repeat_last_n=64)
+    command = ask(1, "the sea and the sea", sampling=sampling, max_tokens=150)
+    with worker() as running:
+        running.load(path, msgspec.structs.replace(OPTIONS, speculation="off"))
+        running.send(command)
+        expected = answer(running, 1)
+    options = msgspec.structs.replace(OPTIONS, heads="on")
+    before = Answer()
+    with worker() as running:
+        running.load(path, options)
+        running.send(command)
+        while len(before.tokens()) < 50:
+            report = running.next()
+            if isinstance(report, Step):
+                before.events += [event for _, event in report.events]
+        running.process.kill()
+    resumed = Resumed(0, before.tokens(), len(before.text()))
+    with worker() as running:
+        running.load(path, options)
+        running.send(Generate(1, command.request, (resumed,)))
+        after = answer(running, 1)
+    assert before.tokens() + after.tokens() == expected.tokens()
+    assert before.text() + after.text() == expected.text()
+    assert 0 < after.finished.timings.accepted_tokens < after.finished.timings.drafted_tokens
 
 
 def test_a_draft_model_of_another_vocabulary_is_refused(tmp_path: Path) -> None:

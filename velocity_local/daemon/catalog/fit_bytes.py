@@ -15,6 +15,8 @@ AUTOMATIC_CONTEXT = 8192
 # The interpreter, the engine's code, the vocabulary.
 OVERHEAD_BYTES = 128 * 1024 * 1024
 MAX_RECURRENT_SEQUENCES = 8
+# Of a model's own heads: tokens of a batch, and hidden states kept for each sequence
+_HEADS_BATCH, _HIDDEN_ROWS = 128, 96
 _BITS = {"f16": 16, "f32": 32, "q8_0": 8.5}
 _F32 = 4
 # Numbers of llama_pooling_type in llama.h: mean, cls, last, rank
@@ -56,6 +58,7 @@ def read_shape(header: Header, *, size_bytes: int | None = None, parameters: int
         heads=whole_number(header, "attention.head_count"),
         vocabulary=vocabulary,
         head_width=kept.head_width,
+        mtp_width=kept.mtp,
         is_mixture=experts > 0,
         pools=_pooling(header) in _POOLED or not kept.layers,
         doubt=kept.doubt,
@@ -75,6 +78,7 @@ def need_of(shape: Shape, ask: FitAsk) -> Need:
         n_batch = min(shape.context_length, n_ctx)
     kv_bytes = _kv_bytes(shape, ask, n_ctx, n_sequences, n_batch)
     compute_bytes = _compute_bytes(shape, ask, n_ctx, n_sequences, n_batch)
+    compute_bytes += _heads_bytes(shape, ask, n_ctx, n_sequences, n_batch)
     return Need(
         n_ctx=n_ctx,
         weights_bytes=shape.weights_bytes,
@@ -146,7 +150,25 @@ def _kv_bytes(shape: Shape, ask: FitAsk, n_ctx: int, n_sequences: int, n_batch: 
     padded = -(-min(n_ctx, windows) // _WINDOW_PADDING) * _WINDOW_PADDING
     windowed_cells = n_ctx if windows >= n_ctx else padded
     numbers = shape.full_width * n_ctx + shape.window_width * windowed_cells
-    return int(numbers * _BITS[ask.kv_type] / 8) + shape.state_width * n_sequences * _F32
+    if _has_heads(shape, ask):
+        numbers += shape.mtp_width * n_ctx
+    n_states = n_sequences * (1 + ask.n_rollback)
+    return int(numbers * _BITS[ask.kv_type] / 8) + shape.state_width * n_states * _F32
+
+
+def _has_heads(shape: Shape, ask: FitAsk) -> bool:
+    is_cheap = not shape.state_width
+    return shape.mtp_width > 0 and (ask.heads == "on" or (ask.heads == "auto" and is_cheap))
+
+
+def _heads_bytes(shape: Shape, ask: FitAsk, n_ctx: int, n_sequences: int, n_batch: int) -> int:
+    """What heads compute with, and the states that are kept for them."""
+    if not _has_heads(shape, ask):
+        return 0
+    n_rows = n_sequences * _HIDDEN_ROWS + n_batch
+    own_batch = max(_HEADS_BATCH, n_sequences)
+    own_bytes = _compute_bytes(shape, ask, n_ctx, n_sequences, own_batch)
+    return own_bytes + n_rows * shape.width * _F32
 
 
 def _compute_bytes(shape: Shape, ask: FitAsk, n_ctx: int, n_sequences: int, n_batch: int) -> int:

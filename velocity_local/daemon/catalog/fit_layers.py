@@ -68,6 +68,8 @@ _STATE_WITHOUT_HEADS_AND_FEED_FORWARD = {"nemotron_h", "nemotron_h_moe"}
 # ... or every layer but each n-th one.
 _STATE_INTERVAL = {"minimax-01": 8, "qwen35": 4, "qwen35moe": 4, "qwen3next": 4}
 _STATE_EVERYWHERE = {"falcon-h1"}
+# As the worker's `heads_file`: blocks for further tokens that are made use of.
+_WITH_HEADS = {"glm4moe", "qwen35"}
 _KV_SHARED_FROM = {"gemma3n": 20}
 
 
@@ -82,13 +84,15 @@ class Layer(NamedTuple):
 
 class Layers(NamedTuple):
     """`window` is 0 without one. `doubt` says why the rest may be wrong; empty if all is known.
-    `head_width` divides the width of every key and value of a head.
+    `head_width` divides the width of every key and value of a head. `mtp` is what a block for
+    further tokens keeps for each token.
     """
 
     layers: tuple[Layer, ...]
     window: int
     doubt: str
     head_width: int = 0
+    mtp: int = 0
 
 
 def read_layers(header: Header) -> Layers:
@@ -102,7 +106,8 @@ def read_layers(header: Header) -> Layers:
         return Layers((), 0, "")
     count = values.number("block_count", at_most=MAX_LAYERS)
     # Layers that only predict further tokens keep nothing in the model's own context.
-    count -= min(values.number("nextn_predict_layers", at_most=MAX_LAYERS), count)
+    n_heads = min(values.number("nextn_predict_layers", at_most=MAX_LAYERS), count)
+    count -= n_heads
     window = _window(values)
     windowed = _windowed(values, count) if window else (False,) * count
     has_state, has_cache = _states(values, count)
@@ -118,7 +123,9 @@ def read_layers(header: Header) -> Layers:
         )
         for i in range(count)
     )
-    return Layers(layers, window, _doubt(values), math.gcd(*_head_widths(values)))
+    is_read = n_heads == 1 and values.architecture in _WITH_HEADS
+    mtp = max((layer.key + layer.value for layer in layers), default=0) if is_read else 0
+    return Layers(layers, window, _doubt(values), math.gcd(*_head_widths(values)), mtp)
 
 
 def whole_number(header: Header, name: str, *, at_most: int = MAX_WIDTH) -> int:

@@ -276,6 +276,7 @@ def load_options(engine: EngineSettings, entry: ModelEntry) -> LoadOptions:
         flash_attention=engine.flash_attention,
         stall_target_ms=engine.stall_target_ms,
         speculation=engine.speculation,
+        heads=engine.heads,
         draft_path=None if entry.draft is None else entry.draft.path,
         backend="mlx" if entry.format == "mlx" else "llama_cpp",
     )

@@ -7,6 +7,8 @@ from velocity_local.core.models import LoadedModel, LoadOptions, ModelEntry
 from velocity_local.daemon.catalog.fit_bytes import AUTOMATIC_CONTEXT, OVERHEAD_BYTES, need_of
 
 MARGIN_PERCENT = 10
+# As the worker's: guesses that recurrent states can take back, where guessing was asked for.
+ROLLBACK_TOKENS = 3
 _KV_PERCENT = {"f16": 100, "f32": 200, "q8_0": 54}
 
 
@@ -74,4 +76,11 @@ def ask_of(options: LoadOptions) -> FitAsk:
         kv_type=options.kv_type or AUTOMATIC_KV_TYPE,
         n_gpu_layers=options.n_gpu_layers,
         flash_attention=options.flash_attention,
+        heads="off" if options.speculation == "off" else options.heads,
+        n_rollback=_rollback(options),
     )
+
+
+def _rollback(options: LoadOptions) -> int:
+    is_asked = options.heads == "on" or options.draft_path is not None
+    return ROLLBACK_TOKENS if is_asked and options.speculation != "off" else 0

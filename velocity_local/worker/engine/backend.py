@@ -37,8 +37,9 @@ class Capabilities(msgspec.Struct, frozen=True):
     `prefill_tile` rows cost a pass about as much as one more; with `tile_reaches_all` the rows of a
     whole tile attend to all cells that any of them has, as on CPUs.
     `n_batch` is the most tokens of one forward pass and at least `n_seq_max`, `n_logits` the most
-    rows of logits it may ask for, and no fewer. Saved states are for backends of the same model
-    and `state_format` only.
+    rows of logits it may ask for, and no fewer. Where `truncation` is `NEVER`, a pass may have
+    `n_rollback` guesses for each sequence all the same, of which any number may be cut off once,
+    right after it. Saved states are for backends of the same model and `state_format` only.
     """
 
     n_vocab: int
@@ -55,6 +56,12 @@ class Capabilities(msgspec.Struct, frozen=True):
     can_embed: bool
     pooling: Pooling
     state_format: str
+    n_rollback: int = 0
+
+    @property
+    def most_guesses(self) -> int:
+        """How many guesses of one sequence a pass may check, as far as cells are concerned."""
+        return self.n_batch if self.truncation is Truncation.ANYWHERE else self.n_rollback
 
 
 class Span(NamedTuple):
@@ -126,6 +133,50 @@ class SampleRow(NamedTuple):
     top_logprobs: int | None
 
 
+class Guesser(Protocol):
+    """Reads the texts of sequences, and says what is likely to follow: guesses, and no more.
+
+    Sequence ids are those of the model for which it guesses; its cells are its own. It reads at
+    most `n_batch` tokens at once, and texts of up to `n_ctx`. Unless it `keeps_guesses`, its own
+    guesses that came true are to be read again, for then it knows more of them.
+    """
+
+    @property
+    def n_ctx(self) -> int: ...
+
+    @property
+    def n_batch(self) -> int: ...
+
+    @property
+    def keeps_guesses(self) -> bool: ...
+
+    def earliest(self, sequence: int) -> int | None:
+        """The first token of a sequence's text that it can read; None if not even the last."""
+        ...
+
+    def read(self, spans: Sequence[Span]) -> Forward:
+        """Read on, each sequence where it stopped, or anywhere where it has none.
+
+        Raises:
+            BackendError: if the library fails.
+        """
+        ...
+
+    def guess(self, texts: Sequence[Sequence[int]]) -> list[int]:
+        """The likeliest token after each of the texts whose ends were the spans just read."""
+        ...
+
+    def length(self, sequence: int) -> int:
+        """Up to which position it has read."""
+        ...
+
+    def truncate(self, sequence: int, length: int) -> bool:
+        """Forget what was read behind the first `length` positions."""
+        ...
+
+    def clear(self, sequence: int) -> None: ...
+
+
 class Tokenizer(Protocol):
     """Text to token ids and back; pieces are bytes, since a character may span tokens."""
 
@@ -177,6 +228,11 @@ class Backend(Protocol):
     @property
     def tokenizer(self) -> Tokenizer: ...
 
+    @property
+    def heads(self) -> Guesser | None:
+        """Heads of the model's own that guess further tokens, if they were loaded."""
+        ...
+
     def sampler(
         self,
         params: SamplingParams,
@@ -224,7 +280,10 @@ class Backend(Protocol):
         ...
 
     def truncate(self, sequence: int, length: int) -> bool:
-        """Keep the first `length` cells. False, and nothing changed, if the model cannot."""
+        """Keep the first `length` cells. False, and nothing changed, if the model cannot.
+
+        Guesses of the last pass can be cut off as `Capabilities` says.
+        """
         ...
 
     def can_truncate(self, sequence: int, length: int) -> bool:

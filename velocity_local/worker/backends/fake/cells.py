@@ -69,13 +69,17 @@ class FakeCells:
             return True
         if not self.can_truncate(sequence, length):
             return False
+        self.step_back(sequence, length)
+        return True
+
+    def step_back(self, sequence: int, length: int) -> None:
+        """Let go of the cells from `length` on."""
         for cell in self._cells[sequence][length:]:
             self._owners[cell] -= 1
             if not self._owners[cell]:
                 self._free.append(cell)
         del self._cells[sequence][length:]
         del self._tokens[sequence][length:]
-        return True
 
     def save(self, sequence: int, start: int) -> State:
         if start and not self._can_copy_part:

@@ -21,6 +21,7 @@ from velocity_local.worker.engine.backend import (
     BackendError,
     Capabilities,
     Forward,
+    Guesser,
     Sampled,
     SampleRow,
     Span,
@@ -95,6 +96,10 @@ class FakeBackend:
     def tokenizer(self) -> ByteTokenizer:
         return self._tokenizer
 
+    @property
+    def heads(self) -> Guesser | None:
+        return None
+
     def sampler(
         self, params: SamplingParams, prompt: Sequence[int], constraint: Constraint | None = None
     ) -> FakeSampler:
@@ -132,7 +137,20 @@ class FakeBackend:
         self._cells.copy(source, target, length)
 
     def truncate(self, sequence: int, length: int) -> bool:
+        if self._is_guessed(sequence, length):
+            self._cells.step_back(sequence, length)
+            return True
         return self._cells.truncate(sequence, length)
+
+    def _is_guessed(self, sequence: int, length: int) -> bool:
+        """Whether only guesses of the last pass are beyond the first `length` cells."""
+        end = self.length(sequence)
+        return any(
+            span.sequence == sequence
+            and span.start + len(span.tokens) == end
+            and 0 < end - length <= min(span.n_drafted, self._capabilities.n_rollback)
+            for span in self._last
+        )
 
     def can_truncate(self, sequence: int, length: int) -> bool:
         return self._cells.can_truncate(sequence, length)
@@ -210,6 +228,7 @@ def _capabilities(script: Script, options: LoadOptions, tokenizer: ByteTokenizer
         tile_reaches_all=script.tile_reaches_all,
         can_copy_part=script.can_copy_part and script.truncation == "anywhere",
         truncation=Truncation(script.truncation),
+        n_rollback=script.n_rollback if script.truncation == "never" else 0,
         can_generate=script.pooling == "none",
         can_embed=script.pooling != "none",
         pooling=script.pooling,

@@ -58,7 +58,8 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     a pace of 0 makes the option be refused. Values are written as in JSON.
 
     `truncation` and `can_copy_part` make the cache behave like that of an attention model
-    (the default), a sliding-window one with `window` cells, or a recurrent one. `chat_template`
+    (the default), a sliding-window one with `window` cells, or a recurrent one, which can take
+    back `n_rollback` guesses. `chat_template`
     True is plain ChatML, a string is a template of one's own.
     """
 
@@ -72,6 +73,7 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     truncation: Literal["anywhere", "within_window", "never"] = "anywhere"
     can_copy_part: bool = True
     window: int = 64
+    n_rollback: int = 0
     prefill_tile: int = 64
     tile_reaches_all: bool = False
     chat_template: bool | str = True

@@ -2,6 +2,8 @@
 
 from velocity_local.core.models import Buffers, LoadOptions
 from velocity_local.worker.backends.llama_cpp import log, native
+from velocity_local.worker.backends.llama_cpp.heads import heads_options, own_bytes
+from velocity_local.worker.backends.llama_cpp.heads_file import wants_heads
 from velocity_local.worker.backends.llama_cpp.opening import open_context
 
 
@@ -12,11 +14,18 @@ def weigh(path: str, options: LoadOptions) -> Buffers:
         BackendError: with the library's own reason.
     """
     native.start()
-    model = native.open_model(path, n_gpu_layers=options.n_gpu_layers, is_dry=True)
+    with_heads = wants_heads(path, options)
+    model = native.open_model(
+        path, n_gpu_layers=options.n_gpu_layers, with_heads=with_heads, is_dry=True
+    )
     try:
-        opened = open_context(model, native.model_facts(model), options, native.AbortFlag())
+        facts = native.model_facts(model)
+        opened = open_context(model, facts, options, native.AbortFlag())
+        if with_heads:
+            own = heads_options(opened.options)
+            native.close_context(native.open_context(model, own, native.AbortFlag()))
         buffers = log.take_buffers(weights_bytes=native.weights_bytes(model))
         native.close_context(opened.context)
-        return buffers
+        return buffers.with_host_bytes(own_bytes(facts, opened.options)) if with_heads else buffers
     finally:
         native.close_model(model)

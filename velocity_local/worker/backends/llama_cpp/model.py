@@ -1,5 +1,6 @@
 """A GGUF model in llama.cpp, as the engine's backend."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -8,10 +9,12 @@ from typing import TypeVar
 from velocity_local.core.adapters import Adapter
 from velocity_local.core.models import LoadedModel, LoadOptions, Pooling
 from velocity_local.core.sampling import SamplingParams
-from velocity_local.worker.backends.llama_cpp import log, native
+from velocity_local.worker.backends.llama_cpp import log, native, native_heads, native_states
 from velocity_local.worker.backends.llama_cpp.adapters import LoadedAdapters
 from velocity_local.worker.backends.llama_cpp.batch import fill
 from velocity_local.worker.backends.llama_cpp.embed import Embedder
+from velocity_local.worker.backends.llama_cpp.heads import Heads, own_bytes
+from velocity_local.worker.backends.llama_cpp.heads_file import wants_heads
 from velocity_local.worker.backends.llama_cpp.opening import (
     PREFILL_TILE,
     open_context,
@@ -44,6 +47,8 @@ MIN_HEAVY_ROWS = 2
 MIN_ROWS = 4
 _POOLED: tuple[Pooling, ...] = ("mean", "cls", "last")
 
+_log = logging.getLogger(__name__)
+
 
 def load(path: str, options: LoadOptions) -> "LlamaCppBackend":
     """Load a GGUF file.
@@ -55,9 +60,10 @@ def load(path: str, options: LoadOptions) -> "LlamaCppBackend":
     started_s = time.monotonic()
     native.start()
     log.forget_buffers()
-    model = native.open_model(path, n_gpu_layers=options.n_gpu_layers)
+    with_heads = wants_heads(path, options)
+    model = native.open_model(path, n_gpu_layers=options.n_gpu_layers, with_heads=with_heads)
     try:
-        return LlamaCppBackend(model, options, started_s=started_s)
+        return LlamaCppBackend(model, options, started_s=started_s, with_heads=with_heads)
     except BackendError:
         native.close_model(model)
         raise
@@ -69,7 +75,13 @@ class LlamaCppBackend:
     """
 
     def __init__(
-        self, model: int, options: LoadOptions, *, started_s: float, owns_model: bool = True
+        self,
+        model: int,
+        options: LoadOptions,
+        *,
+        started_s: float,
+        owns_model: bool = True,
+        with_heads: bool = False,
     ) -> None:
         self._model = model
         self._owns_model = owns_model
@@ -87,6 +99,8 @@ class LlamaCppBackend:
         self._memory = native.Memory(self._context)
         scratch = context_options.n_seq_max if context_options.n_scratch else None
         self._states = States(self._context, self._memory, scratch)
+        self._heads = self._open_heads(context_options) if with_heads else None
+        self._stepped_back: set[int] = set()
         self._adapters = LoadedAdapters(model, self._context)
         self._batch = native.Batch(context_options.n_batch)
         vocab = native.vocabulary(model)
@@ -122,6 +136,10 @@ class LlamaCppBackend:
     def tokenizer(self) -> NativeTokenizer:
         return self._tokenizer
 
+    @property
+    def heads(self) -> Heads | None:
+        return self._heads
+
     def sampler(
         self, params: SamplingParams, prompt: Sequence[int], constraint: Constraint | None = None
     ) -> AnySampler:
@@ -145,6 +163,10 @@ class LlamaCppBackend:
             self._on_abort(spans)
             return Forward.ABORTED
         self._last_rows, self._last_spans = last_rows, spans
+        if self._stepped_back:
+            self._stepped_back.difference_update(span.sequence for span in spans)
+        if self._heads is not None:
+            self._heads.saw(spans)
         return Forward.DONE
 
     def _check_starts(self, spans: Sequence[Span]) -> None:
@@ -167,13 +189,25 @@ class LlamaCppBackend:
         if length < held and not self._capabilities.can_copy_part:
             raise BackendError(f"copy of {length} of {held} cells: this model copies all or none")
         self._memory.copy(source, target, end=-1 if length == held else length)
+        if source in self._stepped_back:
+            # States that are shared step back for one sequence alone.
+            native_states.copy_states(self._context, source, target)
+        if self._heads is not None:
+            self._heads.hidden.copy(source, target, length)
 
     def truncate(self, sequence: int, length: int) -> bool:
         if length >= self.length(sequence):
             return True
-        if not self.can_truncate(sequence, length):
+        steps_back = not self.can_truncate(sequence, length)
+        if steps_back and not self._is_guessed(sequence, length):
             return False
-        return self._memory.remove(sequence, length or -1)
+        if not self._memory.remove(sequence, length or -1):
+            return False
+        if steps_back:
+            self._stepped_back.add(sequence)
+        if self._heads is not None:
+            self._heads.hidden.cut(sequence, length)
+        return True
 
     def can_truncate(self, sequence: int, length: int) -> bool:
         if length in (0, self.length(sequence)):
@@ -184,8 +218,21 @@ class LlamaCppBackend:
             return self._memory.lowest(sequence) <= max(0, length - self._facts.n_swa)
         return truncation is Truncation.ANYWHERE
 
+    def _is_guessed(self, sequence: int, length: int) -> bool:
+        """Whether only guesses of the last pass are beyond the first `length` cells."""
+        end = self.length(sequence)
+        return any(
+            span.sequence == sequence
+            and span.start + len(span.tokens) == end
+            and end - length <= min(span.n_drafted, self._capabilities.n_rollback)
+            for span in self._last_spans
+        )
+
     def clear(self, sequence: int) -> None:
         self._memory.remove(sequence, -1)
+        self._stepped_back.discard(sequence)
+        if self._heads is not None:
+            self._heads.hidden.clear(sequence)
 
     def save(self, sequence: int, start: int) -> State:
         return self._states.save(sequence, start)
@@ -215,6 +262,8 @@ class LlamaCppBackend:
         self._pool.close()
         self._samplers.close()
         self._adapters.close()
+        if self._heads is not None:
+            self._heads.close()
         native.close_context(self._context)
         if self._owns_model:
             native.close_model(self._model)
@@ -279,15 +328,31 @@ class LlamaCppBackend:
             tile_reaches_all=takes_tiles(options),
             can_copy_part=truncation is Truncation.ANYWHERE,
             truncation=truncation,
+            n_rollback=native.n_rollback(self._context),
             can_generate=self._pooling == "none" and native.has_memory(self._context),
             can_embed=can_embed,
             pooling=self._pooling,
             state_format=native.state_format(options),
         )
 
+    def _open_heads(self, options: native.ContextOptions) -> Heads | None:
+        """The model's heads; None, with a word in the log, where they cannot be had or used."""
+        problem = native_heads.missing()
+        if problem is None and not self._capabilities.most_guesses:
+            problem = "wrong guesses could not be taken back"
+        if problem is None:
+            try:
+                return Heads(self._model, self._context, options, self._facts, self.length)
+            except BackendError as error:
+                problem = str(error)
+        _log.warning("the model's heads are not used: %s", problem)
+        return None
+
     def _describe(self, options: native.ContextOptions, started_s: float) -> LoadedModel:
         capabilities = self._capabilities
         buffers = log.take_buffers(weights_bytes=native.weights_bytes(self._model))
+        if self._heads is not None:
+            buffers = buffers.with_host_bytes(own_bytes(self._facts, options))
         return LoadedModel(
             n_vocab=capabilities.n_vocab,
             n_ctx=capabilities.n_ctx,

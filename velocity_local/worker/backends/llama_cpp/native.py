@@ -2,7 +2,7 @@
 
 Models, contexts and vocabularies are addresses. What fails raises `BackendError` naming the
 call, with the library's own last words where it has any. Nothing here prints: see `log`.
-`native_sampling` is its other half.
+`native_sampling`, `native_states`, `native_heads` and `native_adapters` are its other parts.
 """
 
 import ctypes
@@ -23,7 +23,6 @@ from velocity_local.worker.engine.backend import BackendError, NoMemoryError
 from velocity_local.worker.sampling.rows import FloatRow
 
 lib: Any = _vendor
-_BYTES = ctypes.POINTER(ctypes.c_uint8)
 
 # Return codes of llama_decode (llama.h)
 DECODE_DONE, DECODE_FULL, DECODE_ABORTED = 0, 1, 2
@@ -61,7 +60,8 @@ class ModelFacts(NamedTuple):
 class ContextOptions(NamedTuple):
     """How a context is made. `n_outputs` is the most rows of logits one batch may ask for,
     `n_scratch` how many sequences there are beyond those of the engine. The library wants a row
-    for each sequence of either kind.
+    for each sequence of either kind. Recurrent states are kept for `n_rollback` tokens back, each
+    time whole. `is_heads` is for the context of a model's own heads.
     """
 
     n_cells: int
@@ -74,6 +74,8 @@ class ContextOptions(NamedTuple):
     flash_attention: bool | None
     embeddings: bool
     swa_full: bool
+    n_rollback: int = 0
+    is_heads: bool = False
 
 
 @cache
@@ -83,9 +85,12 @@ def start() -> None:
     lib.llama_backend_init()
 
 
-def open_model(path: str, *, n_gpu_layers: int | None, is_dry: bool = False) -> int:
+def open_model(
+    path: str, *, n_gpu_layers: int | None, with_heads: bool = False, is_dry: bool = False
+) -> int:
     """`is_dry` reads the header alone: the model can be asked for sizes, and cannot compute."""
     params = lib.llama_model_default_params()
+    params.load_mtp = with_heads
     if is_dry:
         params.no_alloc, params.load_mode = True, lib.LLAMA_LOAD_MODE_NONE  # a mapping would abort
     if n_gpu_layers is not None:
@@ -158,6 +163,9 @@ def open_context(model: int, options: ContextOptions, abort_flag: "AbortFlag") -
         params.flash_attn_type = int(options.flash_attention)
     params.embeddings = options.embeddings
     params.swa_full = options.swa_full
+    params.n_rs_seq = options.n_rollback
+    if options.is_heads:
+        params.ctx_type = lib.LLAMA_CONTEXT_TYPE_MTP
     params.kv_unified = True
     params.no_perf = True
     context = lib.llama_init_from_model(model, params)
@@ -180,6 +188,11 @@ def close_context(context: int) -> None:
 
 def n_cells(context: int) -> int:
     return int(lib.llama_n_ctx(context))
+
+
+def n_rollback(context: int) -> int:
+    """Over how many tokens recurrent states can step back; fewer than asked for, if need be."""
+    return int(lib.llama_n_rs_seq(context))
 
 
 def pooling(context: int) -> str:
@@ -240,16 +253,20 @@ class Batch:
     def decode(self, context: int, n_tokens: int) -> int:
         """Compute the first `n_tokens`: `DECODE_DONE`, `DECODE_FULL` or `DECODE_ABORTED`."""
         self._struct.n_tokens = n_tokens
-        code: int = lib.llama_decode(context, self._struct)
-        if code not in {DECODE_DONE, DECODE_FULL, DECODE_ABORTED}:
-            raise BackendError(f"llama_decode answered {code}: {log.last_errors()}")
-        return code
+        return checked(lib.llama_decode(context, self._struct), "llama_decode")
 
     def encode(self, context: int, n_tokens: int) -> None:
         self._struct.n_tokens = n_tokens
         code = lib.llama_encode(context, self._struct)
         if code:
             raise BackendError(f"llama_encode answered {code}: {log.last_errors()}")
+
+
+def checked(code: int, call: str) -> int:
+    """The code, if it is one of those that the engine can go on after."""
+    if code not in {DECODE_DONE, DECODE_FULL, DECODE_ABORTED}:
+        raise BackendError(f"{call} answered {code}: {log.last_errors()}")
+    return code
 
 
 def pointer_to(array: NDArray[Any], kind: Any) -> Any:
@@ -262,7 +279,7 @@ def logits(context: int, row: int, n_vocab: int) -> FloatRow:
     pointer = lib.llama_get_logits_ith(context, row)
     if not pointer:
         raise BackendError(f"row {row} has no logits")
-    return _floats(pointer, n_vocab)
+    return floats(pointer, n_vocab)
 
 
 def pooled(context: int, sequence: int, n_embd: int) -> FloatRow:
@@ -270,10 +287,10 @@ def pooled(context: int, sequence: int, n_embd: int) -> FloatRow:
     pointer = lib.llama_get_embeddings_seq(context, sequence)
     if not pointer:
         raise BackendError(f"sequence {sequence} has no embedding")
-    return _floats(pointer, n_embd)
+    return floats(pointer, n_embd)
 
 
-def _floats(pointer: Any, length: int) -> FloatRow:
+def floats(pointer: Any, length: int) -> FloatRow:
     """A view of a float pointer; several times quicker than `np.ctypeslib.as_array`."""
     array_type = ctypes.c_float * length
     address = ctypes.addressof(pointer.contents)
@@ -310,31 +327,6 @@ def state_format(options: ContextOptions) -> str:
     attention = {None: "auto", True: "flash", False: "plain"}[options.flash_attention]
     kind = "window" if options.n_scratch == 0 else "parts"
     return f"llama.cpp {llama_cpp.__version__} {options.kv_type} {attention} {kind}"
-
-
-def state(context: int, sequence: int) -> memoryview:
-    """The bytes of all that a sequence has in the memory.
-
-    Raises:
-        BackendError: if the library does not give them.
-    """
-    size = lib.llama_state_seq_get_size(context, sequence)
-    buffer = np.empty(size, np.uint8)
-    written = lib.llama_state_seq_get_data(context, _bytes_at(buffer), size, sequence)
-    if written != size:
-        raise BackendError(f"llama_state_seq_get_data gave {written} of {size} bytes")
-    return buffer.data
-
-
-def put_state(context: int, sequence: int, state: memoryview) -> bool:
-    """Replace what a sequence has; False, and it has nothing, if there is no room for it."""
-    buffer = np.frombuffer(state, np.uint8)
-    read = lib.llama_state_seq_set_data(context, _bytes_at(buffer), len(buffer), sequence)
-    return bool(read == len(buffer))
-
-
-def _bytes_at(buffer: NDArray[np.uint8]) -> Any:
-    return buffer.ctypes.data_as(_BYTES)
 
 
 def vocabulary(model: int) -> int:

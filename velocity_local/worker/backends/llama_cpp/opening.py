@@ -22,6 +22,9 @@ MAX_SEQUENCES = 255
 MAX_RECURRENT_SEQUENCES = 8
 # Rows of logits of a pass that checks guesses, where there are fewer sequences than that
 DRAFT_ROWS = 32
+# Guesses of a sequence that recurrent states can take back. Each takes as much memory as the
+# states do, and what guesses beyond the third come to is little.
+ROLLBACK_TOKENS = 3
 
 
 class Opened(NamedTuple):
@@ -65,19 +68,27 @@ def _context_options(facts: native.ModelFacts, options: LoadOptions) -> native.C
     # costs nothing more and can be cut and copied freely.
     swa_full = facts.n_swa * n_seq_max + n_batch >= n_cells
     has_parts = not has_states and (swa_full or not facts.n_swa)
-    n_draft_rows = 0 if has_states or options.speculation == "off" else min(DRAFT_ROWS, n_batch)
+    n_rollback = ROLLBACK_TOKENS if has_states and steps_back(options) else 0
+    can_guess = options.speculation != "off" and (n_rollback or not has_states)
     return native.ContextOptions(
         n_cells=n_cells,
         n_batch=n_batch,
         n_seq_max=n_seq_max,
         n_scratch=int(has_parts),
-        n_outputs=max(n_seq_max + int(has_parts), n_draft_rows),
+        n_outputs=max(n_seq_max + int(has_parts), min(DRAFT_ROWS, n_batch) if can_guess else 0),
         n_threads=options.n_threads or _threads_for(facts),
         kv_type=options.kv_type or AUTOMATIC_KV_TYPE,
         flash_attention=options.flash_attention,
         embeddings=False,
         swa_full=swa_full,
+        n_rollback=n_rollback,
     )
+
+
+def steps_back(options: LoadOptions) -> bool:
+    """Whether recurrent states are to be kept for guesses: only if guessing was asked for."""
+    is_asked = options.heads == "on" or options.draft_path is not None
+    return options.speculation != "off" and is_asked
 
 
 def _embedding_options(

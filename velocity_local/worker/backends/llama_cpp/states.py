@@ -1,6 +1,6 @@
 """Cells as bytes, and back: whole sequences, and parts of them where the model has parts."""
 
-from velocity_local.worker.backends.llama_cpp import native
+from velocity_local.worker.backends.llama_cpp import native, native_states
 from velocity_local.worker.engine.backend import BackendError, State
 
 
@@ -19,12 +19,12 @@ class States:
 
     def save(self, sequence: int, start: int) -> State:
         if start == 0:
-            return native.state(self._context, sequence)
+            return native_states.state(self._context, sequence)
         if self._scratch is None:
             raise BackendError("a part of a sequence: this model saves all or none")
         self._memory.copy(sequence, self._scratch, start)
         try:
-            return native.state(self._context, self._scratch)
+            return native_states.state(self._context, self._scratch)
         finally:
             self._memory.remove(self._scratch, -1)
 
@@ -34,7 +34,7 @@ class States:
         if self._scratch is None:
             return self._restore_whole(sequence, state, start, length)
         try:
-            if not native.put_state(self._context, self._scratch, state):
+            if not native_states.put_state(self._context, self._scratch, state):
                 return False
             if not self._fits(self._scratch, start, length):
                 return False
@@ -46,7 +46,7 @@ class States:
     def _restore_whole(self, sequence: int, state: State, start: int, length: int) -> bool:
         if start:
             return False
-        is_put = native.put_state(self._context, sequence, state)
+        is_put = native_states.put_state(self._context, sequence, state)
         if is_put and self._memory.highest(sequence) + 1 == length:
             return True
         self._memory.remove(sequence, -1)

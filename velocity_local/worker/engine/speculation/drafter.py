@@ -1,8 +1,8 @@
-"""Drafts by a smaller model of the same vocabulary, for many sequences at once.
+"""Drafts by a `Guesser`, for many sequences at once.
 
-Its cells are no cache of their own: each slot has the beginning of the sequence in the large
-model's slot of that number, as far as the small model has read it, and is begun anew with the
-next one. Whatever goes wrong here costs guesses, never an answer.
+Its cells are no cache of their own: each slot has the beginning of the sequence in the model's
+slot of that number, as far as the guesser has read it, and is begun anew with the next one.
+Whatever goes wrong here costs guesses, never an answer.
 """
 
 from collections.abc import Sequence
@@ -10,19 +10,9 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from velocity_local.core.clock import Clock
-from velocity_local.core.sampling import SamplingParams
-from velocity_local.worker.engine.backend import (
-    Backend,
-    BackendError,
-    Forward,
-    Sampled,
-    Sampler,
-    SampleRow,
-    Span,
-)
+from velocity_local.worker.engine.backend import BackendError, Forward, Guesser, Span
 from velocity_local.worker.engine.live import LiveSequence
 
-_GREEDY = SamplingParams(temperature=0)
 # A long text is read over many steps, so that no step is long for it.
 READ_PER_STEP = 256
 # So much is read along with the first guess.
@@ -38,13 +28,13 @@ class _Place(NamedTuple):
 
 
 class Drafter:
-    """The only user of a small model's backend. `pass_ms` is what one of its passes took lately."""
+    """The only user of a guesser. `pass_ms` is what one of its passes took lately."""
 
-    def __init__(self, backend: Backend, clock: Clock) -> None:
-        self._backend = backend
+    def __init__(self, guesser: Guesser, clock: Clock) -> None:
+        self._guesser = guesser
         self._clock = clock
-        self._n_batch = backend.capabilities.n_batch
-        self.n_ctx = backend.capabilities.n_ctx
+        self._n_batch = guesser.n_batch
+        self.n_ctx = guesser.n_ctx
         self._places: dict[int, _Place] = {}
         self.pass_ms = 0.0
         self.is_broken = False
@@ -61,6 +51,11 @@ class Drafter:
         self._read_on(latest)
         return False
 
+    def can_read(self, sequence: LiveSequence) -> bool:
+        """Whether the sequence's last token can be read; one more pass is all that is missing."""
+        earliest = self._guesser.earliest(sequence.slot)
+        return earliest is not None and earliest < len(sequence.tokens)
+
     def n_unread(self, sequence: LiveSequence) -> int:
         """How many tokens of the sequence are still to be read, the last one included."""
         return len(sequence.tokens) - self._settled(sequence)
@@ -69,34 +64,35 @@ class Drafter:
         """As many tokens for each; nothing for anybody if the model or its cells give out."""
         places = [(s, self._settled(s)) for s in sequences]
         spans = [Span(s.slot, start, s.tokens[start:], True) for s, start in places]  # noqa: FBT003 - a tuple's field
-        samplers = [self._backend.sampler(_GREEDY, s.tokens) for s in sequences]
-        drafts: list[list[int]] = [[] for _ in sequences]
-        try:
-            for _ in range(n_tokens):
-                tokens = self._next(spans, samplers)
-                if len(tokens) < len(spans):
-                    return [[] for _ in sequences]
-                for draft, token in zip(drafts, tokens, strict=True):
-                    draft.append(token)
-                spans = [
-                    Span(s.slot, len(s.tokens) + len(draft) - 1, draft[-1:], True)  # noqa: FBT003 - as above
-                    for s, draft in zip(sequences, drafts, strict=True)
-                ]
-        finally:
-            for sampler in samplers:
-                sampler.close()
-        for sequence, draft in zip(sequences, drafts, strict=True):
-            if draft:
-                place = _Place(sequence, len(sequence.tokens), draft[:-1])
-                self._places[sequence.slot] = place
-        return drafts
+        texts = [list(s.tokens) for s in sequences]
+        for _ in range(n_tokens):
+            tokens = self._next(spans, texts)
+            if len(tokens) < len(spans):
+                return [[] for _ in sequences]
+            for text, token in zip(texts, tokens, strict=True):
+                text.append(token)
+            spans = [
+                Span(s.slot, len(text) - 1, text[-1:], True)  # noqa: FBT003 - as above
+                for s, text in zip(sequences, texts, strict=True)
+            ]
+        return [self._drafted(s, text) for s, text in zip(sequences, texts, strict=True)]
+
+    def _drafted(self, sequence: LiveSequence, text: Sequence[int]) -> list[int]:
+        """What was guessed, once it is noted how much of it counts as read."""
+        n_said = len(sequence.tokens)
+        if len(text) > n_said:
+            kept = text[n_said:-1] if self._guesser.keeps_guesses else ()
+            self._places[sequence.slot] = _Place(sequence, n_said, kept)
+        return list(text[n_said:])
 
     def _settled(self, sequence: LiveSequence) -> int:
         """How many of the sequence's tokens its slot has, everything else being dropped."""
         slot, place = sequence.slot, self._places.get(sequence.slot)
+        earliest = self._guesser.earliest(slot)
+        assert earliest is not None, "reading what cannot be read"
         if place is None or place.sequence is not sequence:
             self._drop(slot)
-            return 0
+            return earliest
         n_read = place.n_read
         said = sequence.tokens[n_read:]
         for token, guess in zip(said, place.guessed, strict=False):
@@ -104,10 +100,10 @@ class Drafter:
                 break
             n_read += 1
         n_read = min(n_read, len(sequence.tokens) - 1)
-        has_read = self._backend.length(slot) >= n_read
-        if not has_read or not self._backend.truncate(slot, n_read):
+        has_read = self._guesser.length(slot) >= n_read >= earliest
+        if not has_read or not self._guesser.truncate(slot, n_read):
             self._drop(slot)
-            return 0
+            return earliest
         self._places[slot] = _Place(sequence, n_read, ())
         return n_read
 
@@ -117,19 +113,18 @@ class Drafter:
         if self._forward([Span(sequence.slot, start, tokens, False)]):  # noqa: FBT003 - as above
             self._places[sequence.slot] = _Place(sequence, start + len(tokens), ())
 
-    def _next(self, spans: Sequence[Span], samplers: Sequence[Sampler]) -> list[int]:
+    def _next(self, spans: Sequence[Span], texts: Sequence[Sequence[int]]) -> list[int]:
         started_s = self._clock.monotonic_s()
         if not self._forward(spans):
             return []
-        rows = [SampleRow(i, sampler, None) for i, sampler in enumerate(samplers)]
         try:
-            outcomes = self._backend.sample(rows)
+            tokens = self._guesser.guess(texts)
         except BackendError:
             self.is_broken = True
             return []
         if sum(len(span.tokens) for span in spans) <= 2 * len(spans):
             self._measure((self._clock.monotonic_s() - started_s) * 1000)
-        return [outcome.token for outcome in outcomes if isinstance(outcome, Sampled)]
+        return tokens
 
     def _measure(self, ms: float) -> None:
         self.pass_ms = ms if not self.pass_ms else 0.8 * self.pass_ms + 0.2 * ms
@@ -137,9 +132,9 @@ class Drafter:
     def _forward(self, spans: Sequence[Span]) -> bool:
         """Compute; False, and the slots have nothing any more, if that was not to be."""
         try:
-            outcome = self._backend.forward(spans)
+            outcome = self._guesser.read(spans)
             if outcome is Forward.FULL and self._forget_others({span.sequence for span in spans}):
-                outcome = self._backend.forward(spans)
+                outcome = self._guesser.read(spans)
         except BackendError:
             self.is_broken = True
             return False
@@ -156,5 +151,5 @@ class Drafter:
         return bool(others)
 
     def _drop(self, slot: int) -> None:
-        self._backend.clear(slot)
+        self._guesser.clear(slot)
         self._places.pop(slot, None)

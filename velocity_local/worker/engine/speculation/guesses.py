@@ -7,7 +7,7 @@ from velocity_local.worker.engine.speculation.lookup import PromptLookup
 class Guesses:
     """One sequence's own: where its text stands, and how often guesses at it came true.
 
-    `modelled` is for guesses of a draft model, once there are any.
+    `modelled` is for guesses of draft models and heads, by name, once there are any.
     """
 
     __slots__ = ("acceptance", "lookup", "modelled")
@@ -15,7 +15,7 @@ class Guesses:
     def __init__(self, tokens: list[int], n_before: int, model: Acceptance) -> None:
         self.acceptance = Acceptance(model)
         self.lookup = PromptLookup(tokens, n_before, self.acceptance.saw)
-        self.modelled: Acceptance | None = None
+        self.modelled: dict[str, Acceptance] = {}
 
     def level(self) -> int:
         """Look at the tokens that came since; how sure the next guess is, 0 if there is none."""

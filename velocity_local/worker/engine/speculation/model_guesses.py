@@ -1,5 +1,7 @@
 """Whether a draft model's guesses pay, and how many: the same choice as for guesses that are free.
 
+Heads of a model's own are such a model too.
+
 Of a draft's tokens the first is told from the second and third, those from the next four, and so
 on: that is what `Acceptance` calls the length of a match.
 """
@@ -23,18 +25,24 @@ _UNKNOWN_PASS = 0.4
 
 
 class ModelGuesses:
-    """Plans with a `Drafter`, and learns what came of it."""
+    """Plans with a `Drafter`, and learns what came of it.
 
-    def __init__(self, drafter: Drafter) -> None:
+    By its `name` a sequence knows how often guesses of just this kind came true.
+    """
+
+    def __init__(self, name: str, drafter: Drafter) -> None:
+        self._name = name
         self._drafter = drafter
         self._acceptance = Acceptance(prior=_PRIOR)
         self._made: list[tuple[LiveSequence, int, int]] = []
         self._n_plain = 0
 
     def is_usable(self, sequences: Sequence[LiveSequence]) -> bool:
-        """False for texts longer than the small model holds, or once its library has failed."""
+        """False for texts that it cannot read or not hold, or once its library has failed."""
         longest = max(len(sequence.tokens) for sequence in sequences)
-        return not self._drafter.is_broken and longest + LENGTHS[-1] <= self._drafter.n_ctx
+        if self._drafter.is_broken or longest + LENGTHS[-1] > self._drafter.n_ctx:
+            return False
+        return all(self._drafter.can_read(sequence) for sequence in sequences)
 
     def plan(
         self,
@@ -103,9 +111,9 @@ class ModelGuesses:
 
     def _rates_of(self, sequence: LiveSequence) -> Acceptance:
         assert sequence.guesses is not None, "guessed for before its past was looked at"
-        rates = sequence.guesses.modelled
+        rates = sequence.guesses.modelled.get(self._name)
         if rates is None:
-            rates = sequence.guesses.modelled = Acceptance(self._acceptance)
+            rates = sequence.guesses.modelled[self._name] = Acceptance(self._acceptance)
         return rates
 
     def _is_readable(self, sequences: Sequence[LiveSequence]) -> bool:

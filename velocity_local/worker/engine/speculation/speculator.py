@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from velocity_local.core.clock import Clock
 from velocity_local.core.models import Speculation
-from velocity_local.worker.engine.backend import Backend, Truncation
+from velocity_local.worker.engine.backend import Backend
 from velocity_local.worker.engine.live import LiveSequence
 from velocity_local.worker.engine.speculation.acceptance import Acceptance
 from velocity_local.worker.engine.speculation.allowance import Allowance
@@ -24,6 +24,7 @@ from velocity_local.worker.engine.speculation.choice import (
 )
 from velocity_local.worker.engine.speculation.costs import PassCosts
 from velocity_local.worker.engine.speculation.drafter import Drafter
+from velocity_local.worker.engine.speculation.guesser import DraftModel
 from velocity_local.worker.engine.speculation.guesses import Guesses
 from velocity_local.worker.engine.speculation.model_guesses import ModelGuesses
 
@@ -50,7 +51,7 @@ class Cells(NamedTuple):
 class Speculator:
     """Decides on drafts before a pass, and learns from how it went.
 
-    Only with models whose sequences can be cut anywhere: wrong guesses must leave the cache.
+    Only as far as a model's sequences can be cut again: wrong guesses must leave the cache.
     """
 
     def __init__(
@@ -63,8 +64,8 @@ class Speculator:
     ) -> None:
         """`draft` is a smaller model of the same vocabulary, to be used by nobody else."""
         capabilities = backend.capabilities
-        can_cut = capabilities.truncation is Truncation.ANYWHERE
-        self._mode: Speculation = mode if can_cut else "off"
+        self._longest = min(LONGEST_DRAFT, capabilities.most_guesses)
+        self._mode: Speculation = mode if self._longest else "off"
         self._clock = clock
         self._n_vocab = capabilities.n_vocab
         self._most_rows = min(capabilities.n_batch, capabilities.n_logits)
@@ -73,8 +74,15 @@ class Speculator:
         self._costs = PassCosts()
         self._acceptance = Acceptance()
         self._allowance = Allowance()
-        drafter = None if draft is None else Drafter(draft, clock)
-        self._models = None if drafter is None else ModelGuesses(drafter)
+        guessers = (
+            ("draft", None if draft is None else DraftModel(draft)),
+            ("heads", backend.heads),
+        )
+        self._models = [
+            ModelGuesses(name, Drafter(guesser, clock))
+            for name, guesser in guessers
+            if guesser is not None
+        ]
         self._plan: Plan | None = None
         self._draft_ms = 0.0
         self._is_decoding = False
@@ -98,8 +106,8 @@ class Speculator:
         looked_up = self._lookup_plan(sequences, n_rows_max, threshold)
         modelled = self._model_plan(sequences, n_rows_max, threshold)
         drafts: Drafts = []
-        if modelled is not None and (looked_up is None or modelled.value > looked_up.value):
-            self._plan, drafts = modelled, self._by_model(sequences, modelled)
+        if modelled is not None and (looked_up is None or modelled[1].value > looked_up.value):
+            self._plan, drafts = modelled[1], self._by_model(*modelled, sequences)
         elif looked_up is not None:
             self._plan, drafts = looked_up, self._by_lookup(sequences, looked_up)
         self._n_drafted = sum(map(len, drafts))
@@ -110,8 +118,9 @@ class Speculator:
 
     def computed(self, n_sequences: int, n_tokens: int, ms: float) -> None:
         """The pass that was asked about has been made, and gave so many tokens."""
-        if self._models is not None and self._is_decoding:
-            self._models.computed()
+        if self._is_decoding:
+            for model in self._models:
+                model.computed()
         if self._mode != "auto" or not self._is_decoding or ms <= 0:
             return
         n_used = self._n_used
@@ -128,8 +137,8 @@ class Speculator:
         """The pass could not be made; the next one goes without guesses."""
         self._plan = None
         self._rests = True
-        if self._models is not None:
-            self._models.failed()
+        for model in self._models:
+            model.failed()
 
     def _was_refused(self, levels: list[int]) -> bool:
         """Whether there were guesses of just this kind a moment ago, and it did not pay."""
@@ -149,7 +158,7 @@ class Speculator:
         if not any(levels) or self._was_refused(levels):
             return None
         chances = [
-            self._guesses(sequence).chances(min(_room(sequence), LONGEST_DRAFT))
+            self._guesses(sequence).chances(min(_room(sequence), self._longest))
             for sequence in sequences
         ]
         if self._mode == "on":
@@ -180,26 +189,34 @@ class Speculator:
 
     def _model_plan(
         self, sequences: Sequence[LiveSequence], n_rows_max: int, threshold: float
-    ) -> Plan | None:
-        n_sequences = len(sequences)
-        n_most = min(n_rows_max // n_sequences - 1, max(map(_room, sequences)))
-        if self._models is None or n_most <= 0 or not self._models.is_usable(sequences):
+    ) -> tuple[ModelGuesses, Plan] | None:
+        """The best plan by guesses that are computed, and whose they are."""
+        if not self._models:
             return None
+        n_sequences = len(sequences)
+        n_most = min(n_rows_max // n_sequences - 1, max(map(_room, sequences)), self._longest)
+        usable = [model for model in self._models if n_most > 0 and model.is_usable(sequences)]
         if self._mode == "on":
-            return Plan([min(n_most, FORCED_MODEL_DRAFT)] * n_sequences, 0.0, 0.0)
+            forced = Plan([min(n_most, FORCED_MODEL_DRAFT)] * n_sequences, 0.0, 0.0)
+            return (usable[0], forced) if usable else None
         base_ms = self._costs.ms(n_sequences, self._n_used)
         if base_ms is None:
             return None
-        plan = self._models.plan(
-            sequences,
-            self._relative_to(n_sequences),
-            n_most=n_most,
-            longest=self._longest_ms(n_sequences) / base_ms,
-            base_ms=base_ms,
-            threshold=threshold,
-            probe_cost=self._allowance.for_probes,
-        )
-        return self._if_allowed(plan)
+        plans = []
+        for model in usable:
+            plan = model.plan(
+                sequences,
+                self._relative_to(n_sequences),
+                n_most=n_most,
+                longest=self._longest_ms(n_sequences) / base_ms,
+                base_ms=base_ms,
+                threshold=threshold,
+                probe_cost=self._allowance.for_probes,
+            )
+            plan = self._if_allowed(plan)
+            if plan is not None:
+                plans.append((model, plan))
+        return max(plans, key=lambda pair: pair[1].value, default=None)
 
     def _relative_to(self, n_sequences: int) -> Relative:
         return lambda n_rows: self._costs.relative(n_rows, n_sequences, self._n_used)
@@ -216,10 +233,11 @@ class Speculator:
             for sequence, n_tokens in pairs
         ]
 
-    def _by_model(self, sequences: Sequence[LiveSequence], plan: Plan) -> Drafts:
-        assert self._models is not None
+    def _by_model(
+        self, model: ModelGuesses, plan: Plan, sequences: Sequence[LiveSequence]
+    ) -> Drafts:
         started_s = self._clock.monotonic_s()
-        found = self._models.drafts(sequences, plan.counts)
+        found = model.drafts(sequences, plan.counts)
         pairs = zip(sequences, found, strict=True)
         drafts = [self._usable(sequence, draft) for sequence, draft in pairs]
         self._draft_ms = (self._clock.monotonic_s() - started_s) * 1000

@@ -1,0 +1,63 @@
+"""Whether a GGUF file has heads for multi-token prediction that are to be loaded.
+
+The library's graphs end the process where a tensor is missing, and files that were stripped of
+the heads still name them. So the header is looked at before the library is asked for them.
+"""
+
+import mmap
+import re
+from pathlib import Path
+
+from velocity_local.core.models import LoadOptions
+
+# Architectures with a tiny model among the tests, and whether they have recurrent states. The
+# library has graphs for some more.
+_ARCHITECTURES = {b"glm4moe": False, b"qwen35": True}
+# A key, the type of its value (uint32) and the value; one block is what the graphs take.
+_ONE_BLOCK = re.compile(
+    b"(" + b"|".join(_ARCHITECTURES) + rb")\.nextn_predict_layers\x04\0\0\0\x01\0\0\0"
+)
+_TENSORS = (b".nextn.eh_proj.weight", b".nextn.enorm.weight", b".nextn.hnorm.weight")
+_PART = re.compile(r"-\d{5}-of-(\d{5})\.gguf$")
+# Keys of the architecture come before the vocabulary, tensors behind it.
+_KEYS_WITHIN = 1 << 20
+_TENSORS_WITHIN = 64 << 20
+
+
+def wants_heads(path: str, options: LoadOptions) -> bool:
+    """Whether there are heads, and they are asked for or cost little.
+
+    Where there are recurrent states, checking guesses takes several times their memory. False as
+    well for files that cannot be read: loading tells why.
+    """
+    if options.speculation == "off" or options.heads == "off":
+        return False
+    try:
+        architecture = _with_heads(Path(path))
+        if architecture is None or (_ARCHITECTURES[architecture] and options.heads != "on"):
+            return False
+        return any(_has_tensors(part) for part in _parts(path))
+    except (OSError, ValueError):
+        return False
+
+
+def _with_heads(path: Path) -> bytes | None:
+    """The architecture, if the file says that there are heads."""
+    with path.open("rb") as file:
+        found = _ONE_BLOCK.search(file.read(_KEYS_WITHIN))
+    return None if found is None else found[1]
+
+
+def _has_tensors(path: Path) -> bool:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as bytes_:
+        return all(bytes_.find(name, 0, _TENSORS_WITHIN) >= 0 for name in _TENSORS)
+
+
+def _parts(path: str) -> list[Path]:
+    """All files of the model: heads are in the last one, where there are several."""
+    found = _PART.search(path)
+    if found is None:
+        return [Path(path)]
+    count = found[1]
+    names = (f"{path[: found.start()]}-{i:05}-of-{count}.gguf" for i in range(int(count), 0, -1))
+    return [part for name in names if (part := Path(name)).is_file()]
