@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from velocity_local.client.daemon import LocalDaemon
 from velocity_local.config import paths
@@ -23,5 +23,11 @@ def run(environ: Mapping[str, str], *, base_url: str | None, secret: str | None)
     return app.return_code or 0
 
 
+def main(environ: Mapping[str, str], arguments: Sequence[str]) -> int:
+    """As a program of its own: shows the daemon at an address, if there is one."""
+    base_url = arguments[0] if arguments else None
+    return run(environ, base_url=base_url, secret=environ.get("VELOCITY_API_KEY"))
+
+
 if __name__ == "__main__":
-    sys.exit(run(os.environ, base_url=None, secret=None))  # noqa: TID251 - the start of a process
+    sys.exit(main(os.environ, sys.argv[1:]))  # noqa: TID251 - the start of a process

@@ -10,12 +10,14 @@ from textual.screen import Screen
 from velocity_local.client.errors import ClientError
 from velocity_local.core.printable import printable
 from velocity_tui import files, themes
+from velocity_tui.copying import text_of
 from velocity_tui.messages import SnapshotArrived
 from velocity_tui.places import PLACES
 from velocity_tui.proposal import propose
 from velocity_tui.screens.chat import ChatScreen
 from velocity_tui.screens.history import HistoryScreen
 from velocity_tui.screens.home import HomeScreen
+from velocity_tui.screens.jump import Jump, targets
 from velocity_tui.screens.models import ModelsScreen
 from velocity_tui.screens.monitor import MonitorScreen
 from velocity_tui.screens.page import Page
@@ -58,6 +60,10 @@ class VelocityApp(App[None]):
                 tooltip="Show the screen to the right"),
         Binding("ctrl+pageup", "step(-1)", "Screen before", id="before", show=False, priority=True,
                 tooltip="Show the screen to the left"),
+        Binding("ctrl+g", "jump", "Jump", id="jump", show=False, priority=True,
+                tooltip="Go to any pane by a letter"),
+        Binding("alt+c", "copy", "Copy", id="copy", show=False,
+                tooltip="Copy the text of the pane in focus, or of the screen"),
         Binding("f1", "toggle_help", "Keys", id="help", tooltip="List the keys of this screen"),
         Binding("f9", "start_daemon", "Start", id="start",
                 tooltip="Start the daemon"),
@@ -113,6 +119,22 @@ class VelocityApp(App[None]):
             self.action_hide_help_panel()
         else:
             self.action_show_help_panel()
+
+    @work(exclusive=True, group="jump")
+    async def action_jump(self) -> None:
+        screen = self.screen
+        if not isinstance(screen, Page):
+            return
+        chosen = await self.push_screen_wait(Jump(targets([*screen.query("*")])))
+        if chosen is not None:
+            chosen.focus()
+
+    def action_copy(self) -> None:
+        focused = self.focused
+        text = "" if focused is None else text_of(focused)
+        text = text or text_of(self.screen)
+        self.copy_to_clipboard(text)
+        self.notify(f"{len(text)} characters are in the clipboard, if the terminal allows it.")
 
     @work(exclusive=True, group="start")
     async def action_start_daemon(self) -> None:
@@ -170,6 +192,10 @@ class VelocityApp(App[None]):
                 f"Go to {place.title}",
                 lambda mode=place.mode: self.switch_mode(mode),
             )
+        yield SystemCommand("Jump", "Go to any pane by a letter", self.action_jump)
+        yield SystemCommand(
+            "Copy", "The text of the pane in focus, or of the screen", self.action_copy
+        )
         yield SystemCommand(
             "Choose a first model", "What fits this machine, and why", self.action_welcome
         )

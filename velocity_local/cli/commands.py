@@ -138,7 +138,13 @@ COMMANDS: tuple[Command, ...] = (
         "Use",
         "open the terminal UI",
         VERBS + "tui:tui",
-        (HOST,),
+        (
+            HOST,
+            option("--serve", help="show it in a browser on this machine instead"),
+            option(
+                "--port", help="port for --serve; 0 takes any", metavar="N", parse=int, default=8622
+            ),
+        ),
         details="It is what velocity-local alone on a terminal opens.",
     ),
     Command(
