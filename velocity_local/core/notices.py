@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-NoticeKind = Literal["evicted", "idle", "shrunk", "refused", "out of memory", "gave up"]
+NoticeKind = Literal["evicted", "trimmed", "idle", "shrunk", "refused", "out of memory", "gave up"]
 
 
 class Notice(msgspec.Struct, frozen=True):

@@ -56,7 +56,7 @@ class KvAnswers:
             match = self._match(question.prompt, question.other, question.space, kept)
         entries = tuple(self._entry(one) for one in kept)
         states = self._cache.states
-        return KvState(entries, states.used_bytes, self._tiers.ram_bytes, match)
+        return KvState(entries, states.used_bytes, states.limit_bytes, match)
 
     def _kept(self) -> Iterable[_Kept]:
         for tokens, space, is_running in self._cache.known():

@@ -11,6 +11,8 @@ import logging
 import queue
 from typing import NamedTuple, assert_never
 
+import msgspec
+
 from velocity_local.core.adapters import Adapter
 from velocity_local.core.clock import Clock
 from velocity_local.core.errors import ModelError, VelocityError
@@ -21,10 +23,12 @@ from velocity_local.wire.ipc.messages import (
     Cancel,
     Detokenize,
     Embed,
+    EngineLoad,
     ForgetAdapter,
     Generate,
     KvAsk,
     KvTold,
+    LimitKv,
     Load,
     Ping,
     Pong,
@@ -197,9 +201,9 @@ class WorkerService:
             case Cancel(handle):
                 self._cancel(handle)
             case Ping(number):
-                self._writer.send(Pong(number, self._engine.load()))
-            case ForgetAdapter(key):
-                self._adapters.forget(key)
+                self._writer.send(Pong(number, self._load()))
+            case ForgetAdapter() | LimitKv():
+                self._let_go(command)
             case Shutdown() | Closed():
                 self._exit_code = EXIT_OK
             case FrameError() | Load() | Tune():
@@ -209,6 +213,18 @@ class WorkerService:
                 pass  # a lane answers it
             case _:
                 assert_never(command)
+
+    def _let_go(self, command: ForgetAdapter | LimitKv) -> None:
+        if isinstance(command, ForgetAdapter):
+            self._adapters.forget(command.key)
+            return
+        self._engine.cache.states.resize(command.n_bytes)
+        self._writer.send(Step((), self._load()))
+
+    def _load(self) -> EngineLoad:
+        load = self._engine.load()
+        kv_bytes = self._engine.cache.states.used_bytes + self._tiers.waiting_bytes
+        return msgspec.structs.replace(load, kv_bytes=kv_bytes) if kv_bytes else load
 
     def _is_wanted(self, handle: int) -> bool:
         """Take a request out of preparation; False if it was cancelled in there."""
@@ -253,7 +269,7 @@ class WorkerService:
         else:
             self._show(events, outbox)
         if outbox:
-            self._writer.send(Step(tuple(outbox), self._engine.load()))
+            self._writer.send(Step(tuple(outbox), self._load()))
             self._adapters.tidy()
 
     def _show(self, events: list[SequenceEvent], outbox: Outbox) -> None:

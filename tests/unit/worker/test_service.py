@@ -10,12 +10,21 @@ import pytest
 
 from velocity_local.core.clock import ManualClock
 from velocity_local.core.events import Delta, Failed, Finished
+from velocity_local.core.kv import KvTiers
 from velocity_local.core.models import LoadOptions
 from velocity_local.core.queueing import QueueTerms
 from velocity_local.core.requests import GenerationRequest, TextPrompt
 from velocity_local.core.sampling import SamplingParams
 from velocity_local.wire.ipc.codec import FrameSplitter, decode_report
-from velocity_local.wire.ipc.messages import AnyReport, Command, Generate, Refused, Shutdown, Step
+from velocity_local.wire.ipc.messages import (
+    AnyReport,
+    Command,
+    Generate,
+    LimitKv,
+    Refused,
+    Shutdown,
+    Step,
+)
 from velocity_local.wire.ipc.transport import ReportWriter
 from velocity_local.worker.backends.fake.model import FakeBackend
 from velocity_local.worker.backends.fake.script import Script
@@ -49,7 +58,9 @@ class Service:
         self.writer = ReportWriter(self.write_fd)
         self.writer.start()
         self.host = RenderHost()
-        self.service = WorkerService(self.backend, self.inbox, self.writer, self.host, self.clock)
+        self.service = WorkerService(
+            self.backend, self.inbox, self.writer, self.host, self.clock, kv=KvTiers(10**6)
+        )
         self.exit_codes: list[int] = []
         self.loop = threading.Thread(target=lambda: self.exit_codes.append(self.service.run()))
         self._splitter = FrameSplitter()
@@ -58,7 +69,7 @@ class Service:
         self.loop.start()
 
     def send(self, command: Command) -> None:
-        assert isinstance(command, Generate | Shutdown)
+        assert isinstance(command, Generate | LimitKv | Shutdown)
         self.inbox.put(command)
         self.service.notice(command)
 
@@ -174,3 +185,19 @@ def test_waiting_to_be_prepared_is_waiting(
 
 def _is_finished(end: Finished | Failed | Refused) -> bool:
     return isinstance(end, Finished)
+
+
+def test_saved_prompts_are_told_and_go_when_memory_is_wanted(service: Service) -> None:
+    for handle in range(1, 4):
+        service.send(
+            _ask(handle, f"{handle} of prompts that have little to do with each other" * 4)
+        )
+        assert isinstance(service.end(handle), Finished)
+    service.send(LimitKv(10**6))
+    before = service.next()
+    service.send(LimitKv(0))
+    after = service.next()
+    assert isinstance(before, Step)
+    assert isinstance(after, Step)
+    assert before.load.kv_bytes > 0
+    assert after.load.kv_bytes == 0

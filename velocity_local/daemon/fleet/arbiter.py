@@ -35,6 +35,11 @@ class Arbiter:
         self._diary = diary
         self._ledger = Ledger()
 
+    @property
+    def free_bytes(self) -> int:
+        """What models could take now; less than nothing if other programs want it."""
+        return self._available_bytes() - self._settings.headroom_bytes
+
     def size_bytes(self, entry: ModelEntry, options: LoadOptions) -> int:
         return self._ledger.size_bytes(entry, options)
 
@@ -94,5 +99,5 @@ class Arbiter:
             self._ledger.size_bytes(entry, options),
             residents,
             max_loaded=self._settings.max_loaded_models,
-            available_bytes=max(self._available_bytes() - self._settings.headroom_bytes, 0),
+            available_bytes=max(self.free_bytes, 0),
         )

@@ -48,6 +48,10 @@ class House(Protocol[K_contra]):
         """A model became idle, or is gone."""
         ...
 
+    def on_saved(self) -> None:
+        """A model keeps more, or less, of what it has computed."""
+        ...
+
     def on_loaded(self, keeper: K_contra, loaded: Loaded) -> None: ...
 
     def smaller(self, keeper: K_contra) -> LoadOptions | None:

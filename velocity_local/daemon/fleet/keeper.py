@@ -133,10 +133,12 @@ class Keeper:
         """How the planner sees this model; None if it holds no place."""
         if self._worker is None and self._state is not State.BACKOFF:
             return None
+        kv_bytes = 0 if self._worker is None else self._worker.load.kv_bytes
         return Resident(
             model=self.entry.id,
-            size_bytes=size_bytes,
-            worth=worth(self.keep(size_bytes)),
+            size_bytes=size_bytes + kv_bytes,
+            kv_bytes=kv_bytes,
+            worth=worth(self.keep(size_bytes + kv_bytes)),
             is_busy=len(self._roster) > 0,
             is_loading=self._state is State.LOADING,
             is_leaving=self._is_yielding or self._state in {State.UNLOADING, State.FAILED},
@@ -179,9 +181,9 @@ class Keeper:
             self._forgive()
             self._on_gone()
 
-    def forget_adapter(self, key: str) -> None:
+    def tell(self, command: ipc.ForgetAdapter | ipc.LimitKv) -> None:
         if self._state is State.READY and self._worker is not None:
-            self._worker.send(ipc.ForgetAdapter(key))
+            self._worker.send(command)
 
     def shut_down(self, error: ErrorInfo, *, drain_s: float) -> None:
         """Like `unload`; those who wait are told `error`."""
@@ -204,6 +206,8 @@ class Keeper:
         worker.heard_s = self._clock.monotonic_s()
         if worker.is_ending:
             return
+        if isinstance(report, ipc.Step | ipc.Pong) and worker.on_load(report.load):
+            self._house.on_saved()
         try:
             self._take(worker, report)
         except WrongReportError as error:
@@ -259,9 +263,8 @@ class Keeper:
     def _take(self, worker: Minder, report: ipc.AnyReport) -> None:
         match report:
             case ipc.Step():
-                self._on_step(worker, report)
-            case ipc.Pong():
-                worker.load = report.load
+                if self._roster.on_events(report.events, worker.heard_s):
+                    self._settle()
             case ipc.Loaded():
                 self._on_loaded(worker, report)
             case ipc.LoadFailed():
@@ -269,6 +272,8 @@ class Keeper:
             case ipc.Refused(handle, error):
                 if self._roster.on_refused(handle, error):
                     self._settle()
+            case ipc.Pong():
+                pass  # what it says of its load is all
             case _:
                 self._on_answer(report)
 
@@ -276,11 +281,6 @@ class Keeper:
         if isinstance(report, ipc.TuneReport):
             raise WrongReportError("it measures, and was not asked to")
         if self._roster.on_answer(report.handle, report):
-            self._settle()
-
-    def _on_step(self, worker: Minder, step: ipc.Step) -> None:
-        worker.load = step.load
-        if self._roster.on_events(step.events, worker.heard_s):
             self._settle()
 
     def _on_loaded(self, worker: Minder, report: ipc.Loaded) -> None:

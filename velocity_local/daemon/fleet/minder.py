@@ -67,6 +67,11 @@ class Minder:
         self._watched_s = self._clock.monotonic_s()
         self._arm(TimerKind.WATCH, self._settings.ping_interval_s)
 
+    def on_load(self, load: EngineLoad) -> bool:
+        """True if it keeps more or less in memory than before."""
+        before, self.load = self.load, load
+        return before.kv_bytes != load.kv_bytes
+
     def report(self) -> Loaded:
         """What it said when it had loaded."""
         assert self.loaded is not None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 class Resident:
     """A model that holds a place. `size_bytes` comes free when it goes; a loading one has not
     taken all of it yet. `worth` is what keeping it saves (`worth.worth`); a pinned one stays.
+    `kv_bytes` of its size are prompts it has saved, which may go without it.
     """
 
     model: str
@@ -17,6 +18,7 @@ class Resident:
     is_loading: bool = False
     is_leaving: bool = False
     is_pinned: bool = False
+    kv_bytes: int = 0
 
     @property
     def may_go(self) -> bool:
@@ -32,6 +34,13 @@ class Start:
 @dataclass(frozen=True, slots=True)
 class Wait:
     """There may be room when those that leave are gone and those that load are there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trim:
+    """These let go of so many bytes of saved prompts, and stay. Then ask again."""
+
+    kv_bytes: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,7 @@ class Refuse:
     pinned: tuple[str, ...] = ()
 
 
-LoadPlan = Start | Wait | Evict | Yield | Refuse
+LoadPlan = Start | Wait | Trim | Evict | Yield | Refuse
 
 
 def plan_load(
@@ -69,15 +78,19 @@ def plan_load(
 ) -> LoadPlan:
     """What to do so that a model of `needed_bytes` can be loaded.
 
-    Those of least worth go first, and idle ones before busy ones; models that are pinned, are
-    loading or leave anyway are never chosen, and none goes whose room is not needed.
+    Saved prompts go before any model. Of these those of least worth go first, and idle ones before
+    busy ones; models that are pinned, are loading or leave anyway are never chosen, and none goes
+    whose room is not needed.
     """
     promised = sum(resident.size_bytes for resident in residents if resident.is_loading)
     free_bytes = available_bytes - promised
     if free_bytes >= needed_bytes and len(residents) < max_loaded:
         return Start()
     leaving = [resident for resident in residents if resident.is_leaving]
-    free_bytes += sum(resident.size_bytes for resident in leaving)
+    saved_bytes = sum(r.kv_bytes for r in residents if not r.is_leaving)
+    if len(residents) < max_loaded and free_bytes + saved_bytes >= needed_bytes:
+        return Trim(_shares(residents, needed_bytes - free_bytes))
+    free_bytes += saved_bytes + sum(resident.size_bytes for resident in leaving)
     places = max_loaded - (len(residents) - len(leaving))
     victims: list[Resident] = []
     for candidate in _by_worth(residents):
@@ -85,13 +98,24 @@ def plan_load(
             break
         victims.append(candidate)
         places += 1
-        free_bytes += candidate.size_bytes
+        free_bytes += candidate.size_bytes - candidate.kv_bytes
     if free_bytes < needed_bytes or places <= 0:
         if promised or leaving or any(resident.is_loading for resident in residents):
             return Wait()
         pinned = tuple(resident.model for resident in residents if resident.is_pinned)
         return Refuse(needed_bytes, max(free_bytes, 0), pinned)
     return _removal(_needed(victims, free_bytes - needed_bytes, places - 1))
+
+
+def _shares(residents: Sequence[Resident], missing_bytes: int) -> tuple[tuple[str, int], ...]:
+    """Who gives how much of what it has saved: those that have most, first."""
+    shares: list[tuple[str, int]] = []
+    for resident in sorted(residents, key=lambda r: r.kv_bytes, reverse=True):
+        given = 0 if resident.is_leaving else min(resident.kv_bytes, missing_bytes)
+        if given > 0:
+            shares.append((resident.model, given))
+            missing_bytes -= given
+    return tuple(shares)
 
 
 def _by_worth(residents: Sequence[Resident]) -> list[Resident]:
@@ -103,8 +127,9 @@ def _needed(victims: list[Resident], spare_bytes: int, spare_places: int) -> lis
     """Without those whose room turned out not to be needed, the most worth first."""
     kept = []
     for victim in reversed(victims):
-        if victim.size_bytes <= spare_bytes and spare_places > 0:
-            spare_bytes -= victim.size_bytes
+        own_bytes = victim.size_bytes - victim.kv_bytes
+        if own_bytes <= spare_bytes and spare_places > 0:
+            spare_bytes -= own_bytes
             spare_places -= 1
         else:
             kept.append(victim)

@@ -18,11 +18,12 @@ from velocity_local.daemon.fleet.effects import Effects, Sink, Timer
 from velocity_local.daemon.fleet.exits import Exit
 from velocity_local.daemon.fleet.house import State
 from velocity_local.daemon.fleet.keeper import Keeper
-from velocity_local.daemon.fleet.planner import Evict, Refuse, Start, Wait, Yield
+from velocity_local.daemon.fleet.kv_room import KvRoom, Saver
+from velocity_local.daemon.fleet.planner import Evict, Refuse, Resident, Start, Trim, Wait, Yield
 from velocity_local.daemon.fleet.status import ModelStatus
 from velocity_local.daemon.fleet.stays import Stay
 from velocity_local.daemon.fleet.tickets import AnyRequest, Ticket, WaitForLoad, new_ticket
-from velocity_local.wire.ipc.messages import AnyReport, Loaded
+from velocity_local.wire.ipc.messages import AnyReport, ForgetAdapter, LimitKv, Loaded
 
 NoteLoad = Callable[[ModelEntry, LoadOptions, LoadedModel], None]
 """Told what each load took."""
@@ -51,6 +52,7 @@ class Supervisor:
         self._stay = stay or (lambda _: Stay(settings.keep_alive_s))
         self.diary = Diary(clock)
         self._arbiter = Arbiter(settings, available_bytes=effects.available_bytes, diary=self.diary)
+        self._kv_room = KvRoom()
         self._keepers: dict[str, Keeper] = {}
         self._by_worker: dict[int, Keeper] = {}
         self._wants_room: deque[Keeper] = deque()
@@ -105,7 +107,7 @@ class Supervisor:
         """Have a model's worker free an adapter; without one there is nothing to free."""
         keeper = self._keepers.get(model)
         if keeper is not None:
-            keeper.forget_adapter(key)
+            keeper.tell(ForgetAdapter(key))
 
     def stay(self, model: str, stay: Stay) -> None:
         """How long a model stays, from now on; one that is not known has nothing to leave."""
@@ -116,15 +118,10 @@ class Supervisor:
             self._pump()
 
     def evictable_bytes(self) -> int:
-        """What idle models hold that may go."""
-        residents = (
-            keeper.resident(self._arbiter.size_bytes(keeper.entry, keeper.options))
-            for keeper in self._keepers.values()
-        )
+        """What idle models hold that may go, and the saved prompts of all others."""
         return sum(
-            resident.size_bytes
-            for resident in residents
-            if resident is not None and resident.may_go
+            resident.size_bytes if resident.may_go else resident.kv_bytes
+            for resident in self._residents()
         )
 
     def shut_down(self, *, drain_s: float) -> None:
@@ -165,6 +162,7 @@ class Supervisor:
     def on_exit(self, worker_id: int, end: Exit) -> None:
         self._by_worker.pop(worker_id).on_exit(end)
         self._pump()
+        self._share_kv()
 
     def on_timer(self, timer: Timer) -> None:
         keeper = self._keepers.get(timer.model)
@@ -185,9 +183,15 @@ class Supervisor:
     def on_room_changed(self) -> None:
         self._pump()
 
+    def on_saved(self) -> None:
+        self._pump()
+        self._share_kv()
+
     def on_loaded(self, keeper: Keeper, loaded: Loaded) -> None:
         self._arbiter.record(keeper.entry, keeper.options, loaded.model)
         self._note_load(keeper.entry, keeper.options, loaded.model)
+        self._kv_room.begin(keeper.entry.id)
+        self._share_kv()
 
     def smaller(self, keeper: Keeper) -> LoadOptions | None:
         options = second_try(keeper.options, keeper.asked, keeper.entry.shape)
@@ -245,14 +249,8 @@ class Supervisor:
         match decision.plan:
             case Wait():
                 return False
-            case Evict(models):
-                for model in models:
-                    self._evict(self._keepers[model], keeper)
-                return not any(self._keepers[model].has_worker for model in models)
-            case Yield(models):
-                for model in models:
-                    self._keepers[model].yield_place()
-                return False
+            case Evict() | Yield() | Trim() as plan:
+                return self._make_room(plan, keeper)
             case Refuse() as plan:
                 keeper.refuse(self._arbiter.refusal(keeper.entry, plan))
             case Start():
@@ -260,6 +258,21 @@ class Supervisor:
                 keeper.options = decision.options
                 keeper.start()
         return True
+
+    def _make_room(self, plan: Evict | Yield | Trim, keeper: Keeper) -> bool:
+        """True if there may be room at once."""
+        match plan:
+            case Evict(models):
+                for model in models:
+                    self._evict(self._keepers[model], keeper)
+                return not any(self._keepers[model].has_worker for model in models)
+            case Yield(models):
+                for model in models:
+                    self._keepers[model].yield_place()
+            case Trim(shares):
+                for model, n_bytes in shares:
+                    self._trim(self._keepers[model], n_bytes, keeper)
+        return False
 
     def _evict(self, victim: Keeper, keeper: Keeper) -> None:
         keep = victim.keep(self._arbiter.size_bytes(victim.entry, victim.options))
@@ -274,16 +287,44 @@ class Supervisor:
         )
         victim.evict()
 
-    def _decide(self, keeper: Keeper) -> Decision:
-        residents = [
-            other.resident(self._arbiter.size_bytes(other.entry, other.options))
-            for other in self._keepers.values()
+    def _trim(self, giver: Keeper, n_bytes: int, keeper: Keeper) -> None:
+        """Once a worker has let go, it tells; then the line is looked at again."""
+        self.diary.note(
+            "trimmed",
+            giver.entry.id,
+            f"forgets {n_bytes // 2**20} MiB of saved prompts: {keeper.entry.id} needs room",
+            size_bytes=n_bytes,
+            wanted=keeper.entry.id,
+        )
+        saver = next(saver for saver in self._savers() if saver.model == giver.entry.id)
+        giver.tell(LimitKv(self._kv_room.take(saver, n_bytes)))
+
+    def _share_kv(self) -> None:
+        """What models leave over is for what they save. Those who wait for room come first."""
+        if self._wants_room or self._is_stopping:
+            return
+        loading_bytes = sum(r.size_bytes for r in self._residents() if r.is_loading)
+        free_bytes = self._arbiter.free_bytes - loading_bytes
+        for model, limit in self._kv_room.changed(self._savers(), free_bytes):
+            self._keepers[model].tell(LimitKv(limit))
+
+    def _savers(self) -> list[Saver]:
+        return [
+            Saver(r.model, r.kv_bytes, self._effects.tiers(self._keepers[r.model].entry).ram_bytes)
+            for r in self._residents()
+            if not (r.is_loading or r.is_leaving)
         ]
+
+    def _residents(self) -> list[Resident]:
+        residents = (
+            keeper.resident(self._arbiter.size_bytes(keeper.entry, keeper.options))
+            for keeper in self._keepers.values()
+        )
+        return [resident for resident in residents if resident is not None]
+
+    def _decide(self, keeper: Keeper) -> Decision:
         return self._arbiter.decide(
-            keeper.entry,
-            keeper.options,
-            [resident for resident in residents if resident is not None],
-            asked=keeper.asked,
+            keeper.entry, keeper.options, self._residents(), asked=keeper.asked
         )
 
 

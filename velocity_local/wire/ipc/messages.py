@@ -103,6 +103,15 @@ class ForgetAdapter(Command, frozen=True, tag=9):
     key: str
 
 
+class LimitKv(Command, frozen=True, tag=12):
+    """Keep no more than so many bytes of saved cells in memory, from now on.
+
+    Answered by a `Step` without events, whose load tells what is left.
+    """
+
+    n_bytes: int
+
+
 class KvAsk(Command, frozen=True, tag=11):
     """Answered by `KvTold`."""
 
@@ -132,6 +141,7 @@ AnyCommand = (
     | Ping
     | Shutdown
     | ForgetAdapter
+    | LimitKv
     | KvAsk
     | Tune
 )
@@ -152,12 +162,13 @@ class LoadFailed(Report, frozen=True, tag=1):
 
 
 class EngineLoad(msgspec.Struct, frozen=True, array_like=True):
-    """The engine's state after a step."""
+    """The engine's state after a step. `kv_bytes` of memory hold cells that left the device."""
 
     running: int
     waiting: int
     used_cells: int
     step_ms: float
+    kv_bytes: int = 0
 
 
 class Step(Report, frozen=True, tag=2):

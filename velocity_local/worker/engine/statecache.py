@@ -63,6 +63,15 @@ class StateCache:
     def is_on(self) -> bool:
         return self._limit_bytes > 0
 
+    @property
+    def limit_bytes(self) -> int:
+        return self._limit_bytes
+
+    def resize(self, limit_bytes: int) -> None:
+        """Have more or less room from now on; what is too much goes, the oldest first."""
+        self._limit_bytes = limit_bytes
+        self._fit()
+
     def entries(self) -> tuple[Kept, ...]:
         """The newest first, but none before what it goes on from."""
         ordered: dict[int, None] = {}
@@ -117,8 +126,7 @@ class StateCache:
         if below:
             self._onto[self._number] = below[-1][0]
             self._n_onto[below[-1][0]] += 1
-        while self.used_bytes > self._limit_bytes:
-            self._drop(next(each for each in self._kept if not self._n_onto[each]))
+        self._fit()
 
     def clear(self) -> None:
         """Forget all of it, and tell nobody."""
@@ -137,6 +145,10 @@ class StateCache:
         assert set(self._onto) | set(self._onto.values()) <= set(self._kept)
         for kept in self._kept.values():
             assert self.reach(kept.tokens, kept.space) == len(kept.tokens), "cut off from its start"
+
+    def _fit(self) -> None:
+        while self.used_bytes > self._limit_bytes:
+            self._drop(next(each for each in self._kept if not self._n_onto[each]))
 
     def _drop(self, number: int) -> None:
         kept = self._kept.pop(number)

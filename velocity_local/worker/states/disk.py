@@ -103,6 +103,11 @@ class StateDisk:
             self._waiting_bytes += kept.n_bytes
         self._waiting.put(kept)
 
+    @property
+    def waiting_bytes(self) -> int:
+        """What is still in memory until it is written."""
+        return self._waiting_bytes
+
     def close(self, last: Iterable[Kept], *, limit_s: float) -> None:
         """Write what waits and what is still in memory, as far as the time goes."""
         for kept in last:

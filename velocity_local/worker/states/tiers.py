@@ -39,6 +39,11 @@ class StateTiers:
             return ()
         return tuple(self._disk.fetch([*spec.prompt, *spec.emitted], spec.adapter))
 
+    @property
+    def waiting_bytes(self) -> int:
+        """What has left memory's tier and waits to be written."""
+        return 0 if self._disk is None else self._disk.waiting_bytes
+
     def on_disk(self) -> list[Listed]:
         return [] if self._disk is None else self._disk.entries()
 

@@ -8,6 +8,7 @@ from velocity_local.daemon.fleet.planner import (
     Refuse,
     Resident,
     Start,
+    Trim,
     Wait,
     Yield,
     plan_load,
@@ -30,6 +31,11 @@ def leaving(model: str, size: int = 10) -> Resident:
     return Resident(model, size, 0, is_leaving=True)
 
 
+def saving(model: str, kv: int, size: int = 20, *, is_busy: bool = True) -> Resident:
+    """`kv` of its bytes are saved prompts."""
+    return Resident(model, size, 1, is_busy=is_busy, kv_bytes=kv)
+
+
 # name, needed, residents, max_loaded, available, expected
 TABLE: list[tuple[str, int, list[Resident], int, int, LoadPlan]] = [
     ("empty machine", 10, [], 3, 10, Start()),
@@ -50,6 +56,13 @@ TABLE: list[tuple[str, int, list[Resident], int, int, LoadPlan]] = [
     ("one that loads leaves enough", 10, [loading("a")], 3, 20, Start()),
     ("one that loads is not evicted", 10, [loading("a")], 1, 99, Wait()),
     ("exactly enough", 10, [idle("a", 1)], 2, 10, Start()),
+    ("saved prompts before models", 10, [saving("a", 8), idle("b", 1)], 9, 5, Trim((("a", 5),))),
+    ("most first", 14, [saving("a", 3), saving("b", 8)], 9, 4, Trim((("b", 8), ("a", 2)))),
+    ("nobody gives where there is room", 10, [saving("a", 8)], 9, 10, Start()),
+    ("no prompt is worth a place", 10, [saving("a", 8, is_busy=False)], 1, 99, Evict(("a",))),
+    ("not one more than needed", 25, [saving("a", 9), idle("b", 9)], 9, 6, Evict(("b",))),
+    ("leaving with what it saved", 25, [leaving("a"), saving("b", 4)], 9, 12, Wait()),
+    ("saved prompts count as attainable", 100, [saving("a", 8)], 9, 5, Refuse(100, 25)),
 ]
 
 

@@ -1,7 +1,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from velocity_local.worker.engine.statecache import StateCache
+from velocity_local.worker.engine.statecache import Kept, StateCache
 
 # Long enough to be worth finding, few enough kinds to share beginnings.
 TOKENS = st.lists(st.sampled_from([[1] * 20, [2] * 20, [3] * 25]), min_size=1, max_size=4).map(
@@ -40,6 +40,21 @@ def test_what_comes_back_is_a_beginning_of_what_was_asked(
         if action == "save" and start < len(tokens):
             cache.keep(tokens, start, state_of(tokens, start), "")
         cache.check_integrity()
+
+
+def test_with_less_room_the_oldest_go_and_are_told() -> None:
+    dropped: list[Kept] = []
+    cache = StateCache(10**6, has_parts=True, on_drop=dropped.append)
+    for number in (1, 2, 3):
+        cache.keep([number] * 40, 0, state_of([number] * 40, 0), "")
+    cache.resize(cache.used_bytes - 1)
+    cache.check_integrity()
+    assert [kept.tokens[0] for kept in dropped] == [1]
+    cache.resize(0)
+    assert (len(cache), cache.used_bytes, cache.is_on) == (0, 0, False)
+    cache.resize(10**6)
+    cache.keep([4] * 40, 0, state_of([4] * 40, 0), "")
+    assert len(cache) == 1
 
 
 def test_only_the_part_that_is_new_is_saved() -> None:
