@@ -77,6 +77,7 @@ class RecordedEffects:
         self.stopped: list[tuple[int, Stop]] = []
         self.timers: dict[Timer, float] = {}
         self.free_bytes = PLENTY
+        self.kv_ram_bytes = 0
         self.replaced: set[str] = set()
 
     def spawn(self, worker_id: int, model: str) -> None:
@@ -95,7 +96,7 @@ class RecordedEffects:
         self.timers.pop(timer, None)
 
     def tiers(self, entry: ModelEntry) -> KvTiers:
-        return KvTiers(ram_bytes=len(entry.id))
+        return KvTiers(ram_bytes=self.kv_ram_bytes or len(entry.id))
 
     def is_current(self, entry: ModelEntry) -> bool:
         return entry.id not in self.replaced

@@ -3,8 +3,6 @@
 import pytest
 
 from tests.unit.daemon.fleet.stage import IDLE, MIB, Stage
-from velocity_local.core.kv import KvTiers
-from velocity_local.core.models import ModelEntry
 from velocity_local.daemon.fleet.kv_room import KvRoom, Saver, limits
 from velocity_local.wire.ipc.messages import EngineLoad, LimitKv, Step
 
@@ -17,10 +15,7 @@ class Saving(Stage):
 
     def __init__(self) -> None:
         super().__init__()
-        self.effects.tiers = self.tiers  # type: ignore[method-assign]  # in the place of its own
-
-    def tiers(self, _: ModelEntry) -> KvTiers:
-        return KvTiers(ram_bytes=MOST)
+        self.effects.kv_ram_bytes = MOST
 
     def saved(self, mib: int, *, worker: int) -> None:
         """A worker tells how much it keeps."""
