@@ -25,7 +25,10 @@ from velocity_local.client.daemon import LocalDaemon
 from velocity_local.config.paths import locate
 from velocity_local.wire.http.admin import ConfigList, LogLines, ModelItem
 from velocity_tui.app import VelocityApp
+from velocity_tui.bench import Plan
 from velocity_tui.door import OwnDaemon
+from velocity_tui.places import PLACES
+from velocity_tui.screens.bench import BenchScreen
 from velocity_tui.screens.chat import ChatScreen
 from velocity_tui.session import Session
 from velocity_tui.state import Snapshot
@@ -36,6 +39,8 @@ FOLDER = ROOT / "docs" / "screens"
 SIZE = (120, 36)
 N_BUSY = 6
 BUSY_S = 20
+N_RUNS = 4
+N_MEASURED = 40
 PATIENCE_S = 30.0
 QUESTIONS = ("Hello!", "What is velocity-local?", "Tell me a story.")
 FONT_FACE = re.compile(r"@font-face\s*\{[^}]*\}\s*|<!--.*?-->\s*", re.DOTALL)
@@ -63,11 +68,11 @@ class Portrait(Session):
         return self._clean(await super().configuration())
 
     def _neutral(self, snapshot: Snapshot) -> Snapshot:
-        system = snapshot.system
-        if system is None:
+        now = snapshot.telemetry
+        if now is None:
             return snapshot
-        cpu = msgspec.structs.replace(system.cpu, name="The processor")
-        return replace(snapshot, system=msgspec.structs.replace(system, cpu=cpu))
+        cpu = msgspec.structs.replace(now.cpu, name="The processor")
+        return replace(snapshot, telemetry=msgspec.structs.replace(now, cpu=cpu))
 
     def _clean(self, value: T) -> T:
         text = msgspec.json.encode(value).decode()
@@ -80,7 +85,7 @@ async def portray(app: VelocityApp, daemon: LocalDaemon) -> dict[str, str]:
     """The pictures by name."""
     pictures = {}
     async with app.run_test(size=SIZE) as pilot:
-        await _until(lambda: app.snapshot.system is not None)
+        await _until(lambda: app.snapshot.telemetry is not None)
         enough = threading.Event()
         busy = [
             asyncio.create_task(asyncio.to_thread(_ramble, daemon, seed, enough))
@@ -95,16 +100,31 @@ async def portray(app: VelocityApp, daemon: LocalDaemon) -> dict[str, str]:
         await pilot.press("alt+2")
         await _converse(app)
         pictures["chat"] = app.export_screenshot()
-        for key, name in (("3", "models"), ("4", "history"), ("5", "monitor"), ("6", "settings")):
-            await pilot.press(f"alt+{key}")
+        for place in PLACES[2:]:
+            await pilot.press(f"alt+{place.key}")
             await pilot.pause(1.5)
-            pictures[name] = app.export_screenshot()
+            if place.mode == "bench":
+                await _measure(app)
+            pictures[place.mode] = app.export_screenshot()
         for theme in ("velocity-light", "velocity-contrast"):
             app.theme = theme
             await pilot.press("alt+1")
             await pilot.pause(0.5)
             pictures[f"home-{theme.removeprefix('velocity-')}"] = app.export_screenshot()
     return pictures
+
+
+async def _measure(app: VelocityApp) -> None:
+    """Several runs in turn: the newest one is in its midst when the picture is taken."""
+    screen = app.screen
+    assert isinstance(screen, BenchScreen)
+    plan = Plan("demo", requests=N_MEASURED, prompt_tokens=64, output_tokens=96)
+    for _ in range(N_RUNS):
+        screen.begin(plan)
+        await _until(lambda: bool(screen.course.outcome))
+    screen.begin(replace(plan, requests=100 * N_MEASURED))
+    await asyncio.sleep(BUSY_S)
+    await _until(lambda: len(screen.course.samples) > N_MEASURED)
 
 
 async def _converse(app: VelocityApp) -> None:

@@ -1,6 +1,7 @@
 """The app over a real daemon, and waiting for what it shows."""
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +20,7 @@ TIMEOUT_S = 30.0
 
 
 def over(daemon: RunningDaemon) -> VelocityApp:
-    return over_home(daemon.paths, {})
+    return over_home(daemon.paths, {**os.environ, "VELOCITY_HOME": str(daemon.home)})
 
 
 def session_of(daemon: RunningDaemon) -> Session:

@@ -23,7 +23,7 @@ async def test_what_is_loaded_is_shown(lasting: RunningDaemon) -> None:
     app = over(lasting)
     async with app.run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, "demo")
-        await until(pilot, lambda: app.snapshot.system is not None)
+        await until(pilot, lambda: app.snapshot.telemetry is not None)
         assert isinstance(app.snapshot.link, Up)
         assert app.snapshot.workers[0].state == "ready"
 

@@ -43,7 +43,7 @@ def ask(daemon: RunningDaemon) -> None:
 
 
 async def open_history(pilot: Pilot[None], app: VelocityApp) -> HistoryScreen:
-    await pilot.press("4")
+    await pilot.press("5")
     screen = app.screen
     assert isinstance(screen, HistoryScreen)
     await until(pilot, lambda: len(screen.rows) > 0)

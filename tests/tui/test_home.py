@@ -3,8 +3,9 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.tui.closed import ClosedDoor
-from tests.tui.snapshots import GPU, ROW, SYSTEM, snapshot, status, worker
+from tests.tui.snapshots import GPU, ROW, STATUS, TELEMETRY, snapshot, status, worker
 from tests.tui.terminal import text
+from velocity_local.core.notices import Notice
 from velocity_tui.app import VelocityApp
 from velocity_tui.messages import SnapshotArrived
 from velocity_tui.session import Session
@@ -43,15 +44,19 @@ async def test_everything_is_seen_at_every_size(size: tuple[int, int]) -> None:
         "CPU",
         "RAM",
         "127.0.0.1:8621",
+        "38 W",
+        "2.0k of 4.1k",
+        "7.0 MB of 1.0 GB",
+        "16.0 MB of 10.0 GB",
     ):
         assert piece in shown
     assert "no NVIDIA driver" in shown
 
 
 async def test_a_gpu_has_gauges_of_its_own() -> None:
-    system = msgspec.structs.replace(SYSTEM, gpus=(GPU,), gpu_reason=None)
+    now = msgspec.structs.replace(TELEMETRY, gpus=(GPU,))
     async with app().run_test(size=(120, 40)) as pilot:
-        shown = await feed(pilot, snapshot(system=system))
+        shown = await feed(pilot, snapshot(telemetry=now))
     assert "GPU0" in shown
     assert "75% 210 W 61 °C" in shown
     assert "6.0 GB of 24.0 GB" in shown
@@ -78,6 +83,14 @@ async def test_complaints_are_shown_until_they_are_gone() -> None:
         assert "⚠ the disk is full" in shown
         await feed(pilot, snapshot())
         assert not pilot.app.screen.query_one(Alerts).display
+
+
+async def test_what_the_daemon_did_by_itself_is_told_for_a_minute() -> None:
+    notice = Notice(1, STATUS.started_s + STATUS.uptime_s - 5, "evicted", "demo", "unused for long")
+    async with app().run_test() as pilot:
+        assert "demo: unused for long" in await feed(pilot, snapshot(notices=(notice,)))
+        later = snapshot(notices=(notice,), status=status(uptime_s=STATUS.uptime_s + 60))
+        assert "unused for long" not in await feed(pilot, later)
 
 
 async def test_a_daemon_that_is_gone_is_told_with_the_next_step() -> None:

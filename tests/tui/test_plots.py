@@ -1,6 +1,6 @@
 import pytest
 
-from velocity_tui.plots import ceiling, columns, meter
+from velocity_tui.plots import ceiling, columns, meter, stretched
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,10 @@ def test_no_room_draws_nothing() -> None:
 @pytest.mark.parametrize(("highest", "top"), [(3, 10), (10, 10), (11, 20), (21, 50), (96, 100)])
 def test_the_ceiling_is_a_round_number(highest: float, top: float) -> None:
     assert ceiling([highest], at_least=10) == top
+
+
+def test_stretched_values_fill_their_part_of_the_width() -> None:
+    assert stretched([1, 2], 2, 4) == [1, 1, 2, 2]
+    assert stretched([1, 2], 4, 4) == [1, 2]
+    assert stretched([1, 2, 3, 4], 4, 2) == [1, 3]
+    assert stretched([], 4, 2) == []

@@ -59,7 +59,7 @@ async def test_a_draft_waits_while_other_screens_are_looked_at() -> None:
 async def test_the_keys_of_a_screen_are_listed() -> None:
     shown = app()
     async with shown.run_test(size=(120, 40)) as pilot:
-        await pilot.press("4", "f1")
+        await pilot.press("5", "f1")
         await pilot.pause()
         listed = text(shown)
         assert "Next page" in listed

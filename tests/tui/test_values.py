@@ -1,15 +1,18 @@
 """What is computed before anything is drawn."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
-from tests.tui.snapshots import GPU, ROW, STATUS, SYSTEM, snapshot, status, worker
+from tests.tui.snapshots import GPU, ROW, TELEMETRY, snapshot
 from velocity_tui import logtail
 from velocity_tui.fit import fit
 from velocity_tui.logtail import Wanted
 from velocity_tui.query import SORTS, STATUSES, Query
+from velocity_tui.rate import TokenRate
 from velocity_tui.screens.parameters import parse, problem
-from velocity_tui.state import TREND_SAMPLES, Down, cut_off, decode_rate, sampled
+from velocity_tui.state import TREND_SAMPLES, Down, cut_off, sampled
 from velocity_tui.timings import told
 from velocity_tui.widgets.timeline import timeline
 
@@ -18,19 +21,32 @@ WARNING = "2026-01-31T23:59:59.999Z warning daemon.fleet [req-1] slow"
 ERROR = "2026-01-31T23:59:59.999Z error daemon.fleet broken"
 
 
-def test_each_running_sequence_gets_one_token_in_a_step() -> None:
-    busy = status(workers=(worker(running=4, step_ms=20.0), worker(running=0, step_ms=5.0)))
-    assert decode_rate(busy) == 200.0
-    assert decode_rate(STATUS) == 0.0
+def test_the_rate_is_counted_over_a_second() -> None:
+    rate = TokenRate()
+    assert rate.add(0.0, 100, pid=1) == 0
+    assert rate.add(0.25, 110, pid=1) == 40
+    for quarter in range(2, 9):
+        now = rate.add(quarter / 4, 100 + 10 * quarter, pid=1)
+    assert now == 40
+    assert rate.add(2.5, 180, pid=1) == 20
+    assert rate.add(3.5, 180, pid=1) == 0
+
+
+def test_a_new_daemon_counts_from_zero() -> None:
+    rate = TokenRate()
+    rate.add(0.0, 1000, pid=1)
+    assert rate.add(0.5, 5, pid=2) == 0
+    assert rate.add(1.0, 10, pid=2) == 10
 
 
 def test_the_trend_holds_a_minute() -> None:
     known = snapshot()
     for second in range(2 * TREND_SAMPLES):
-        known = sampled(known, float(second))
+        known = sampled(replace(known, tokens_per_s=float(second)))
     assert len(known.trend.tokens_per_s) == TREND_SAMPLES
     assert known.trend.tokens_per_s[-1] == 2 * TREND_SAMPLES - 1
     assert known.trend.cpu[-1] == 0.375
+    assert known.trend.watts[-1] == 38.0
 
 
 def test_nothing_of_the_present_is_known_of_a_dead_daemon() -> None:
@@ -44,11 +60,11 @@ def test_nothing_of_the_present_is_known_of_a_dead_daemon() -> None:
     ("size_bytes", "expected"), [(5 * GB, "fits"), (9 * GB, "tight"), (11 * GB, "too big")]
 )
 def test_fit_is_against_free_memory(size_bytes: int, expected: str) -> None:
-    assert fit(size_bytes, SYSTEM) == expected
+    assert fit(size_bytes, TELEMETRY) == expected
 
 
 def test_fit_takes_the_larger_of_both_memories() -> None:
-    assert fit(12 * GB, msgspec.structs.replace(SYSTEM, gpus=(GPU,))) == "fits"
+    assert fit(12 * GB, msgspec.structs.replace(TELEMETRY, gpus=(GPU,))) == "fits"
     assert fit(12 * GB, None) == ""
 
 

@@ -17,7 +17,7 @@ def run(environ: Mapping[str, str], *, base_url: str | None, secret: str | None)
     if base_url is None:
         door = OwnDaemon(LocalDaemon(paths.locate(environ)), environ)
     else:
-        door = RemoteDaemon(base_url, secret)
+        door = RemoteDaemon(base_url, secret, environ)
     app = VelocityApp(Session(door), greets=True)
     app.run()
     return app.return_code or 0

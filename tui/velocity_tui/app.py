@@ -14,6 +14,7 @@ from velocity_tui.copying import text_of
 from velocity_tui.messages import SnapshotArrived
 from velocity_tui.places import PLACES
 from velocity_tui.proposal import propose
+from velocity_tui.screens.bench import BenchScreen
 from velocity_tui.screens.chat import ChatScreen
 from velocity_tui.screens.history import HistoryScreen
 from velocity_tui.screens.home import HomeScreen
@@ -37,6 +38,7 @@ class VelocityApp(App[None]):
         "home": HomeScreen,
         "chat": ChatScreen,
         "models": ModelsScreen,
+        "bench": BenchScreen,
         "history": HistoryScreen,
         "monitor": MonitorScreen,
         "settings": SettingsScreen,

@@ -1,16 +1,16 @@
 """The daemon this session is about: the user's own, which it may start, or one elsewhere."""
 
-import subprocess
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from velocity_local.client.daemon import LocalDaemon
 from velocity_local.client.errors import ClientError
 from velocity_local.client.http import HttpClient
+from velocity_tui import programs
+from velocity_tui.programs import CommandFailed
 
-_START = [sys.executable, "-P", "-m", "velocity_local.cli.main", "start", "--no-wait", "--quiet"]
+_START = ("start", "--no-wait", "--quiet")
 _START_TIMEOUT_S = 150.0
 
 
@@ -29,6 +29,11 @@ class Door(Protocol):
     @property
     def where(self) -> str:
         """How to name it while it cannot be asked."""
+        ...
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """Where another program of ours finds the same daemon."""
         ...
 
     def connect(self) -> HttpClient | None:
@@ -69,19 +74,9 @@ class OwnDaemon:
 
     def start(self) -> None:
         try:
-            done = subprocess.run(  # noqa: S603 - this interpreter with our own module
-                _START,
-                env=dict(self.environ),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=_START_TIMEOUT_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise StartFailed(f"the start takes longer than {_START_TIMEOUT_S:.0f} s") from error
-        if done.returncode != 0:
-            said = done.stderr.decode(errors="replace").strip()
-            raise StartFailed(said or f"the start ended with status {done.returncode}")
+            programs.said(_START, self.environ, within_s=_START_TIMEOUT_S)
+        except CommandFailed as error:
+            raise StartFailed(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +85,16 @@ class RemoteDaemon:
 
     base_url: str
     secret: str | None
+    surroundings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_own(self) -> bool:
         return False
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        secret = {} if self.secret is None else {"VELOCITY_API_KEY": self.secret}
+        return {**self.surroundings, "VELOCITY_HOST": self.base_url, **secret}
 
     @property
     def where(self) -> str:

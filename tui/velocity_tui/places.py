@@ -6,7 +6,8 @@ PLACES = (
     Place("home", "Home", "1"),
     Place("chat", "Chat", "2"),
     Place("models", "Models", "3"),
-    Place("history", "History", "4"),
-    Place("monitor", "Monitor", "5"),
-    Place("settings", "Settings", "6"),
+    Place("bench", "Bench", "4"),
+    Place("history", "History", "5"),
+    Place("monitor", "Monitor", "6"),
+    Place("settings", "Settings", "7"),
 )

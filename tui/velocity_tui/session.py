@@ -9,12 +9,15 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import msgspec
 
-from velocity_local.client import api, conversations
+from velocity_local.client import api, conversations, memory, tuning
 from velocity_local.client.chat import ChatRequest
 from velocity_local.client.errors import Unreachable
 from velocity_local.client.history_csv import csv_lines
 from velocity_local.client.http import HttpClient
-from velocity_local.config import edit
+from velocity_local.config import edit, paths, secrets
+from velocity_local.config.load import load
+from velocity_local.config.secrets import ApiKey
+from velocity_local.core.aliases import Alias
 from velocity_local.core.clock import Clock, SystemClock
 from velocity_local.core.conversations import Conversation, Summary
 from velocity_local.core.downloads import Download
@@ -30,9 +33,16 @@ from velocity_local.wire.http.admin import (
     SystemAnswer,
 )
 from velocity_local.wire.http.conversations import ConversationChange
+from velocity_local.wire.http.fit import FitAnswer
+from velocity_local.wire.http.library import RemovedModel
+from velocity_local.wire.http.search import SearchAnswer
+from velocity_local.wire.http.tuning import OptionList
+from velocity_tui import programs
 from velocity_tui.answering import Answering
+from velocity_tui.bench import Comparison, ComparisonDocument, KeptRun, KeptRuns, Plan
 from velocity_tui.door import Door
 from velocity_tui.keeping import Keeping
+from velocity_tui.programs import Measuring
 from velocity_tui.state import Snapshot, Up
 from velocity_tui.threads import on_thread
 from velocity_tui.watch import Watch
@@ -99,12 +109,7 @@ class Session:
 
     async def shipped_models(self, use: Use) -> tuple[Found, ...]:
         """Those on the shipped list, each with what it would take of the daemon's machine."""
-        answer = await self._ask(
-            lambda client: api.search(
-                client, text="", use=use, format_="gguf", limit=_LIST, is_offline=True
-            )
-        )
-        return answer.items
+        return (await self.search("", use=use)).items
 
     async def system(self) -> SystemAnswer:
         return await self._ask(api.system)
@@ -118,6 +123,39 @@ class Session:
 
     async def cancel_download(self, identifier: str) -> Download:
         return await self._ask(api.cancel_download, identifier)
+
+    async def pause_download(self, identifier: str) -> Download:
+        return await self._ask(api.pause_download, identifier)
+
+    async def resume_download(self, identifier: str) -> Download:
+        return await self._ask(api.resume_download, identifier)
+
+    async def search(self, text: str, *, use: Use | None = None) -> SearchAnswer:
+        """Models to fetch; without a text those of the shipped list, for which nobody is asked."""
+        return await self._ask(
+            lambda client: api.search(
+                client, text=text, use=use, format_="gguf", limit=_LIST, is_offline=not text
+            )
+        )
+
+    async def fit(self, model_id: str) -> FitAnswer:
+        return await self._ask(memory.fit, model_id)
+
+    async def options(self, model_id: str) -> OptionList:
+        """How it is loaded the next time."""
+        return await self._ask(tuning.options, model_id)
+
+    async def pin(self, model_id: str, *, is_pinned: bool) -> ModelItem:
+        return await self._ask(memory.pin, model_id, is_pinned=is_pinned)
+
+    async def aliases(self) -> tuple[Alias, ...]:
+        return await self._ask(api.aliases)
+
+    async def set_alias(self, name: str, model_id: str) -> Alias:
+        return await self._ask(api.set_alias, name, model_id)
+
+    async def remove_model(self, model_id: str) -> RemovedModel:
+        return await self._ask(api.remove_model, model_id)
 
     async def request_page(
         self, *, limit: int, after: str | None = None, **filters: str | None
@@ -164,17 +202,71 @@ class Session:
         """Whether the daemon's configuration file is on this machine."""
         return self._door.is_own
 
-    async def configure(self, file: Path, key: str, text: str) -> None:
-        """Set `key` in the file to what `text` stands for; "null" takes it out.
+    async def configure(self, file: Path, key: str, text: str) -> bool:
+        """Set `key` in the file to what `text` stands for; "null" takes it out. Returns True.
 
         Raises:
             ConfigError: if the value is not valid or the file cannot be changed.
         """
         await on_thread(lambda: edit.set_value(file, key, text))
+        return True
+
+    async def keys(self) -> tuple[ApiKey, ...]:
+        """The API keys of this machine's daemon.
+
+        Raises:
+            ConfigError: if they cannot be read.
+        """
+        return await on_thread(lambda: secrets.load_keys(self._key_file()).keys)
+
+    async def create_key(self, name: str) -> str:
+        """The new key's secret, which is kept nowhere.
+
+        Raises:
+            ConfigError: if there is one of that name, or it cannot be kept.
+        """
+        now_s = int(self._clock.wall_s())
+        return await on_thread(lambda: _created(self._key_file(), name, now_s))
+
+    async def revoke_key(self, name: str) -> ApiKey:
+        """What was kept of it.
+
+        Raises:
+            ConfigError: if there is none of that name.
+        """
+        return await on_thread(lambda: secrets.revoke_key(self._key_file(), name))
+
+    def _key_file(self) -> Path:
+        loaded = load(environ=self._door.environ)
+        named = loaded.settings.server.api_key_file
+        return loaded.paths.api_keys_file if named is None else Path(named)
 
     def answer(self, request: ChatRequest) -> Answering:
         """Ask for an answer, which then comes on its own."""
         return Answering(self._client(), request)
+
+    def measure(self, plan: Plan) -> Measuring:
+        """Begin a run, which then goes on by itself and is kept on this machine."""
+        return Measuring(plan.arguments(), self._door.environ)
+
+    async def kept_runs(self, limit: int) -> tuple[KeptRun, ...]:
+        """The runs that are kept on this machine, newest first."""
+        command = ("lens", "list", f"--limit={limit}")
+        return (await on_thread(lambda: programs.told(command, self._door.environ, KeptRuns))).runs
+
+    async def compared(self, before: str, after: str) -> Comparison:
+        """Two kept runs, figure by figure."""
+        command = ("lens", "compare", before, after)
+        answer = await on_thread(
+            lambda: programs.told(command, self._door.environ, ComparisonDocument)
+        )
+        return answer.comparison
+
+    async def forget_run(self, run_id: str) -> None:
+        command = ("lens", "delete", run_id)
+        await on_thread(
+            lambda: programs.said(command, self._door.environ, within_s=programs.TIMEOUT_S)
+        )
 
     async def _ask(
         self, question: Callable[Concatenate[HttpClient, P], T], *args: P.args, **kwargs: P.kwargs
@@ -195,3 +287,8 @@ def _exported(client: HttpClient, filters: Mapping[str, str | None], *, as_json:
         document = {"schema": "velocity-local/history/1", "requests": list(rows)}
         return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
     return "".join(f"{line}\n" for line in csv_lines(rows)).encode()
+
+
+def _created(file: Path, name: str, now_s: int) -> str:
+    paths.private_dir(file.parent)
+    return secrets.create_key(file, name, created_s=now_s)

@@ -3,7 +3,10 @@
 from dataclasses import dataclass, field, replace
 
 from velocity_local.core.history import RequestRow
-from velocity_local.wire.http.admin import StatusAnswer, SystemAnswer, WorkerItem
+from velocity_local.core.notices import Notice
+from velocity_local.wire.http.admin import GpuItem, StatusAnswer, WorkerItem
+from velocity_local.wire.http.kv import KvList
+from velocity_local.wire.http.telemetry import TelemetryAnswer
 
 TREND_SAMPLES = 60
 """One a second: the last minute."""
@@ -52,19 +55,24 @@ class Trend:
     cpu: tuple[float, ...] = ()
     memory: tuple[float, ...] = ()
     gpu: tuple[float, ...] = ()
+    gpu_memory: tuple[float, ...] = ()
+    watts: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What the screens are drawn from. `status` is None while the daemon cannot be asked.
 
-    `tokens_per_s` is estimated from the engines' last steps: sequences over step time.
+    `telemetry` is the machine now; `notices` are the newest of what the daemon did with models by
+    itself, oldest first.
     """
 
     link: Link = Looking()
     status: StatusAnswer | None = None
-    system: SystemAnswer | None = None
+    telemetry: TelemetryAnswer | None = None
+    kept: KvList | None = None
     recent: tuple[RequestRow, ...] = ()
+    notices: tuple[Notice, ...] = ()
     tokens_per_s: float = 0.0
     trend: Trend = field(default_factory=Trend)
 
@@ -83,48 +91,58 @@ class Snapshot:
 
 def cut_off(known: Snapshot, link: Link) -> Snapshot:
     """The daemon cannot be asked any more: nothing of its present is known."""
-    return replace(known, link=link, status=None, system=None, tokens_per_s=0.0)
+    return replace(known, link=link, status=None, telemetry=None, kept=None, tokens_per_s=0.0)
 
 
-def sampled(known: Snapshot, tokens_per_s: float) -> Snapshot:
+def sampled(known: Snapshot) -> Snapshot:
     """One more sample of the trend, a second after the one before."""
-    trend = known.trend
+    trend, now = known.trend, known.telemetry
     return replace(
         known,
         trend=Trend(
-            _appended(trend.tokens_per_s, tokens_per_s),
-            _appended(trend.cpu, cpu_use(known.system)),
-            _appended(trend.memory, memory_use(known.system)),
-            _appended(trend.gpu, gpu_use(known.system)),
+            _appended(trend.tokens_per_s, known.tokens_per_s),
+            _appended(trend.cpu, cpu_use(now)),
+            _appended(trend.memory, memory_use(now)),
+            _appended(trend.gpu, gpu_use(now)),
+            _appended(trend.gpu_memory, gpu_memory_use(now)),
+            _appended(trend.watts, watts(now)),
         ),
     )
 
 
-def decode_rate(status: StatusAnswer) -> float:
-    """Tokens a second of all engines: each step gives each running sequence about one token."""
-    return sum(
-        worker.running * 1000 / worker.step_ms
-        for worker in status.workers
-        if worker.running and worker.step_ms > 0
-    )
-
-
-def cpu_use(system: SystemAnswer | None) -> float:
-    if system is None or not system.cpu.use:
+def cpu_use(now: TelemetryAnswer | None) -> float:
+    if now is None or not now.cpu.use:
         return 0.0
-    return sum(system.cpu.use) / len(system.cpu.use)
+    return sum(now.cpu.use) / len(now.cpu.use)
 
 
-def memory_use(system: SystemAnswer | None) -> float:
-    if system is None or not system.memory.total_bytes:
+def memory_use(now: TelemetryAnswer | None) -> float:
+    if now is None or not now.memory.total_bytes:
         return 0.0
-    return 1 - system.memory.available_bytes / system.memory.total_bytes
+    return 1 - now.memory.available_bytes / now.memory.total_bytes
 
 
-def gpu_use(system: SystemAnswer | None) -> float:
+def gpu_use(now: TelemetryAnswer | None) -> float:
     """The busiest GPU's."""
-    uses = () if system is None else system.gpus
-    return max((gpu.use or 0.0 for gpu in uses), default=0.0)
+    return max((gpu.use or 0.0 for gpu in _gpus(now)), default=0.0)
+
+
+def gpu_memory_use(now: TelemetryAnswer | None) -> float:
+    """The fullest GPU's."""
+    shares = (
+        gpu.memory_used_bytes / gpu.memory_total_bytes
+        for gpu in _gpus(now)
+        if gpu.memory_total_bytes and gpu.memory_used_bytes is not None
+    )
+    return max(shares, default=0.0)
+
+
+def watts(now: TelemetryAnswer | None) -> float:
+    return 0.0 if now is None else now.power.watts or 0.0
+
+
+def _gpus(now: TelemetryAnswer | None) -> tuple[GpuItem, ...]:
+    return () if now is None else now.gpus
 
 
 def _appended(samples: tuple[float, ...], sample: float) -> tuple[float, ...]:

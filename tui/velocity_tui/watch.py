@@ -4,43 +4,51 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from typing import TypeVar
 
-from velocity_local.client import api
+from velocity_local.client import api, memory
 from velocity_local.client.errors import ApiError, ClientError, Unreachable
 from velocity_local.client.http import HttpClient
 from velocity_local.config.errors import ConfigError
 from velocity_local.core.clock import Clock
 from velocity_local.core.history import RequestRow
-from velocity_local.wire.http.admin import StatusAnswer, SystemAnswer
+from velocity_local.core.notices import Notice
+from velocity_local.wire.http.admin import StatusAnswer
+from velocity_local.wire.http.kv import KvList
+from velocity_local.wire.http.telemetry import TelemetryAnswer
 from velocity_tui.door import Door
-from velocity_tui.state import (
-    Down,
-    Link,
-    Refused,
-    Snapshot,
-    Starting,
-    Up,
-    cut_off,
-    decode_rate,
-    sampled,
-)
+from velocity_tui.feed import Feed
+from velocity_tui.rate import TokenRate
+from velocity_tui.state import Down, Link, Refused, Snapshot, Starting, Up, cut_off, sampled
 from velocity_tui.threads import on_thread
 
 LOOK_S = 0.25
 RETRY_S = 0.5
 _SLOW_S = 1.0
 _STATUS_TIMEOUT_S = 2.0
+_FEED_AGAIN_S = 30.0
 _N_RECENT = 50
+_N_NOTICES = 20
+T = TypeVar("T")
 _NOT_US = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
 @dataclass(frozen=True, slots=True)
+class _Slow:
+    """What is asked once a second; None for what was not asked or is not known."""
+
+    recent: tuple[RequestRow, ...]
+    kept: KvList | None
+    notices: tuple[Notice, ...]
+    telemetry: TelemetryAnswer | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Look:
-    """What one look brought; None for what was not due."""
+    """What one look brought; `slow` is None if it was not due."""
 
     status: StatusAnswer
-    system: SystemAnswer | None = None
-    recent: tuple[RequestRow, ...] | None = None
+    slow: _Slow | None
 
 
 class Watch:
@@ -50,18 +58,23 @@ class Watch:
         self._door = door
         self._clock = clock
         self._wake = asyncio.Event()
-        self._rates: list[float] = []
+        self._rate = TokenRate()
         self._slow_due_s = 0.0
+        self._feed: Feed | None = None
+        self._feed_due_s = 0.0
         self._is_starting = False
         self.client: HttpClient | None = None
         self.snapshot = Snapshot()
 
     async def run(self, tell: Callable[[Snapshot], object]) -> None:
         """Look until cancelled, telling each state."""
-        while True:
-            self.snapshot = await self._next()
-            tell(self.snapshot)
-            await self._rest(LOOK_S if isinstance(self.snapshot.link, Up) else RETRY_S)
+        try:
+            while True:
+                self.snapshot = await self._next()
+                tell(self.snapshot)
+                await self._rest(LOOK_S if isinstance(self.snapshot.link, Up) else RETRY_S)
+        finally:
+            self._stop_listening()
 
     def wake(self) -> None:
         """Look again at once."""
@@ -86,8 +99,7 @@ class Watch:
             client = self.client or await on_thread(self._door.connect)
             if client is None:
                 return self._lost("the daemon does not run")
-            is_slow_due = self._clock.monotonic_s() >= self._slow_due_s
-            look = await on_thread(lambda: _look(client, is_slow_due=is_slow_due))
+            look = await on_thread(lambda: self._look(client))
         except ApiError as error:
             return self._lost(str(error), is_refused=error.status in _NOT_US)
         except Unreachable as error:
@@ -95,22 +107,54 @@ class Watch:
         except (ClientError, ConfigError, OSError) as error:
             return self._lost(str(error), is_refused=True)
         self.client = client
-        return self._seen(look, client.base_url)
+        return self._seen(look, client)
 
-    def _seen(self, look: _Look, address: str) -> Snapshot:
-        rate = decode_rate(look.status)
-        self._rates.append(rate)
-        known = replace(self.snapshot, link=Up(address), status=look.status, tokens_per_s=rate)
-        if look.system is None or look.recent is None:
+    def _look(self, client: HttpClient) -> _Look:
+        """Blocks. The first look is quick: it tells that somebody is there."""
+        status = api.status(client, timeout_s=_STATUS_TIMEOUT_S)
+        if self.client is None or self._clock.monotonic_s() < self._slow_due_s:
+            return _Look(status, None)
+        has_feed = self._feed is not None and not self._feed.is_over
+        return _Look(status, _asked(client, self.snapshot, has_feed=has_feed))
+
+    def _seen(self, look: _Look, client: HttpClient) -> Snapshot:
+        now_s, status = self._clock.monotonic_s(), look.status
+        rate = self._rate.add(now_s, status.completion_tokens, pid=status.pid)
+        known = replace(self.snapshot, link=Up(client.base_url), status=status, tokens_per_s=rate)
+        if self._feed is not None and self._feed.latest is not None:
+            known = replace(known, telemetry=self._feed.latest)
+        slow = look.slow
+        if slow is None:
             return known
-        self._slow_due_s = self._clock.monotonic_s() + _SLOW_S - LOOK_S / 2
-        mean, self._rates = sum(self._rates) / len(self._rates), []
-        return sampled(replace(known, system=look.system, recent=look.recent), mean)
+        self._slow_due_s = now_s + _SLOW_S - LOOK_S / 2
+        self._listen(client, now_s)
+        return sampled(
+            replace(
+                known,
+                recent=slow.recent,
+                kept=slow.kept,
+                notices=(*known.notices, *slow.notices)[-_N_NOTICES:],
+                telemetry=slow.telemetry or known.telemetry,
+            )
+        )
+
+    def _listen(self, client: HttpClient, now_s: float) -> None:
+        """To what the daemon pushes; where that does not work it is tried again now and then."""
+        if (self._feed is None or self._feed.is_over) and now_s >= self._feed_due_s:
+            self._feed_due_s = now_s + _FEED_AGAIN_S
+            self._feed = Feed(client, period_s=_SLOW_S)
+
+    def _stop_listening(self) -> None:
+        if self._feed is not None:
+            self._feed.stop()
+            self._feed = None
 
     def _lost(self, reason: str, *, is_refused: bool = False) -> Snapshot:
         self.client = None
-        self._slow_due_s = 0.0
-        return cut_off(self.snapshot, self._link(reason, is_refused=is_refused))
+        self._slow_due_s = self._feed_due_s = 0.0
+        self._stop_listening()
+        known = replace(self.snapshot, notices=())
+        return cut_off(known, self._link(reason, is_refused=is_refused))
 
     def _link(self, reason: str, *, is_refused: bool) -> Link:
         if self._is_starting:
@@ -126,9 +170,23 @@ class Watch:
         self._wake.clear()
 
 
-def _look(client: HttpClient, *, is_slow_due: bool) -> _Look:
-    status = api.status(client, timeout_s=_STATUS_TIMEOUT_S)
-    if not is_slow_due:
-        return _Look(status)
-    recent = api.request_page(client, limit=_N_RECENT)
-    return _Look(status, api.system(client), recent.items)
+def _asked(client: HttpClient, known: Snapshot, *, has_feed: bool) -> _Slow:
+    """What one question does not get stays as it was: a worker that dies takes its answer along."""
+    after = known.notices[-1].number if known.notices else 0
+    recent = _or_none(lambda: api.request_page(client, limit=_N_RECENT).items)
+    return _Slow(
+        recent=known.recent if recent is None else recent,
+        kept=_or_none(lambda: api.kept(client)) or known.kept,
+        notices=_or_none(lambda: memory.notices(client, after=after)) or (),
+        telemetry=None if has_feed else _or_none(lambda: api.telemetry(client)),
+    )
+
+
+def _or_none(question: Callable[[], T]) -> T | None:
+    """None if the daemon answers with an error that does not concern who asks."""
+    try:
+        return question()
+    except ApiError as error:
+        if error.status in _NOT_US:
+            raise
+        return None

@@ -95,10 +95,12 @@ LENS_COMMANDS: tuple[Command, ...] = (
                 metavar="ADDRESS",
             ),
             option("--records", help="write every request to this file as it ends", metavar="FILE"),
+            option("--events", help="for programs: what happens, as lines of JSON"),
             *_OUT,
         ),
         details="Without a file and flags: 20 requests to this user's daemon, one after another."
-        " Ctrl-C ends a run early and keeps what it measured.",
+        " Ctrl-C ends a run early and keeps what it measured; with --events the end of standard"
+        " input does.",
     ),
     Command(
         "lens sweep",

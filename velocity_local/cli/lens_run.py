@@ -1,12 +1,14 @@
 """The verbs lens run and lens validate."""
 
 import secrets
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 from velocity_local.cli.call import Call
 from velocity_local.cli.exits import CliError, Exit
+from velocity_local.cli.lens_events import Told
 from velocity_local.cli.lens_flags import load_flags, scenario_of
 from velocity_local.cli.lens_live import Live
 from velocity_local.cli.lens_made import deliver
@@ -25,6 +27,8 @@ T = TypeVar("T")
 
 def run(call: Call) -> int:
     """Measure a server under one load."""
+    if call.args.events and call.args.json:
+        raise CliError("give --events or --json, not both", code=Exit.USAGE)
     scenario = scenario_of(call, load_flags(call))
     if call.args.workers is not None or call.args.scheduler is not None:
         return deliver(call, saying(lambda: _together(call, scenario), call))
@@ -35,7 +39,7 @@ def run(call: Call) -> int:
     finally:
         if records is not None:
             records.close()
-    status = deliver(call, runs)
+    status = deliver(call, runs, is_shown=call.args.events)
     if records is not None and records.fault is not None:
         raise CliError(f"{call.args.records} is not complete: {records.fault.lower()}")
     return status
@@ -90,9 +94,11 @@ def measured(
     Raises:
         CliError: if it cannot be run.
     """
-    live = Live(call.out)
-    environ = environ_of(call)
-    execution = Execution(scenario, environ, listen=live, spill=spill, series=series)
+    told = Told(call.out) if getattr(call.args, "events", False) else None
+    listen = told or Live(call.out)
+    execution = Execution(scenario, environ_of(call), listen=listen, spill=spill, series=series)
+    if told is not None:
+        told.listen_to(sys.stdin.fileno(), execution.cancel)
     return saying(execution.run, call)
 
 

@@ -34,6 +34,7 @@ from velocity_local.wire.http.library import (
     SightingList,
 )
 from velocity_local.wire.http.search import SearchAnswer
+from velocity_local.wire.http.telemetry import TelemetryAnswer
 
 _PAGE = 200
 _SYSTEM_TIMEOUT_S = 10.0
@@ -48,6 +49,11 @@ def status(client: HttpClient, *, timeout_s: float = 10.0) -> StatusAnswer:
 
 def system(client: HttpClient) -> SystemAnswer:
     return client.get("/api/v1/system", SystemAnswer, timeout_s=_SYSTEM_TIMEOUT_S)
+
+
+def telemetry(client: HttpClient) -> TelemetryAnswer:
+    """The machine at this moment."""
+    return client.get("/api/v1/telemetry", TelemetryAnswer, timeout_s=_SYSTEM_TIMEOUT_S)
 
 
 def models(client: HttpClient) -> list[ModelItem]:

@@ -107,6 +107,31 @@ class HttpClient:
                 yield event
         raise ProtocolError(f"the stream from {self.base_url} broke off before its end")
 
+    def dial(self, *, timeout_s: float, cancellation: Cancellation | None) -> socket.socket:
+        """A connection for what is no exchange of HTTP; the caller closes it.
+
+        Raises:
+            Unreachable: nobody answers in time.
+        """
+        connection = self._connect(timeout_s, cancellation).sock
+        assert isinstance(connection, socket.socket)
+        return connection
+
+    def target(self, path: str) -> str:
+        """What a request line says for `path`."""
+        return self._prefix + path
+
+    @property
+    def authority(self) -> str:
+        """The Host header."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return host if self._port is None else f"{host}:{self._port}"
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """The header that says who asks."""
+        return {} if self._secret is None else {"Authorization": f"Bearer {self._secret}"}
+
     @contextmanager
     def _exchange(
         self,
@@ -151,14 +176,13 @@ class HttpClient:
         more: Mapping[str, str],
     ) -> http.client.HTTPResponse:
         headers = {"Accept": "application/json, text/event-stream", "Connection": "close", **more}
-        if self._secret is not None:
-            headers["Authorization"] = f"Bearer {self._secret}"
+        headers |= self.credentials
         payload = None
         if body is not None:
             payload = msgspec.json.encode(body)
             headers["Content-Type"] = "application/json"
         try:
-            connection.request(method, self._prefix + path, payload, headers)
+            connection.request(method, self.target(path), payload, headers)
             return connection.getresponse()
         except TimeoutError as error:
             raise Unreachable(self.base_url, "it took too long to answer") from error

@@ -48,11 +48,11 @@ class Shell:
         )
         return Ran(done.returncode, done.stdout, done.stderr)
 
-    def open(self, *arguments: str) -> "subprocess.Popen[str]":
+    def open(self, *arguments: str, stdin: int = subprocess.DEVNULL) -> "subprocess.Popen[str]":
         return subprocess.Popen(
             [*COMMAND, *arguments],
             env=self.environ,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -144,3 +145,25 @@ def test_ctrl_c_keeps_what_was_measured(shell: Shell, tmp_path: Path) -> None:
     assert run["partial_reason"] == "interrupted"
     assert run["n_requests"] >= 1
     assert "PARTIAL" in err
+
+
+def test_another_program_hears_what_happens_and_ends_the_run_by_leaving(shell: Shell) -> None:
+    with shell.open(
+        *("lens", "run", "--duration", "60", "--prompt-tokens", "20", "--output-tokens", "4"),
+        "--events",
+        stdin=subprocess.PIPE,
+    ) as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        events = [json.loads(running.stdout.readline())]
+        while events[-1]["type"] != "Progress" or events[-1]["n_done"] == 0:
+            events.append(json.loads(running.stdout.readline()))
+        running.stdin.close()
+        events += map(json.loads, running.stdout)
+        assert running.wait(timeout=60) == 130
+    assert [event["type"] for event in events[:2]] == ["Preparing", "Preparing"]
+    result = events[-1]["result"]
+    assert (events[-1]["type"], result["partial_reason"]) == ("Ended", "interrupted")
+    kept = shell.run("lens", "list", "--limit", "1", "--json").document["runs"][0]
+    assert (kept["id"], kept["n_requests"]) == (result["id"], result["n_requests"])
+    assert kept["figures"]["ttft_ms:p50"]["value"] > 0

@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 
 from velocity_local.core.history import RequestRow
 from velocity_local.core.units import milliseconds, moment
+from velocity_local.wire.http.admin import RequestList
 from velocity_tui.query import Query
 from velocity_tui.screens.ask import AskText
 from velocity_tui.screens.page import Page
@@ -80,8 +81,11 @@ class HistoryScreen(Page):
                 limit=PAGE_ROWS, after=self._cursors[-1], **self.wanted.filters()
             )
         )
-        if page is None:
-            return
+        if page is not None:
+            self.show_page(page)
+
+    def show_page(self, page: RequestList) -> None:
+        """Draw what the daemon found."""
         self._next = page.next
         self.rows = {row.id: row for row in page.items}
         self.query_one(Rows).fill([(row.id, _row(row)) for row in page.items])

@@ -1,7 +1,7 @@
 """The daemon at a glance."""
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Container, Horizontal
 
 from velocity_tui.screens.page import Page
 from velocity_tui.state import Snapshot
@@ -10,6 +10,7 @@ from velocity_tui.widgets.machine import Machine
 from velocity_tui.widgets.panel import Panel
 from velocity_tui.widgets.recent import Recent
 from velocity_tui.widgets.throughput import Throughput
+from velocity_tui.widgets.tiers import Tiers
 from velocity_tui.widgets.workers import Workers
 
 
@@ -22,7 +23,9 @@ class HomeScreen(Page):
         with Horizontal(id="gauges"):
             yield Throughput(id="throughput")
             yield Machine(id="machine")
-        yield Workers(id="workers")
+        with Container(id="memory"):
+            yield Workers(id="workers")
+            yield Tiers(id="tiers")
         yield Recent(id="recent")
 
     def show(self, snapshot: Snapshot) -> None:

@@ -1,4 +1,4 @@
-"""Cores, workers and logs."""
+"""What the machine does, process by process and cell by cell, and the logs."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -7,7 +7,7 @@ from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import VerticalScroll
 from textual.widgets import Input, RichLog, Static
 
 from velocity_local.core.printable import printable
@@ -16,13 +16,16 @@ from velocity_tui.logtail import Wanted
 from velocity_tui.screens.page import Page
 from velocity_tui.state import Snapshot, Up
 from velocity_tui.widgets.cores import Cores
+from velocity_tui.widgets.kvmap import KvMap
 from velocity_tui.widgets.machine import Machine
 from velocity_tui.widgets.panel import Panel
+from velocity_tui.widgets.processes import Processes
+from velocity_tui.widgets.slots import Slots
 from velocity_tui.widgets.workers import Workers
 
 N_LINES = 500
 _KEPT = 5000
-_STYLES = {"debug": "dim", "info": "", "warning": "yellow", "error": "bold red"}
+_COLOURS = {"debug": "muted", "warning": "warning", "error": "error"}
 
 
 class MonitorScreen(Page):
@@ -44,13 +47,18 @@ class MonitorScreen(Page):
         self._sources: tuple[str | None, ...] = (None,)
 
     def compose_body(self) -> ComposeResult:
-        with Horizontal(id="load"):
-            yield Cores(id="cores")
+        with VerticalScroll(id="panels"):
             yield Machine(id="machine")
-        yield Workers(id="workers")
+            yield Slots(id="slots")
+            yield KvMap(id="kvmap")
+            yield Cores(id="cores")
+            yield Workers(id="workers")
+            yield Processes(id="processes")
         yield Static("", id="log-of", markup=False)
         yield Input(placeholder="Only lines that hold", id="search", compact=True)
-        yield RichLog(id="log", max_lines=_KEPT, markup=False, highlight=False)
+        yield RichLog(
+            id="log", max_lines=_KEPT, min_width=0, wrap=True, markup=False, highlight=False
+        )
 
     def on_mount(self) -> None:
         self.query_one("#search", Input).display = False
@@ -108,10 +116,11 @@ class MonitorScreen(Page):
         self._tell_which()
 
     def _write(self, lines: Sequence[str]) -> None:
-        log = self.query_one(RichLog)
+        log, colours = self.query_one(RichLog), self.app.theme_variables
         for line in lines:
             if self.wanted.holds(line):
-                log.write(Text(printable(line), style=_STYLES[logtail.level_of(line)]))
+                colour = colours.get(_COLOURS.get(logtail.level_of(line), ""), "")
+                log.write(Text(printable(line), style=colour))
 
     def _tell_which(self) -> None:
         source = "the daemon" if self.source is None else printable(self.source)

@@ -9,15 +9,15 @@ from textual.widgets import Button, Input, Label, Static, TextArea
 
 from velocity_local.core.conversations import Parameters
 from velocity_local.core.sampling import RANGES
+from velocity_tui import numbers
+from velocity_tui.numbers import LARGEST, Number
 from velocity_tui.screens.dialog import Dialog
 
-_LARGEST = 2**31 - 1
-Number = int | float
 _FIELDS: dict[str, tuple[Callable[[str], Number], float, float]] = {
     "temperature": (float, *RANGES["temperature"]),
     "top_p": (float, *RANGES["top_p"]),
-    "max_tokens": (int, 1, _LARGEST),
-    "seed": (int, 0, _LARGEST),
+    "max_tokens": (int, 1, LARGEST),
+    "seed": (int, 0, LARGEST),
 }
 
 
@@ -66,9 +66,9 @@ class EditParameters(Dialog[Parameters]):
         if problems:
             self._tell(problems)
             return
-        numbers = {name: parse(name, self._typed(name)) for name in _FIELDS}
+        given = {name: parse(name, self._typed(name)) for name in _FIELDS}
         system = self.query_one("#system", TextArea).text.strip() or None
-        self.dismiss(Parameters(system=system, **numbers))  # type: ignore[arg-type] # by its name
+        self.dismiss(Parameters(system=system, **given))  # type: ignore[arg-type] # by its name
 
     def _problems(self) -> list[str]:
         return [told for name in _FIELDS if (told := problem(name, self._typed(name)))]
@@ -97,13 +97,4 @@ def parse(name: str, text: str) -> Number | None:
     """
     if not text.strip():
         return None
-    kind, low, high = _FIELDS[name]
-    what = "a whole number" if kind is int else "a number"
-    expected = f"{name} must be {what} from {low:g} to {high:g}"
-    try:
-        value = kind(text)
-    except ValueError as error:
-        raise ValueError(expected) from error
-    if not low <= value <= high:
-        raise ValueError(expected)
-    return value
+    return numbers.read(name, text, *_FIELDS[name])

@@ -8,9 +8,12 @@ from textual.widgets import Static
 from velocity_local.core.printable import printable
 from velocity_tui.state import Down, Looking, Refused, Snapshot, Starting, Up
 
+_NOTICE_S = 60.0
+_MOST_NOTICES = 2
+
 
 class Alerts(Static):
-    """One line for each complaint."""
+    """One line for each complaint; what the daemon did by itself is told for a minute."""
 
     def __init__(self) -> None:
         super().__init__("", markup=False)
@@ -48,5 +51,9 @@ def _of_status(snapshot: Snapshot) -> Iterator[str]:
         return
     for complaint in status.degraded:
         yield f"⚠ {printable(complaint)}"
+    now_s = status.started_s + status.uptime_s
+    for notice in snapshot.notices[-_MOST_NOTICES:]:
+        if now_s - notice.at_s < _NOTICE_S:
+            yield f"• {printable(notice.model)}: {printable(notice.text)}"
     if status.preloading:
         yield f"… Loading {printable(', '.join(status.preloading))}"

@@ -17,11 +17,11 @@ class Cores(Panel):
     TITLE = "Cores"
 
     def draw(self, snapshot: Snapshot, width: int, height: int) -> Content:
-        system = snapshot.system
-        if system is None:
+        now = snapshot.telemetry
+        if now is None:
             return Content("")
-        uses = system.cpu.use
-        name = Content.styled(printable(system.cpu.name), "$muted").truncate(width)
+        uses = now.cpu.use
+        name = Content.styled(printable(now.cpu.name), "$muted").truncate(width)
         rest = height - 1
         if len(uses) <= rest:
             bars = [_bar(number, use, width) for number, use in enumerate(uses)]

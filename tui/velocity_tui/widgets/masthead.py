@@ -32,7 +32,7 @@ class Tab(Static):
             self.mode = mode
 
     def __init__(self, place: Place, *, is_current: bool) -> None:
-        title = Content.assemble((place.key, "$muted"), f" {place.title}")
+        title = Content.assemble((place.key, "" if is_current else "$muted"), f" {place.title}")
         super().__init__(title, classes="-current" if is_current else "")
         self._mode = place.mode
 

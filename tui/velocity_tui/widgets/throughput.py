@@ -2,8 +2,8 @@
 
 from textual.content import Content
 
-from velocity_tui.plots import ceiling, columns
-from velocity_tui.state import Snapshot
+from velocity_tui.plots import ceiling, columns, stretched
+from velocity_tui.state import TREND_SAMPLES, Snapshot
 from velocity_tui.widgets.panel import Panel
 
 _LEAST_TOP = 10.0
@@ -24,7 +24,8 @@ class Throughput(Panel):
         )
         label = f"{top:g}"
         plot_width = max(0, width - len(label) - 1)
-        lines = columns(samples, plot_width, max(1, height - 1), top=top)
+        shown = stretched(samples, TREND_SAMPLES, plot_width)
+        lines = columns(shown, plot_width, max(1, height - 1), top=top)
         plot = [
             Content.assemble((line, "$primary"), " ", (label if row == 0 else "", "$muted"))
             for row, line in enumerate(lines)

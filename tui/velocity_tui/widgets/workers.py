@@ -1,5 +1,7 @@
 """The models in memory and what they are doing."""
 
+from collections.abc import Sequence
+
 from textual.content import Content
 
 from velocity_local.core.units import count, size
@@ -19,7 +21,9 @@ STATE_STYLES = {
 _HEADERS = ("MODEL", "STATE", "KV CACHE", "RUN", "WAIT", "STEP", "MEMORY", "RESTARTS")
 _FIXED = (0, 9, 18, 3, 4, 8, 8, 8)
 _METER = 8
-_GAPS = 2 * (len(_HEADERS) - 1)
+_LAYOUTS = (_FIXED, (*_FIXED[:5], 0, 8, 0), (0, 9, 0, 3, 4, 0, 8, 0), (0, 9, 0, 3, 4, 0, 0, 0))
+"""Widths of the columns, from the roomiest; 0 leaves one out, the first takes what is left."""
+_LEAST_NAME = 12
 
 
 class Workers(Panel):
@@ -29,11 +33,16 @@ class Workers(Panel):
         if not snapshot.workers:
             told = "No model is in memory. One is loaded when it is first asked."
             return Content.styled(told if isinstance(snapshot.link, Up) else "", "$muted")
-        wide = width >= sum(_FIXED) + _GAPS + 16
-        fixed = _FIXED if wide else (*_FIXED[:5], 0, _FIXED[6], 0)
-        gaps = _GAPS if wide else _GAPS - 4
-        widths = (max(8, width - sum(fixed) - gaps), *fixed[1:])
+        fixed = next(
+            (each for each in _LAYOUTS if width >= sum(each) + _gaps(each) + _LEAST_NAME),
+            _LAYOUTS[-1],
+        )
+        widths = (max(_LEAST_NAME, width - sum(fixed) - _gaps(fixed)), *fixed[1:])
         return grid(_HEADERS, [_row(worker) for worker in snapshot.workers], widths, height)
+
+
+def _gaps(widths: Sequence[int]) -> int:
+    return 2 * sum(width > 0 for width in widths)
 
 
 def _row(worker: WorkerItem) -> list[Cell]:

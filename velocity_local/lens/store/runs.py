@@ -33,7 +33,7 @@ class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Listed(msgspec.Struct, frozen=True):
-    """A run without its requests."""
+    """A run without its requests. `figures` are its `quantities.SHOWN`, by name."""
 
     id: str
     started_at_s: float
@@ -46,6 +46,7 @@ class Listed(msgspec.Struct, frozen=True):
     condition: str
     n_requests: int
     void_reason: str | None
+    figures: dict[str, Estimate] = {}
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -100,12 +101,22 @@ def get(connection: sqlite3.Connection, run_id: str) -> RunResult | None:
 
 def newest(connection: sqlite3.Connection, which: RunFilter, *, limit: int) -> list[Listed]:
     """Runs, newest first."""
-    rows = connection.execute(
+    listed = (
         f"SELECT {_LIST_COLUMNS} FROM runs WHERE {_MATCHES}"  # noqa: S608 - names of ours
-        " ORDER BY started_at_s DESC, id DESC LIMIT :limit",
-        {**msgspec.structs.asdict(which), "limit": limit},
+        " ORDER BY started_at_s DESC, id DESC LIMIT :limit"
     )
-    return [msgspec.convert(_named(row), Listed) for row in rows]
+    wanted = {**msgspec.structs.asdict(which), "limit": limit}
+    figures: dict[str, dict[str, Estimate]] = {}
+    for run_id, quantity, value, n, low, high in connection.execute(
+        "SELECT run_id, quantity, value, n, low, high FROM figures"  # noqa: S608 - as above
+        f" WHERE run_id IN (SELECT id FROM ({listed}))",
+        wanted,
+    ):
+        figures.setdefault(run_id, {})[quantity] = Estimate(value, n, low, high)
+    rows = map(_named, connection.execute(listed, wanted))
+    return [
+        msgspec.convert({**row, "figures": figures.get(str(row["id"]), {})}, Listed) for row in rows
+    ]
 
 
 def trend(
@@ -142,7 +153,7 @@ def _point(row: tuple[Any, ...]) -> Point:
 
 
 def _named(row: tuple[object, ...]) -> dict[str, object]:
-    return dict(zip(Listed.__struct_fields__, row, strict=True))
+    return dict(zip(_LIST_COLUMNS.split(", "), row, strict=True))
 
 
 def _figures(run: RunResult) -> Iterable[tuple[object, ...]]:

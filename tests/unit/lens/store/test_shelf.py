@@ -34,7 +34,9 @@ def test_a_run_comes_back_whole(shelf: Shelf) -> None:
 def test_runs_are_listed_newest_first(shelf: Shelf) -> None:
     assert [listed.id for listed in shelf.newest()] == ["run-3", "run-2", "run-1", "run-0"]
     assert [listed.id for listed in shelf.newest(limit=1)] == ["run-3"]
-    assert shelf.newest()[0].condition == "chat, synthetic, cache cold, concurrency, 4 at once"
+    newest = shelf.newest()[0]
+    assert newest.condition == "chat, synthetic, cache cold, concurrency, 4 at once"
+    assert newest.figures[MEDIAN.name] == estimate([RUNS[3]], MEDIAN)
 
 
 @pytest.mark.parametrize(
