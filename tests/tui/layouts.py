@@ -71,7 +71,8 @@ def svg(app: App[None]) -> str:
     width, height = app.size.width * _WIDTH, app.size.height * _HEIGHT
     classes = "\n".join(f".{name}{{{style}}}" for style, name in palette.items())
     return "\n".join([
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">',
+        '<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve"',
+        f' viewBox="0 0 {width} {height}">',
         f"<style>text{{font:{_FONT}px monospace;white-space:pre}}\n{classes}</style>",
         f'<rect fill="{ground}" width="{width}" height="{height}"/>',
         *filter(None, rows),
@@ -107,7 +108,8 @@ def _row(
             grounds.append(f'<rect class="{name}" x="{x}" y="{number * _HEIGHT}" {size}/>')
         if text.strip():
             name = _class(_text_style(style), palette)
-            texts.append(f'<tspan class="{name}" x="{x}">{escape(text.rstrip())}</tspan>')
+            x += (len(text) - len(text.lstrip())) * _WIDTH
+            texts.append(f'<tspan class="{name}" x="{x}">{escape(text.strip())}</tspan>')
         column += width
     line = f'<text y="{number * _HEIGHT + _FONT}">{"".join(texts)}</text>' if texts else ""
     return "".join(grounds) + line

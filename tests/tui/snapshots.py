@@ -14,6 +14,7 @@ from velocity_local.wire.http.admin import (
     HistoryState,
     MemoryItem,
     StatusAnswer,
+    SystemAnswer,
     WorkerItem,
 )
 from velocity_local.wire.http.kv import KvItem, KvList
@@ -56,10 +57,22 @@ STATUS = StatusAnswer(
     rss_bytes=60_000_000,
     degraded=(),
 )
-TELEMETRY = TelemetryAnswer(
-    at_s=1.7e9,
+SYSTEM = SystemAnswer(
+    os="Linux",
+    machine="x86_64",
+    python="3.11",
     cpu=CpuItem("A processor", 2, 2, (0.5, 0.25), None, 1.5),
     memory=MemoryItem(16_000_000_000, 12_000_000_000, 0, 0),
+    process_rss_bytes=60_000_000,
+    disk_free_bytes=10**12,
+    gpus=(),
+    gpu_driver=None,
+    gpu_reason="no NVIDIA driver is installed",
+)
+TELEMETRY = TelemetryAnswer(
+    at_s=1.7e9,
+    cpu=SYSTEM.cpu,
+    memory=SYSTEM.memory,
     memory_pressure=None,
     disk=DiskItem(2 * 10**12, 10**12, 0.0, 1_500_000.0),
     processes=(

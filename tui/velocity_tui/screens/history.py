@@ -56,6 +56,7 @@ class HistoryScreen(Page):
         yield Static("", id="wanted", markup=False)
         with Container(id="found"):
             yield Rows("AT", "MODEL", "STATUS", "PROMPT", "ANSWER", "TTFT", "TOK/S", "TOTAL",
+                       "CACHED", "QUEUE", "GAP P95", "ENDED", "CLIENT", "ID",
                        id="requests")  # fmt: skip
             with Vertical(id="explained"):
                 yield Timeline(id="timeline")
@@ -167,6 +168,12 @@ def _row(row: RequestRow) -> list[Cell]:
         (milliseconds(row.ttft_ms), ""),
         ("" if row.tokens_per_s is None else f"{row.tokens_per_s:.1f}", ""),
         (milliseconds(row.total_ms), ""),
+        (str(row.cached_tokens or ""), "$muted"),
+        (milliseconds(row.queue_ms), "$muted"),
+        (milliseconds(row.itl_p95_ms), "$muted"),
+        (row.finish_reason or "", "$muted"),
+        (row.client, "$muted"),
+        (row.id, "$muted"),
     ]
 
 
