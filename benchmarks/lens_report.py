@@ -34,7 +34,11 @@ def main() -> None:
                 result = Lens(environ=environ).run(scenario)
                 runs.append(result)
                 print(f"{name}, {streams} at once: {_outcome(result)}", flush=True)
-    write_atomic(arguments.out, page(runs, title=arguments.title).encode(), mode=0o644)
+                if result.partial_reason is not None:
+                    raise SystemExit(f"no report: {result.partial_reason}")
+    write_atomic(
+        arguments.out, page(runs, title=arguments.title, note=arguments.note).encode(), mode=0o644
+    )
     print(f"wrote {arguments.out}")
 
 
@@ -46,11 +50,11 @@ def servers(
     with new_home() as home:
         place_model(arguments.model, home)
         with (
-            velocity_at(home),
+            velocity_at(home, [f"engine.n_threads={arguments.threads}"]),
             peer(
                 arguments.peer,
                 arguments.model,
-                threads=os.cpu_count() or 1,
+                threads=arguments.threads,
                 ready_path="/health",
             ) as other,
         ):
@@ -94,11 +98,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--peer-name", required=True, help="how the report calls it")
     parser.add_argument("--peer-provider", default="llama_cpp")
     parser.add_argument("--model", type=Path, default=DEMO)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of both")
     parser.add_argument("--loads", type=_numbers, default=[1, 2, 4, 8])
     parser.add_argument("--requests", type=int, default=120)
     parser.add_argument("--prompt-tokens", type=int, default=128)
     parser.add_argument("--output-tokens", type=int, default=64)
     parser.add_argument("--title", default="The demo model on two servers")
+    parser.add_argument("--note", default="", help="what readers must know, beside the title")
     parser.add_argument("--out", type=Path, required=True)
     return parser
 

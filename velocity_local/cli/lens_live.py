@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from velocity_local.cli.output import Output
+from velocity_local.cli.watching import bar
 from velocity_local.core.printable import printable
 from velocity_local.core.units import milliseconds
 from velocity_local.lens.cost import monthly
@@ -25,35 +26,50 @@ _PERCENTS = (50, 90, 95, 99)
 
 
 class Live:
-    """Shows progress on one moving line: cheap, since it runs in the loop that measures."""
+    """Shows progress on two moving lines: cheap, since it runs in the loop that measures."""
 
     def __init__(self, out: Output) -> None:
         self._out = out
-        self._head = ""
+        self._began = Began("", "", None, None)
 
     def __call__(self, event: Event) -> None:
         match event:
             case Preparing():
                 self._out.progress(f"{event.what} ...")
             case Began():
-                goal = f"of {event.n_requests}" if event.n_requests else "requests"
-                self._head = goal
+                self._began = event
             case Progress():
-                self._out.progress(self._line(event))
+                self._out.progress("\n".join(filter(None, (self._head(event), _tails(event)))))
             case _:
                 pass
 
-    def _line(self, now: Progress) -> str:
-        parts = [f"{now.n_done} {self._head}", f"{now.n_running} running", f"{now.elapsed_s:.0f} s"]
+    def _head(self, now: Progress) -> str:
+        goal = self._began.n_requests
+        parts = [bar(self._share(now)), f"{now.n_done} of {goal}" if goal else f"{now.n_done}"]
+        parts += [f"{now.n_running} running", f"{now.elapsed_s:.0f} s"]
         if now.elapsed_s > 0:
-            parts.append(f"{now.n_output_tokens / now.elapsed_s:.0f} tokens/s")
-        if now.ttft_p50_ms is not None:
-            parts.append(f"TTFT p50 {_ms(now.ttft_p50_ms)} p99 {_ms(now.ttft_p99_ms)}")
-        if now.itl_p50_ms is not None:
-            parts.append(f"ITL p50 {_ms(now.itl_p50_ms)} p99 {_ms(now.itl_p99_ms)}")
+            parts.append(f"{now.n_done / now.elapsed_s:.1f} req/s")
+            parts.append(f"{now.n_output_tokens / now.elapsed_s:.0f} tok/s")
         if now.n_failed:
             parts.append(f"{now.n_failed} failed")
         return "  ".join(parts)
+
+    def _share(self, now: Progress) -> float:
+        """How far it is, by requests or by time, whichever ends it first."""
+        began = self._began
+        by_requests = now.n_done / began.n_requests if began.n_requests else 0.0
+        by_time = now.elapsed_s / began.duration_s if began.duration_s else 0.0
+        return min(1.0, max(by_requests, by_time))
+
+
+def _tails(now: Progress) -> str:
+    """Percentiles of the latest requests, where they are known."""
+    parts = []
+    if now.ttft_p50_ms is not None:
+        parts.append(f"TTFT p50 {_ms(now.ttft_p50_ms)}, p99 {_ms(now.ttft_p99_ms)}")
+    if now.itl_p50_ms is not None:
+        parts.append(f"ITL p50 {_ms(now.itl_p50_ms)}, p99 {_ms(now.itl_p99_ms)}")
+    return "   ".join(parts)
 
 
 def show(out: Output, result: RunResult) -> None:

@@ -1,5 +1,6 @@
 """The only place that prints: data on standard output, notes and progress on standard error."""
 
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TextIO
@@ -11,6 +12,7 @@ from velocity_local.core.printable import printable
 
 _DIM, _RED, _BOLD, _PLAIN = "\x1b[2m", "\x1b[31m", "\x1b[1m", "\x1b[0m"
 _ERASE_LINE = "\r\x1b[2K"
+_ERASE_LINE_ABOVE = "\x1b[1A\x1b[2K"
 _GAP = "  "
 
 
@@ -28,7 +30,7 @@ class Output:
         self.err_is_terminal = err.isatty()
         self._colour_out = colour and self.out_is_terminal
         self._colour_err = colour and self.err_is_terminal
-        self._moving = False
+        self._n_moving = 0
         self.is_quiet = False
 
     def line(self, text: str = "") -> None:
@@ -83,17 +85,23 @@ class Output:
         self._err.flush()
 
     def progress(self, text: str) -> None:
-        """Replace the moving line on a terminal; elsewhere nothing moves."""
+        """Replace the moving lines, each cut to the terminal's width; elsewhere nothing moves."""
         if self.err_is_terminal and not self.is_quiet:
-            self._err.write(f"{_ERASE_LINE}{text}")
+            width = shutil.get_terminal_size().columns - 1
+            lines = [line[:width] for line in text.split("\n")]
+            self._err.write(self._erasing() + "\n".join(lines))
             self._err.flush()
-            self._moving = True
+            self._n_moving = len(lines)
 
     def end_progress(self) -> None:
-        if self._moving:
-            self._err.write(_ERASE_LINE)
+        if self._n_moving:
+            self._err.write(self._erasing())
             self._err.flush()
-            self._moving = False
+            self._n_moving = 0
+
+    def _erasing(self) -> str:
+        """What takes the moving lines away."""
+        return _ERASE_LINE + _ERASE_LINE_ABOVE * (self._n_moving - 1)
 
     def ask(self, prompt: str) -> str:
         """A line typed by a person; raises EOFError at the end of input. The prompt is no data."""

@@ -37,6 +37,15 @@ def test_a_note_takes_the_place_of_the_moving_line() -> None:
     assert err.getvalue().endswith("\r\x1b[2Kready\n")
 
 
+def test_several_lines_move_and_none_wraps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "9")
+    err = Screen()
+    output = Output(io.StringIO(), err)
+    output.progress("half of it\nsecond line")
+    output.progress("done")
+    assert err.getvalue() == ("\r\x1b[2Khalf of \nsecond l\r\x1b[2K\x1b[1A\x1b[2Kdone")
+
+
 def test_json_names_its_shape() -> None:
     out = io.StringIO()
     Output(out, io.StringIO()).json("ps/1", models=[])

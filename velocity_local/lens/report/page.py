@@ -45,14 +45,17 @@ _HEADS = {
 _MOST_HEAT_MAPS = 6
 
 
-def page(runs: Sequence[RunResult], *, title: str = "Latency report") -> str:
-    """The whole file. Void runs are shown with their reason and their figures left out."""
+def page(runs: Sequence[RunResult], *, title: str = "Latency report", note: str = "") -> str:
+    """The whole file. Void runs are shown with their reason and their figures left out; `note` is
+    what a reader must know before the figures.
+    """
     usable = [run for run in runs if run.void_reason is None]
     names = Names(runs)
     body = element(
         "main",
         element("h1", title),
         element("p", _summary(runs), class_="soft"),
+        element("p", note, class_="warning", role="note") if note else None,
         _warnings(runs, names),
         _figures(usable, names),
         comparison(usable, names),
