@@ -46,12 +46,12 @@ class Live:
     def _head(self, now: Progress) -> str:
         goal = self._began.n_requests
         parts = [bar(self._share(now)), f"{now.n_done} of {goal}" if goal else f"{now.n_done}"]
-        parts += [f"{now.n_running} running", f"{now.elapsed_s:.0f} s"]
-        if now.elapsed_s > 0:
-            parts.append(f"{now.n_done / now.elapsed_s:.1f} req/s")
-            parts.append(f"{now.n_output_tokens / now.elapsed_s:.0f} tok/s")
         if now.n_failed:
             parts.append(f"{now.n_failed} failed")
+        parts += [f"{now.n_running} running", f"{now.elapsed_s:.0f} s"]
+        if now.elapsed_s > 0:
+            parts.append(f"{now.n_done / now.elapsed_s:.1f}/s")
+            parts.append(f"{now.n_output_tokens / now.elapsed_s:.0f} tokens/s")
         return "  ".join(parts)
 
     def _share(self, now: Progress) -> float:

@@ -43,8 +43,7 @@ def test_progress_tells_how_far_how_fast_and_the_percentiles_so_far() -> None:
         "25 of 100",
         "4 running",
         "10 s",
-        "2.5 req/s",
-        "120 tok/s",
+        "2.5/s  120 tok",
         "2 failed",
     ):
         assert part in head
