@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.processes import MODEL_NAME, new_home, peer, place_model, velocity_at
+from benchmarks.processes import new_home, peer, velocity_at
 from velocity_local.config.atomic import write_atomic
 from velocity_local.core.release import RELEASE
 from velocity_local.lens import Concurrency, Lens, RunResult, Scenario, Synthetic, Target
@@ -47,26 +47,21 @@ def servers(
     arguments: argparse.Namespace,
 ) -> Iterator[tuple[dict[str, str], dict[str, Target]]]:
     """Both servers; the environment in which the lens finds the daemon."""
-    with new_home() as home:
-        place_model(arguments.model, home)
-        with (
-            velocity_at(home, [f"engine.n_threads={arguments.threads}"]),
-            peer(
-                arguments.peer,
-                arguments.model,
-                threads=arguments.threads,
-                ready_path="/health",
-            ) as other,
-        ):
-            yield (
-                {**os.environ, "VELOCITY_HOME": str(home)},
-                {
-                    f"velocity-local {RELEASE}": Target(model=MODEL_NAME),
-                    arguments.peer_name: Target(
-                        provider=arguments.peer_provider, url=f"{other.url}/v1", model=other.model
-                    ),
-                },
-            )
+    settings = [f"engine.n_threads={arguments.threads}"]
+    with (
+        new_home() as home,
+        velocity_at(home, settings, has_model=False),
+        peer(arguments.peer, DEMO, threads=arguments.threads, ready_path="/health") as other,
+    ):
+        yield (
+            {**os.environ, "VELOCITY_HOME": str(home)},
+            {
+                f"velocity-local {RELEASE}": Target(model="demo"),
+                arguments.peer_name: Target(
+                    provider=arguments.peer_provider, url=f"{other.url}/v1", model=other.model
+                ),
+            },
+        )
 
 
 def _scenario(
@@ -97,7 +92,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--peer", required=True, help="with {model}, {port} and {threads}")
     parser.add_argument("--peer-name", required=True, help="how the report calls it")
     parser.add_argument("--peer-provider", default="llama_cpp")
-    parser.add_argument("--model", type=Path, default=DEMO)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of both")
     parser.add_argument("--loads", type=_numbers, default=[1, 2, 4, 8])
     parser.add_argument("--requests", type=int, default=120)

@@ -11,8 +11,8 @@ from velocity_local.lens.events import Began, Preparing, Progress
 
 
 @pytest.fixture(autouse=True)
-def _usual_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
+def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
 
 
 NOW = Progress(
@@ -43,7 +43,7 @@ def test_progress_tells_how_far_how_fast_and_the_percentiles_so_far() -> None:
         "25 of 100",
         "4 running",
         "10 s",
-        "2.5/s  120 tok",
+        "2.5/s  120 tokens/s",
         "2 failed",
     ):
         assert part in head
