@@ -6,18 +6,19 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.contract.backends.conftest import Open
+from tests.contract.backends.conftest import Open, of_mlx, with_mlx
 from tests.contract.backends.reading import GREEDY, assert_same, feed, next_token, prompt
 from tests.contract.backends.running import Run, answer, ask
-from tests.support import tiny_adapters
+from tests.support import tiny_adapters, tiny_mlx
 from tests.support.shelved import described
 from velocity_local.core.adapters import Adapter
 from velocity_local.core.models import LoadOptions
-from velocity_local.worker.backends.llama_cpp.model import load
+from velocity_local.worker.backends import registry
 from velocity_local.worker.engine.backend import Backend, BackendError, Span
 from velocity_local.worker.engine.sequence import SequenceSpec
 
-BOTH = ("fake", "llama")
+REAL = with_mlx(("llama",), "mlx-llama")
+BOTH = ("fake", *REAL)
 OPTIONS = LoadOptions(n_ctx=512, n_seq_max=4, n_batch=64, n_threads=1)
 # Sixteen-bit adapters against weights merged in 32 bits, in logits whose spread is about 4
 CLOSE = 0.05
@@ -26,11 +27,15 @@ Make = Callable[..., Adapter]
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Make:
-    """Writes adapters of the tiny llama; equal seeds give equal adapters."""
+def make(tmp_path: Path, request: pytest.FixtureRequest) -> Make:
+    """Writes adapters of the tiny llama of a test; equal seeds give equal adapters."""
+    is_mlx = request.node.callspec.params["name"].startswith("mlx")
 
     def make_(seed: int = 1, *, scale: float = 1.0) -> Adapter:
-        path = tiny_adapters.write_llama_adapter(tmp_path / f"{seed}.gguf", seed=seed)
+        if is_mlx:
+            path = tiny_mlx.write_adapter(tmp_path / f"adapter{seed}", seed=seed)
+        else:
+            path = tiny_adapters.write_llama_adapter(tmp_path / f"{seed}.gguf", seed=seed)
         return described(path, name=f"a{seed}", scale=scale)
 
     return make_
@@ -50,17 +55,26 @@ def logprobs(backend: Backend, tokens: Sequence[int], adapter: str = "") -> dict
     return found
 
 
+def open_merged(name: str, folder: Path, scale: float) -> Backend:
+    """The tiny llama with the adapter of seed 1 in its weights."""
+    if name == "llama":
+        path = tiny_adapters.write_merged_llama(folder / "merged.gguf", scale=scale)
+        return registry.load(str(path), OPTIONS)
+    path = tiny_mlx.write_merged(folder / "merged", scale=scale)
+    return registry.load(str(path), of_mlx(OPTIONS))
+
+
+@pytest.mark.parametrize("name", REAL)
 @pytest.mark.parametrize("scale", [1.0, -0.5])
 def test_an_adapter_does_what_merging_it_would_do(
-    scale: float, open_backend: Open, make: Make, tmp_path: Path
+    scale: float, name: str, open_backend: Open, make: Make, tmp_path: Path
 ) -> None:
-    backend = open_backend("llama")
+    backend = open_backend(name)
     adapter = make(scale=scale)
     backend.load_adapter(adapter)
     text = prompt(backend, 24)
     plain, adapted = logprobs(backend, text), logprobs(backend, text, adapter.key)
-    path = tiny_adapters.write_merged_llama(tmp_path / "merged.gguf", scale=scale)
-    merged = load(str(path), OPTIONS)
+    merged = open_merged(name, tmp_path, scale)
     expected = logprobs(merged, text)
     merged.close()
     assert max(abs(adapted[token] - expected[token]) for token in expected) < CLOSE
@@ -169,8 +183,9 @@ def test_what_is_not_loaded_cannot_compute(name: str, open_backend: Open, make: 
         backend.forward([span])
 
 
-def test_unloading_gives_the_plain_model_back(open_backend: Open, make: Make) -> None:
-    backend = open_backend("llama")
+@pytest.mark.parametrize("name", REAL)
+def test_unloading_gives_the_plain_model_back(name: str, open_backend: Open, make: Make) -> None:
+    backend = open_backend(name)
     adapter = make()
     text = prompt(backend, 24)
     before = logprobs(backend, text)

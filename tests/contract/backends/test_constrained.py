@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from tests.contract.backends.conftest import Open
+from tests.contract.backends.conftest import Open, with_mlx
 from tests.contract.backends.reading import prompt
 from tests.contract.backends.running import Run, ask
 from velocity_local.core.sampling import SamplingParams
@@ -14,7 +14,8 @@ from velocity_local.worker.engine.backend import Backend
 from velocity_local.worker.engine.constraint import Unanswerable
 from velocity_local.worker.engine.sequence import Broken, Ended, SequenceSpec
 
-MODELS = ("fake", "llama", "demo", "gemma2", "mamba")
+REAL = with_mlx(("llama",), "mlx-llama")
+MODELS = with_mlx(("fake", "llama", "demo", "gemma2", "mamba"), "mlx-llama", "mlx-mamba")
 CODE = "start: /[a-f]{4}-[0-9]{6,9}/"
 HOT = SamplingParams(seed=3, temperature=1.5, top_k=0, top_p=1.0, min_p=0.0)
 SAMPLINGS = {
@@ -77,15 +78,19 @@ def test_whatever_the_sampling_the_format_holds(name: str, model: str, open_back
     assert end.reason == "stop"
 
 
-def test_a_seed_says_the_same_again(open_backend: Open) -> None:
-    backend = open_backend("llama")
+@pytest.mark.parametrize("model", REAL)
+def test_a_seed_says_the_same_again(model: str, open_backend: Open) -> None:
+    backend = open_backend(model)
     first, again = (finish(backend, held(backend)) for _ in range(2))
     assert first == again
 
 
+@pytest.mark.parametrize("model", REAL)
 @pytest.mark.parametrize("name", [name for name in SAMPLINGS if name != "mirostat"])
-def test_an_answer_goes_on_elsewhere_as_it_would_have(name: str, open_backend: Open) -> None:
-    backend = open_backend("llama")
+def test_an_answer_goes_on_elsewhere_as_it_would_have(
+    name: str, model: str, open_backend: Open
+) -> None:
+    backend = open_backend(model)
     (whole,) = finish(backend, held(backend, SAMPLINGS[name]))
     for n_emitted in (1, 3, len(whole) - 1):
         standing = constraint(backend)
@@ -96,8 +101,9 @@ def test_an_answer_goes_on_elsewhere_as_it_would_have(name: str, open_backend: O
         assert whole[:n_emitted] + rest == whole
 
 
-def test_an_answer_that_was_complete_ends_at_once(open_backend: Open) -> None:
-    backend = open_backend("llama")
+@pytest.mark.parametrize("model", REAL)
+def test_an_answer_that_was_complete_ends_at_once(model: str, open_backend: Open) -> None:
+    backend = open_backend(model)
     lark = 'start: "ab"'
     (whole,) = finish(backend, held(backend, lark=lark))
     standing = constraint(backend, lark)
@@ -108,8 +114,9 @@ def test_an_answer_that_was_complete_ends_at_once(open_backend: Open) -> None:
     assert isinstance(run.ends[spec.key], Ended)
 
 
-def test_logprobs_are_of_the_whole_distribution(open_backend: Open) -> None:
-    backend = open_backend("demo")
+@pytest.mark.parametrize("model", with_mlx(("demo",), "mlx-llama"))
+def test_logprobs_are_of_the_whole_distribution(model: str, open_backend: Open) -> None:
+    backend = open_backend(model)
     free = ask(1, prompt(backend, 20), HOT, max_tokens=1, top_logprobs=4)
     only = free._replace(constraint=constraint(backend))
     tops = []
@@ -139,7 +146,7 @@ class _Broken:
         raise Unanswerable("too complex")
 
 
-@pytest.mark.parametrize("model", ["fake", "llama"])
+@pytest.mark.parametrize("model", ["fake", *REAL])
 def test_one_that_cannot_go_on_breaks_alone(model: str, open_backend: Open) -> None:
     backend = open_backend(model)
     broken = held(backend, handle=2)._replace(constraint=_Broken())
@@ -152,8 +159,9 @@ def test_one_that_cannot_go_on_breaks_alone(model: str, open_backend: Open) -> N
     assert isinstance(run.ends[well.key], Ended)
 
 
-def test_a_vocabulary_without_the_words_is_told(open_backend: Open) -> None:
-    backend = open_backend("llama")
+@pytest.mark.parametrize("model", REAL)
+def test_a_vocabulary_without_the_words_is_told(model: str, open_backend: Open) -> None:
+    backend = open_backend(model)
 
     class Nothing(_Broken):
         def allowed(self) -> bytes:

@@ -5,11 +5,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.contract.backends.conftest import ALL, DEMO, OPTIONS, Open
+from tests.contract.backends.conftest import ALL, DEMO, OPTIONS, Open, with_mlx
 from tests.support import tiny_models
 from velocity_local.core.models import LoadOptions
 from velocity_local.worker.backends import registry
 from velocity_local.worker.engine.backend import BackendError
+
+ENGINES = with_mlx(("llama",), "mlx-llama")
+STATES = with_mlx(("mamba",), "mlx-mamba", "mlx-lfm2")
 
 
 @pytest.fixture
@@ -42,8 +45,9 @@ def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_a_backend_that_is_not_built_in_is_refused_by_name() -> None:
-    with pytest.raises(BackendError, match="no backend 'mlx' in this build; there are fake"):
-        registry.load("x", LoadOptions(backend="mlx"))
+    unknown = msgspec.structs.replace(LoadOptions(), backend="vllm")
+    with pytest.raises(BackendError, match="no backend 'vllm' in this build; there are fake"):
+        registry.load("x", unknown)
 
 
 def test_after_a_refusal_the_process_can_load_a_sound_file(sound: bytes, tmp_path: Path) -> None:
@@ -67,17 +71,19 @@ def test_what_was_loaded_agrees_with_its_capabilities(name: str, open_backend: O
     assert (loaded.can_generate, loaded.can_embed) == (True, False)
 
 
-def test_the_demo_model_is_measured(open_backend: Open) -> None:
-    loaded = open_backend("demo").loaded
+@pytest.mark.parametrize("name", with_mlx(("demo",), "mlx-demo"))
+def test_the_demo_model_is_measured(name: str, open_backend: Open) -> None:
+    loaded = open_backend(name).loaded
     assert loaded.memory_bytes > DEMO.stat().st_size * 0.9
     assert loaded.kv_bytes_per_token > 0
     assert loaded.description
     assert loaded.load_ms > 0
 
 
-def test_cells_may_outnumber_the_context_of_one_sequence(open_backend: Open) -> None:
+@pytest.mark.parametrize("name", ENGINES)
+def test_cells_may_outnumber_the_context_of_one_sequence(name: str, open_backend: Open) -> None:
     many = msgspec.structs.replace(OPTIONS, n_ctx=4096)
-    capabilities = open_backend("llama", many).capabilities
+    capabilities = open_backend(name, many).capabilities
     assert (capabilities.n_ctx, capabilities.n_cells) == (tiny_models.N_CTX, 4096)
 
 
@@ -87,7 +93,10 @@ def test_every_cache_type_loads(kv_type: str, open_backend: Open) -> None:
     assert open_backend("demo", wide_enough).loaded.kv_bytes_per_token > 0
 
 
-@pytest.mark.parametrize(("name", "n_seq_max"), [("llama", 255), ("mamba", 8)])
+LIMITS = [*((name, 255) for name in ENGINES), *((name, 8) for name in STATES)]
+
+
+@pytest.mark.parametrize(("name", "n_seq_max"), LIMITS)
 def test_no_more_sequences_than_the_library_or_the_memory_takes(
     name: str, n_seq_max: int, open_backend: Open
 ) -> None:

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from tests.contract.backends.conftest import OPTIONS, REAL, Open
+from tests.contract.backends.conftest import OPTIONS, REAL, Open, with_mlx
 from tests.contract.backends.reading import GREEDY, feed, next_token, prompt
 from tests.contract.backends.running import Run, answer, ask
 from velocity_local.core.errors import ErrorInfo, InvalidRequest
@@ -36,6 +36,7 @@ EFFECTS: dict[str, dict[str, float]] = {
     "mirostat_2": {"mirostat": 2, "mirostat_tau": 1.0},
     "seed": {"seed": 4},
 }
+ENGINES = with_mlx(("llama",), "mlx-llama")
 REPLAYABLE = [name for name in EFFECTS if not name.startswith("mirostat")]
 
 
@@ -47,9 +48,12 @@ def say(backend: Backend, sampling: SamplingParams, n_tokens: int = 24) -> list[
     return answer(backend, ask(1, prompt(backend, 30), sampling, max_tokens=n_tokens))
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", EFFECTS)
-def test_every_parameter_has_an_effect_and_repeats(name: str, open_backend: Open) -> None:
-    backend = open_backend("llama")
+def test_every_parameter_has_an_effect_and_repeats(
+    engine: str, name: str, open_backend: Open
+) -> None:
+    backend = open_backend(engine)
     said = say(backend, params(name))
     assert said != say(backend, PLAIN)
     assert said == say(backend, params(name))
@@ -82,9 +86,12 @@ def draw(backend: Backend, sampler: Sampler) -> int:
     return sampled.token
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", ["mirostat_1", "mirostat_2"])
-def test_mirostat_goes_on_after_a_resume_with_a_fresh_target(name: str, open_backend: Open) -> None:
-    backend = open_backend("llama")
+def test_mirostat_goes_on_after_a_resume_with_a_fresh_target(
+    engine: str, name: str, open_backend: Open
+) -> None:
+    backend = open_backend(engine)
     said = say(backend, params(name))
     spec = ask(1, prompt(backend, 30), params(name), max_tokens=24, emitted=said[:9])
     assert len(answer(backend, spec)) == 15
@@ -110,8 +117,9 @@ def test_the_narrowest_setting_is_greedy(
     assert say(backend, msgspec.structs.replace(PLAIN, **narrow)) == say(backend, GREEDY)
 
 
-def test_xtc_at_its_strongest_never_takes_the_likeliest(open_backend: Open) -> None:
-    backend = open_backend("llama")
+@pytest.mark.parametrize("engine", ENGINES)
+def test_xtc_at_its_strongest_never_takes_the_likeliest(engine: str, open_backend: Open) -> None:
+    backend = open_backend(engine)
     xtc = msgspec.structs.replace(PLAIN, xtc_probability=1.0, xtc_threshold=0.001)
     run = Run(backend)
     spec = ask(1, prompt(backend, 30), xtc, max_tokens=24, top_logprobs=1)
@@ -119,8 +127,11 @@ def test_xtc_at_its_strongest_never_takes_the_likeliest(open_backend: Open) -> N
     assert all(sampled.token != sampled.top[0][0] for sampled in run.sampled[spec.key])
 
 
-def test_a_penalty_looks_at_the_prompt_and_at_temperature_0(open_backend: Open) -> None:
-    backend = open_backend("llama")
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_penalty_looks_at_the_prompt_and_at_temperature_0(
+    engine: str, open_backend: Open
+) -> None:
+    backend = open_backend(engine)
     tokens = prompt(backend, 30)
     strict = msgspec.structs.replace(GREEDY, repeat_penalty=100.0, repeat_last_n=-1)
     spec = ask(1, tokens, strict, max_tokens=24)
@@ -129,8 +140,9 @@ def test_a_penalty_looks_at_the_prompt_and_at_temperature_0(open_backend: Open) 
     assert not set(said) & set(tokens)
 
 
-def test_dry_breaks_a_loop(open_backend: Open) -> None:
-    backend = open_backend("llama")
+@pytest.mark.parametrize("engine", ENGINES)
+def test_dry_breaks_a_loop(engine: str, open_backend: Open) -> None:
+    backend = open_backend(engine)
     loop = prompt(backend, 8) * 3
     (usual,) = [next_after(backend, loop)]
     dry = msgspec.structs.replace(GREEDY, logit_bias=((loop[0], 100.0),))
@@ -154,22 +166,25 @@ def test_a_bias_of_100_wins_and_of_minus_100_loses(name: str, open_backend: Open
     assert first not in say(backend, unwanted)
 
 
-def test_several_biases_for_one_token_add_up(open_backend: Open) -> None:
-    backend = open_backend("llama")
+@pytest.mark.parametrize("engine", ENGINES)
+def test_several_biases_for_one_token_add_up(engine: str, open_backend: Open) -> None:
+    backend = open_backend(engine)
     first = say(backend, GREEDY, 1)[0]
     biases = ((first, 100.0), (first, -100.0), (first, -100.0), (first, 50.0))
     assert first not in say(backend, msgspec.structs.replace(GREEDY, logit_bias=biases))
 
 
-def test_a_bias_outside_the_vocabulary_is_refused_by_name(open_backend: Open) -> None:
-    backend = open_backend("llama")
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_bias_outside_the_vocabulary_is_refused_by_name(engine: str, open_backend: Open) -> None:
+    backend = open_backend(engine)
     beyond = backend.capabilities.n_vocab
     with pytest.raises(InvalidRequest, match=f"token {beyond}"):
         backend.sampler(SamplingParams(logit_bias=((beyond, 1.0),)), [])
 
 
-def test_the_engine_answers_a_bad_bias_and_goes_on(open_backend: Open) -> None:
-    backend = open_backend("llama")
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_engine_answers_a_bad_bias_and_goes_on(engine: str, open_backend: Open) -> None:
+    backend = open_backend(engine)
     bad = msgspec.structs.replace(GREEDY, logit_bias=((10**6, 1.0),))
     specs = [ask(1, prompt(backend, 20), bad), ask(2, prompt(backend, 20), GREEDY)]
     run = Run(backend)
@@ -197,14 +212,18 @@ def test_without_ignore_eos_an_end_token_ends_and_is_counted(name: str, open_bac
     assert len(say(open_backend(name), going_on)) == 24
 
 
-def test_a_seed_that_means_random_to_the_library_still_repeats(open_backend: Open) -> None:
-    backend = open_backend("llama")
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_seed_that_means_random_to_the_library_still_repeats(
+    engine: str, open_backend: Open
+) -> None:
+    backend = open_backend(engine)
     highest = msgspec.structs.replace(PLAIN, seed=2**32 - 1)
     assert say(backend, highest) == say(backend, highest)
 
 
-def test_without_a_seed_texts_differ(open_backend: Open) -> None:
-    backend = open_backend("llama")
+@pytest.mark.parametrize("engine", ENGINES)
+def test_without_a_seed_texts_differ(engine: str, open_backend: Open) -> None:
+    backend = open_backend(engine)
     unseeded = msgspec.structs.replace(PLAIN, seed=None, temperature=2.0)
     assert say(backend, unseeded) != say(backend, unseeded)
 
@@ -239,8 +258,9 @@ def test_logprobs_are_those_of_the_whole_vocabulary(name: str, open_backend: Ope
     assert next_token(backend, tokens, top=0) == (sampled.token, sampled.logprob, ())
 
 
-def test_logprobs_do_not_change_what_is_sampled(open_backend: Open) -> None:
-    backend = open_backend("llama")
+@pytest.mark.parametrize("engine", ENGINES)
+def test_logprobs_do_not_change_what_is_sampled(engine: str, open_backend: Open) -> None:
+    backend = open_backend(engine)
     tokens = prompt(backend, 30)
     spec = ask(1, tokens, PLAIN, max_tokens=24, top_logprobs=3)
     assert answer(backend, spec) == say(backend, PLAIN)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.contract.backends.conftest import ALL, ATTENTION, RECURRENT, Open
+from tests.contract.backends.conftest import ALL, ATTENTION, RECURRENT, Open, with_mlx
 from tests.contract.backends.reading import GREEDY, assert_same, feed, prompt
 from tests.contract.backends.running import Run, answer, ask
 from velocity_local.core.sampling import SamplingParams
@@ -76,6 +76,7 @@ KINDS = [
     *((name, PENALIZED) for name in ATTENTION),
     ("fake", SEEDED),
     ("llama", SEEDED),
+    *((name, SEEDED) for name in with_mlx((), "mlx-llama")),
 ]
 
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.contract.backends.conftest import Open
+from tests.contract.backends.conftest import Open, with_mlx
 from velocity_local.core.errors import InvalidRequest
 from velocity_local.worker.engine.backend import Tokenizer
 
-NAMES = ("fake", "llama", "demo")
+NAMES = with_mlx(("fake", "llama", "demo"), "mlx-llama", "mlx-demo")
 TEXTS = (
     "",
     "hello",
@@ -53,7 +53,7 @@ def test_a_control_token_is_one_token_if_parsed_and_plain_text_if_not(
     assert text_of(tokenizer, plain).strip() == eos
 
 
-@pytest.mark.parametrize("name", ["fake", "llama"])
+@pytest.mark.parametrize("name", with_mlx(("fake", "llama"), "mlx-llama"))
 def test_adding_special_tokens_begins_with_bos(name: str, open_backend: Open) -> None:
     tokenizer = open_backend(name).tokenizer
     tokens = tokenizer.encode("hi", add_special=True, parse_special=False)
@@ -72,8 +72,9 @@ def test_a_token_outside_the_vocabulary_is_refused(
         tokenizer.piece_special(token)
 
 
-def test_the_demo_model_brings_its_template(open_backend: Open) -> None:
-    template = open_backend("demo").tokenizer.chat_template
+@pytest.mark.parametrize("name", with_mlx(("demo",), "mlx-demo"))
+def test_the_demo_model_brings_its_template(name: str, open_backend: Open) -> None:
+    template = open_backend(name).tokenizer.chat_template
     assert template is not None
     assert "<|im_start|>" in template
 

@@ -10,10 +10,12 @@ from velocity_local.worker.tuning.trial import Bench
 
 BACKENDS: dict[str, str] = {
     "llama_cpp": "velocity_local.worker.backends.llama_cpp.model:load",
+    "mlx": "velocity_local.worker.backends.mlx.model:load",
     "fake": "velocity_local.worker.backends.fake.model:load",
 }
 BENCHES: dict[str, str] = {
     "llama_cpp": "velocity_local.worker.backends.llama_cpp.bench:open_bench",
+    "mlx": "velocity_local.worker.backends.mlx.bench:open_bench",
     "fake": "velocity_local.worker.backends.fake.bench:open_bench",
 }
 

@@ -40,6 +40,7 @@ class Capabilities(msgspec.Struct, frozen=True):
     rows of logits it may ask for, and no fewer. Where `truncation` is `NEVER`, a pass may have
     `n_rollback` guesses for each sequence all the same, of which any number may be cut off once,
     right after it. Saved states are for backends of the same model and `state_format` only.
+    Without `shares_cells` a copy has cells of its own: it saves the computing, and no memory.
     """
 
     n_vocab: int
@@ -57,6 +58,7 @@ class Capabilities(msgspec.Struct, frozen=True):
     pooling: Pooling
     state_format: str
     n_rollback: int = 0
+    shares_cells: bool = True
 
     @property
     def most_guesses(self) -> int:

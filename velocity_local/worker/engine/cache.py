@@ -60,7 +60,9 @@ class KvCache:
         self._backend = backend
         self._capabilities = backend.capabilities
         self._slots = SlotTable(self._capabilities.n_seq_max)
-        self._ledger = CellLedger(self._capabilities.n_cells)
+        self._ledger = CellLedger(
+            self._capabilities.n_cells, shares=self._capabilities.shares_cells
+        )
         self._index: PrefixIndex[int] = PrefixIndex()
         self._spaces: dict[int, str] = {}
         self._tokens: dict[int, list[int]] = {}
@@ -104,6 +106,13 @@ class KvCache:
         self._spaces[opening.slot] = space
         self._tokens[opening.slot] = tokens
         return opening
+
+    def can_join(self, length: int) -> bool:
+        """Whether there are cells for a copy of so many, once residents have gone."""
+        while not self._capabilities.shares_cells and self._ledger.free < length:
+            if not self.evict_oldest():
+                return False
+        return True
 
     def join(self, leader: int, follower: int, length: int) -> None:
         """Give the waiting slot the first `length` cells of its leader."""
@@ -298,10 +307,19 @@ class KvCache:
                 if source.slot is None or not self._slots.is_resident(source.slot):
                     return False
                 break
-        while self._ledger.free < n_cells - source.length:
+        while self._ledger.free < n_cells - source.length + self._copied(source):
             if not self.evict_oldest(keep=source.slot):
                 return False
         return True
+
+    def _copied(self, source: _Source) -> int:
+        """Cells that beginning with a source takes anew, where copies do not share them."""
+        if self._capabilities.shares_cells or source.slot is None:
+            return 0
+        if self._is_wholly_wanted(source):
+            return 0
+        is_part = source.follows or self._capabilities.can_copy_part
+        return source.length if is_part else self._ledger.length(source.slot)
 
     def _take(self, source: _Source) -> Opening:
         if source.slot is None:

@@ -29,6 +29,7 @@ class LiveSequence:
         "n_displaced",
         "n_drafted",
         "n_prompt",
+        "n_shared",
         "queue_due_s",
         "rank",
         "reserve",
@@ -59,6 +60,7 @@ class LiveSequence:
         self.leader: LiveSequence | None = None
         self.join_length = 0
         self.checkpoints: set[int] = set()
+        self.n_shared = 0
         self.end_length = min(self.n_prompt + spec.max_tokens, n_ctx)
         self.reserve = reserve
         self.reserve_end = min(self.end_length, len(self.tokens) + reserve)
@@ -91,14 +93,14 @@ class LiveSequence:
     @property
     def promised(self) -> int:
         """Cells it was promised at admission and has not taken yet."""
-        return max(0, self.reserve_end - max(self.n_computed, self.join_length))
+        return max(0, self.reserve_end - max(self.n_computed, self.n_shared))
 
     def step_back(self) -> None:
         """Its slot is gone; all of its tokens are to be computed again."""
         self.slot = NO_SLOT
         self.n_computed = 0
         self.leader = None
-        self.join_length = 0
+        self.join_length = self.n_shared = 0
         self.reserve_end = min(self.end_length, len(self.tokens) + self.reserve)
 
     def usage(self) -> Usage:

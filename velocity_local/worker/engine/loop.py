@@ -228,6 +228,7 @@ class Engine:
     def _follow(self, sequence: LiveSequence, leader: LiveSequence, join: int) -> None:
         """Wait for another one's cells; where they cannot be cut, it pauses just there."""
         sequence.leader, sequence.join_length = leader, join
+        sequence.n_shared = join if self._capabilities.shares_cells else 0
         if not self._capabilities.can_copy_part and join < len(leader.tokens):
             leader.checkpoints.add(join)
 
@@ -317,6 +318,9 @@ class Engine:
         for follower in [s for s in self._roster.running if s.leader is not None]:
             leader = follower.leader
             if leader is None or leader.n_computed < follower.join_length:
+                continue
+            if not self._cache.can_join(follower.join_length):
+                self._requeue(follower)
                 continue
             self._cache.join(leader.slot, follower.slot, follower.join_length)
             follower.n_computed = follower.join_length

@@ -15,11 +15,13 @@ class CellLedger:
     """Counts the cells of a cache in which sequences share the cells of their prefixes.
 
     A slot's cells are a chain of runs. Copying a prefix shares the source's runs; a slot that
-    grows beyond cells another slot has written starts a run of its own.
+    grows beyond cells another slot has written starts a run of its own. If nothing `shares`, a
+    copy is as many cells again.
     """
 
-    def __init__(self, n_cells: int) -> None:
+    def __init__(self, n_cells: int, *, shares: bool = True) -> None:
         self.n_cells = n_cells
+        self._shares = shares
         self.used = 0
         self._chains: dict[int, list[_Run]] = {}
         self._lengths: dict[int, int] = {}
@@ -45,6 +47,9 @@ class CellLedger:
     def copy(self, source: int, target: int, length: int) -> None:
         assert not self._chains.get(target), f"slot {target} is not empty"
         assert length <= self.length(source), f"slot {source} has fewer than {length} cells"
+        if not self._shares:
+            self.grow(target, length)
+            return
         shared: list[_Run] = []
         left = length
         for run in self._chains.get(source, ()):

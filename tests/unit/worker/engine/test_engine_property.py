@@ -27,6 +27,10 @@ KINDS = st.sampled_from(
         ),
         Script(reply=Babble(mean_tokens=40), prefill_tile=16, truncation="never"),
         Script(reply=Babble(mean_tokens=40, repeats=7), prefill_tile=16),
+        Script(reply=Babble(mean_tokens=40), prefill_tile=16, shares_cells=False),
+        Script(
+            reply=Babble(mean_tokens=40), prefill_tile=16, truncation="never", shares_cells=False
+        ),
     ]
 )
 SPECULATION: list[Speculation] = ["off", "on", "auto"]

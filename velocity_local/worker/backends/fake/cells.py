@@ -21,6 +21,7 @@ class FakeCells:
         truncation: Truncation,
         can_copy_part: bool,
         window: int,
+        shares: bool = True,
     ) -> None:
         self._free = list(range(n_cells))
         self._owners: Counter[int] = Counter()
@@ -30,6 +31,7 @@ class FakeCells:
         self._truncation = truncation
         self._can_copy_part = can_copy_part
         self._window = window
+        self._shares = shares
 
     @property
     def n_free(self) -> int:
@@ -58,6 +60,9 @@ class FakeCells:
             raise BackendError(f"copy of {length} cells; sequence {source} has {held}")
         if length < held and not self._can_copy_part:
             raise BackendError(f"copy of {length} of {held} cells: this model copies all or none")
+        if not self._shares:
+            self.append(target, self._tokens[source][:length], self._adapters[source])
+            return
         self._cells[target] = self._cells[source][:length]
         self._tokens[target] = self._tokens[source][:length]
         self._adapters[target] = self._adapters[source]

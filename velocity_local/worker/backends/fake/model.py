@@ -80,6 +80,7 @@ class FakeBackend:
             truncation=self._capabilities.truncation,
             can_copy_part=self._capabilities.can_copy_part,
             window=script.window,
+            shares=script.shares_cells,
         )
         self._last: Sequence[Span] = ()
         self._adapters = {""}
@@ -233,6 +234,7 @@ def _capabilities(script: Script, options: LoadOptions, tokenizer: ByteTokenizer
         can_embed=script.pooling != "none",
         pooling=script.pooling,
         state_format="tokens",
+        shares_cells=script.shares_cells,
     )
 
 

@@ -59,7 +59,7 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `truncation` and `can_copy_part` make the cache behave like that of an attention model
     (the default), a sliding-window one with `window` cells, or a recurrent one, which can take
-    back `n_rollback` guesses. `chat_template`
+    back `n_rollback` guesses; without `shares_cells` copies have cells of their own. `chat_template`
     True is plain ChatML, a string is a template of one's own.
     """
 
@@ -72,6 +72,7 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     n_ctx: int = 4096
     truncation: Literal["anywhere", "within_window", "never"] = "anywhere"
     can_copy_part: bool = True
+    shares_cells: bool = True
     window: int = 64
     n_rollback: int = 0
     prefill_tile: int = 64
