@@ -123,7 +123,7 @@ def check_options(options: LoadOptions) -> None:
     Raises:
         BackendError: naming the setting.
     """
-    if options.kv_type != "f16":
+    if options.kv_type not in {None, "f16"}:
         raise BackendError(
             f"engine.kv_type is {options.kv_type}; MLX keeps cells in 16 bits or as the model "
             "computes: leave it at f16"
@@ -193,6 +193,7 @@ def _capabilities(
         n_batch=n_ctx if pooling != "none" else n_batch,
         n_logits=max(n_seq_max, min(DRAFT_ROWS, n_batch)),
         prefill_tile=PREFILL_TILE,
+        tile_reaches_all=False,
         can_copy_part=kinds.all_plain,
         truncation=kinds.truncation,
         can_generate=pooling == "none",
