@@ -59,8 +59,8 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `truncation` and `can_copy_part` make the cache behave like that of an attention model
     (the default), a sliding-window one with `window` cells, or a recurrent one, which can take
-    back `n_rollback` guesses; without `shares_cells` copies have cells of their own. `chat_template`
-    True is plain ChatML, a string is a template of one's own.
+    back `n_rollback` guesses; without `shares_cells` copies have cells of their own.
+    `chat_template` True is plain ChatML, a string is a template of one's own.
     """
 
     reply: Reply = Echo()

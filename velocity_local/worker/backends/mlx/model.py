@@ -89,6 +89,11 @@ class MlxBackend:
     def tokenizer(self) -> FolderTokenizer:
         return self._tokenizer
 
+    @property
+    def heads(self) -> None:
+        """mlx-lm drops the heads that guess more than one token."""
+        return
+
     def sampler(
         self, params: SamplingParams, prompt: Sequence[int], constraint: Constraint | None = None
     ) -> RowSampler:
