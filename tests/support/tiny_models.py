@@ -5,7 +5,7 @@ relatives. Names and shapes of the tensors are those that llama.cpp's `src/model
 """
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,6 +68,9 @@ class _Weights:
     def vector(self, name: str, size: int, *, around: float = 0.0) -> Tensor:
         values = around + self._random.normal(0, 0.1, size).astype(np.float32)
         return Tensor(name, values, F32)
+
+
+_Feed = Callable[[_Weights, str], list[Tensor]]
 
 
 def write_llama(path: Path, **templates: str) -> Path:
@@ -137,18 +140,36 @@ def write_recurrent(path: Path) -> Path:
 def write_hybrid(path: Path) -> Path:
     """Qwen 3.5: a layer with a state (gated delta net), then one with a cache."""
     weights = _Weights()
-    return _write(path, "qwen35", _HYBRID_SIZES, _hybrid_tensors(weights))
+    return _write(path, "qwen35", _HYBRID_SIZES, _hybrid_tensors(weights, _dense))
 
 
 def write_hybrid_with_heads(path: Path) -> Path:
     """Qwen 3.5 with its block for multi-token prediction."""
-    weights = _Weights()
-    tensors = [_faint(tensor) for tensor in _hybrid_tensors(weights)]
-    block = f"blk.{N_LAYERS}"
-    tensors += [*_hybrid_ffn(weights, block), *_gated_attention(weights, block)]
-    tensors += _next_token_tensors(weights, block, _TOKENS_ALONE)
     extra = {**_HYBRID_SIZES, "qwen35.nextn_predict_layers": 1}
-    return _write(path, "qwen35", extra, [_silent(block, tensor) for tensor in tensors])
+    return _write(path, "qwen35", extra, _hybrid_with_heads(_dense))
+
+
+def write_hybrid_experts_with_heads(path: Path) -> Path:
+    """Qwen 3.5 with experts, and its block for multi-token prediction."""
+    sizes = {
+        "expert_count": N_EXPERTS,
+        "expert_used_count": 2,
+        "expert_feed_forward_length": N_FF // 2,
+        "expert_shared_feed_forward_length": N_FF // 2,
+        "nextn_predict_layers": 1,
+        **{key.removeprefix("qwen35."): size for key, size in _HYBRID_SIZES.items()},
+    }
+    extra = {f"qwen35moe.{key}": size for key, size in sizes.items()}
+    return _write(path, "qwen35moe", extra, _hybrid_with_heads(_experts_beside_a_gated_one))
+
+
+def _hybrid_with_heads(feed: _Feed) -> list[Tensor]:
+    weights = _Weights()
+    tensors = [_faint(tensor) for tensor in _hybrid_tensors(weights, feed)]
+    block = f"blk.{N_LAYERS}"
+    tensors += [*_hybrid_ffn(weights, block, feed), *_gated_attention(weights, block)]
+    tensors += _next_token_tensors(weights, block, _TOKENS_ALONE)
+    return [_silent(block, tensor) for tensor in tensors]
 
 
 def write_experts_with_heads(path: Path) -> Path:
@@ -161,7 +182,12 @@ def write_experts_with_heads_of_states(path: Path) -> Path:
     return _write_experts(path, _STATES_ALONE)
 
 
-def _write_experts(path: Path, sees: NDArray[np.float32]) -> Path:
+def write_experts_without_their_heads(path: Path) -> Path:
+    """The same, stripped of the block that its header still names."""
+    return _write_experts(path, None)
+
+
+def _write_experts(path: Path, sees: NDArray[np.float32] | None) -> Path:
     weights = _Weights()
     tensors = _embeddings(weights)
     for i in range(N_LAYERS + 1):
@@ -169,9 +195,13 @@ def _write_experts(path: Path, sees: NDArray[np.float32]) -> Path:
         tensors.append(weights.vector(f"{b}.attn_norm.weight", N_EMBD, around=1))
         tensors.append(weights.vector(f"{b}.post_attention_norm.weight", N_EMBD, around=1))
         tensors += _attention(weights, b, kv_heads=N_HEADS)
-        tensors += _experts(weights, b) if i else _dense(weights, b)
+        tensors += _biased_experts(weights, b) if i else _dense(weights, b)
     block = f"blk.{N_LAYERS}"
-    tensors = [_faint(tensor) for tensor in tensors] + _next_token_tensors(weights, block, sees)
+    tensors = [_faint(tensor) for tensor in tensors]
+    if sees is None:
+        tensors = [tensor for tensor in tensors if not tensor.name.startswith(block)]
+    else:
+        tensors += _next_token_tensors(weights, block, sees)
     sizes = {
         "expert_count": N_EXPERTS,
         "expert_used_count": 2,
@@ -184,12 +214,12 @@ def _write_experts(path: Path, sees: NDArray[np.float32]) -> Path:
     return _write(path, "glm4moe", extra, [_silent(block, tensor) for tensor in tensors])
 
 
-def _hybrid_tensors(weights: _Weights) -> list[Tensor]:
+def _hybrid_tensors(weights: _Weights, feed: _Feed) -> list[Tensor]:
     conv, width, heads = _STATE_CONV, _STATE_WIDTH, _STATE_HEADS
     values = keys = width * heads
     tensors = _embeddings(weights)
     for i in range(N_LAYERS):
-        tensors += _hybrid_ffn(weights, f"blk.{i}")
+        tensors += _hybrid_ffn(weights, f"blk.{i}", feed)
     tensors += [
         weights.matrix("blk.0.attn_qkv.weight", N_EMBD, 2 * keys + values),
         weights.matrix("blk.0.attn_gate.weight", N_EMBD, values),
@@ -205,11 +235,11 @@ def _hybrid_tensors(weights: _Weights) -> list[Tensor]:
     return tensors
 
 
-def _hybrid_ffn(weights: _Weights, block: str) -> list[Tensor]:
+def _hybrid_ffn(weights: _Weights, block: str, feed: _Feed) -> list[Tensor]:
     return [
         weights.vector(f"{block}.attn_norm.weight", N_EMBD, around=1),
         weights.vector(f"{block}.post_attention_norm.weight", N_EMBD, around=1),
-        *_dense(weights, block),
+        *feed(weights, block),
     ]
 
 
@@ -221,11 +251,21 @@ def _dense(weights: _Weights, block: str) -> list[Tensor]:
     ]
 
 
+def _experts_beside_a_gated_one(weights: _Weights, block: str) -> list[Tensor]:
+    return [
+        weights.vector(f"{block}.ffn_gate_inp_shexp.weight", N_EMBD),
+        *_experts(weights, block),
+    ]
+
+
+def _biased_experts(weights: _Weights, block: str) -> list[Tensor]:
+    return [weights.vector(f"{block}.exp_probs_b.bias", N_EXPERTS), *_experts(weights, block)]
+
+
 def _experts(weights: _Weights, block: str) -> list[Tensor]:
     each = N_FF // 2
     return [
         weights.matrix(f"{block}.ffn_gate_inp.weight", N_EMBD, N_EXPERTS, kind=F32),
-        weights.vector(f"{block}.exp_probs_b.bias", N_EXPERTS),
         weights.matrix(f"{block}.ffn_gate_exps.weight", N_EMBD, each, N_EXPERTS),
         weights.matrix(f"{block}.ffn_up_exps.weight", N_EMBD, each, N_EXPERTS),
         weights.matrix(f"{block}.ffn_down_exps.weight", each, N_EMBD, N_EXPERTS),

@@ -8,7 +8,7 @@ from velocity_local.core.models import LoadOptions, Speculation
 from velocity_local.core.sampling import SamplingParams
 from velocity_local.worker.backends.fake.model import FakeBackend
 from velocity_local.worker.backends.fake.script import Babble, Script
-from velocity_local.worker.engine.backend import Forward, Span
+from velocity_local.worker.engine.backend import Forward, Guesser, Span
 from velocity_local.worker.engine.loop import Engine
 from velocity_local.worker.engine.sequence import (
     Broken,
@@ -19,6 +19,7 @@ from velocity_local.worker.engine.sequence import (
     SequenceSpec,
     Token,
 )
+from velocity_local.worker.engine.speculation.guesser import DraftModel
 
 PLAIN = SamplingParams()
 ENDLESS = Script(reply=Babble(mean_tokens=10**9))
@@ -36,6 +37,11 @@ class RecordingBackend(FakeBackend):
         self.passes: list[list[tuple[int, int]]] = []
         self.during_pass: Callable[[], None] | None = None
         self.n_full = 0
+        self.own_heads: Guesser | None = None
+
+    @property
+    def heads(self) -> Guesser | None:
+        return self.own_heads
 
     def forward(self, spans: Sequence[Span]) -> Forward:
         self.passes.append([(span.sequence, len(span.tokens)) for span in spans])
@@ -61,11 +67,14 @@ class Driver:
         state_bytes: int = 0,
         speculation: Speculation = "off",
         draft: Script | None = None,
+        heads: Script | None = None,
     ) -> None:
         options = LoadOptions(backend="fake", n_ctx=n_ctx, n_seq_max=n_seq_max, n_batch=n_batch)
         self.backend = RecordingBackend(script or Script(reply=Babble()), options)
         self.clock = ManualClock()
         self.draft = None if draft is None else RecordingBackend(draft, options)
+        self.heads = None if heads is None else RecordingBackend(heads, options)
+        self.backend.own_heads = None if self.heads is None else DraftModel(self.heads)
         self.engine = Engine(
             self.backend,
             clock=self.clock,

@@ -12,7 +12,7 @@ from velocity_local.core.models import LoadOptions
 
 # Architectures with a tiny model among the tests, and whether they have recurrent states. The
 # library has graphs for some more.
-_ARCHITECTURES = {b"glm4moe": False, b"qwen35": True}
+_ARCHITECTURES = {b"glm4moe": False, b"qwen35": True, b"qwen35moe": True}
 # A key, the type of its value (uint32) and the value; one block is what the graphs take.
 _ONE_BLOCK = re.compile(
     b"(" + b"|".join(_ARCHITECTURES) + rb")\.nextn_predict_layers\x04\0\0\0\x01\0\0\0"

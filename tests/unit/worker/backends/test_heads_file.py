@@ -1,0 +1,59 @@
+"""Which files have heads that are worth loading, told from their first bytes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support import tiny_models
+from velocity_local.core.models import LoadOptions
+from velocity_local.worker.backends.llama_cpp.heads_file import wants_heads
+
+AUTO, ON, OFF = (LoadOptions(heads=heads) for heads in ("auto", "on", "off"))
+SILENT = LoadOptions(heads="on", speculation="off")
+
+
+@pytest.mark.parametrize(
+    ("write", "expected"),
+    [
+        (tiny_models.write_experts_with_heads, (True, True)),
+        (tiny_models.write_hybrid_with_heads, (False, True)),
+        (tiny_models.write_hybrid_experts_with_heads, (False, True)),
+        (tiny_models.write_hybrid, (False, False)),
+        (tiny_models.write_llama, (False, False)),
+        (tiny_models.write_experts_without_their_heads, (False, False)),
+    ],
+)
+def test_heads_are_taken_where_they_are_and_cost_little_or_were_asked_for(
+    write: Callable[[Path], Path], expected: tuple[bool, bool], tmp_path: Path
+) -> None:
+    path = str(write(tmp_path / "tiny.gguf"))
+    assert (wants_heads(path, AUTO), wants_heads(path, ON)) == expected
+    assert not wants_heads(path, OFF)
+    assert not wants_heads(path, SILENT)
+
+
+def test_heads_of_several_blocks_are_left_alone(tmp_path: Path) -> None:
+    whole = tiny_models.write_experts_with_heads(tmp_path / "one.gguf").read_bytes()
+    key = b"glm4moe.nextn_predict_layers\4\0\0\0"
+    assert key + b"\1" in whole
+    two = tmp_path / "two.gguf"
+    two.write_bytes(whole.replace(key + b"\1", key + b"\2"))
+    assert not wants_heads(str(two), ON)
+
+
+def test_tensors_may_be_in_the_last_of_several_files(tmp_path: Path) -> None:
+    whole = tiny_models.write_experts_with_heads(tmp_path / "whole.gguf").read_bytes()
+    first, last = (tmp_path / f"parts-0000{i}-of-00002.gguf" for i in (1, 2))
+    first.write_bytes(whole.replace(b".nextn.eh", b".other.eh"))
+    assert not wants_heads(str(first), ON)
+    last.write_bytes(whole)
+    assert wants_heads(str(first), ON)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"GGUF"])
+def test_files_that_cannot_be_read_have_none(content: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "odd.gguf"
+    if content is not None:
+        path.write_bytes(content)
+    assert not wants_heads(str(path), ON)
