@@ -184,10 +184,15 @@ def write_experts_with_heads_of_states(path: Path) -> Path:
 
 def write_experts_without_their_heads(path: Path) -> Path:
     """The same, stripped of the block that its header still names."""
-    return _write_experts(path, None)
+    return _write_experts(path, _TOKENS_ALONE, missing="blk.2.")
 
 
-def _write_experts(path: Path, sees: NDArray[np.float32] | None) -> Path:
+def write_experts_with_broken_heads(path: Path) -> Path:
+    """The same, with a block of which a part is missing."""
+    return _write_experts(path, _TOKENS_ALONE, missing="blk.2.ffn_gate_inp")
+
+
+def _write_experts(path: Path, sees: NDArray[np.float32], *, missing: str = "none") -> Path:
     weights = _Weights()
     tensors = _embeddings(weights)
     for i in range(N_LAYERS + 1):
@@ -198,10 +203,8 @@ def _write_experts(path: Path, sees: NDArray[np.float32] | None) -> Path:
         tensors += _biased_experts(weights, b) if i else _dense(weights, b)
     block = f"blk.{N_LAYERS}"
     tensors = [_faint(tensor) for tensor in tensors]
-    if sees is None:
-        tensors = [tensor for tensor in tensors if not tensor.name.startswith(block)]
-    else:
-        tensors += _next_token_tensors(weights, block, sees)
+    tensors += _next_token_tensors(weights, block, sees)
+    tensors = [tensor for tensor in tensors if not tensor.name.startswith(missing)]
     sizes = {
         "expert_count": N_EXPERTS,
         "expert_used_count": 2,

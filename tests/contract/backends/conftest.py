@@ -53,6 +53,7 @@ WRITERS = {
     "qwen35-heads": tiny_models.write_hybrid_with_heads,
     "qwen35moe": tiny_models.write_hybrid_experts_with_heads,
     "glm4moe-stripped": tiny_models.write_experts_without_their_heads,
+    "glm4moe-broken": tiny_models.write_experts_with_broken_heads,
     "states-alone": tiny_models.write_experts_with_heads_of_states,
 }
 MLX_CONFIGS = {

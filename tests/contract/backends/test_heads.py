@@ -12,7 +12,7 @@ from tests.contract.backends.test_speculation import PENALIZED, SEEDED
 from velocity_local.core.sampling import SamplingParams
 from velocity_local.worker.backends.llama_cpp import native_heads
 from velocity_local.worker.backends.llama_cpp.hidden import KEPT_ROWS
-from velocity_local.worker.engine.backend import Backend, Forward, Guesser, Span
+from velocity_local.worker.engine.backend import Backend, BackendError, Forward, Guesser, Span
 from velocity_local.worker.engine.sequence import Ended, SequenceSpec
 
 WITHOUT = msgspec.structs.replace(OPTIONS, heads="off")
@@ -164,6 +164,11 @@ def test_a_file_that_was_stripped_of_its_heads_runs_without(open_backend: Open) 
     assert backend.heads is None
     spec = ask(1, prompt(backend, 30), GREEDY)
     assert len(answer(backend, spec)) == spec.max_tokens
+
+
+def test_broken_heads_are_an_error_of_loading_and_end_nothing(open_backend: Open) -> None:
+    with pytest.raises(BackendError, match="ffn_gate_inp"):
+        open_backend("glm4moe-broken", WITH_HEADS)
 
 
 def test_a_library_without_the_functions_is_one_without_heads(
