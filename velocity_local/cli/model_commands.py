@@ -15,18 +15,24 @@ MODEL_COMMANDS: tuple[Command, ...] = (
             Argument(
                 ("model",),
                 "OWNER/REPO:QUANT, OWNER/REPO/FILE.gguf, a name that `search` shows, the address of"
-                " a page of the hub, or the path of a file; OWNER/REPO lists what there is",
+                " a page of the hub or of a GGUF file, or the path of a file or folder; OWNER/REPO"
+                " lists what there is",
                 is_optional=True,
             ),
             option("--yes", help="take Q4_K_M if the repository has several and it is there"),
+            option(
+                "--sha256",
+                help="what the bytes of a file must be that comes from no hub",
+                metavar="HEX",
+            ),
             option("--cancel", help="end this download instead", metavar="ID"),
             option("--pause", help="stop this download and keep what has come", metavar="ID"),
             option("--resume", help="go on with this download", metavar="ID"),
             HOST,
             JSON,
         ),
-        details="Broken off at any byte, it goes on from there when it is pulled again. HF_ENDPOINT"
-        " and HF_TOKEN are read by the daemon when it starts.",
+        details="Broken off at any byte, it goes on from there when the daemon runs again, or when"
+        " it is pulled again. HF_ENDPOINT and HF_TOKEN are read by the daemon when it starts.",
     ),
     Command(
         "downloads",

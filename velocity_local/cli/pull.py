@@ -1,6 +1,6 @@
 """The verb pull: fetch a model from the hub. The daemon does it; this looks on."""
 
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from velocity_local.cli.call import Call
 from velocity_local.cli.exits import CliError, Exit
@@ -42,15 +42,22 @@ def pull(call: Call) -> int:
 
 def _pull(call: Call, client: HttpClient) -> int:
     model = call.args.model
-    if model.startswith(_PATHS):
+    if _is_path(model, is_remote=call.host is not None):
         return _take_over(call, client)
-    if not _says_which(model):
+    if call.args.sha256 is None and "://" not in model and not _says_which(model):
         offer = api.repository(client, model)
         chosen = _choose(offer, accept_usual=call.args.yes)
         if chosen is None:
             return _show_choices(call, offer)
         model = _reference(offer, chosen)
-    return _look_on(call, client, api.start_download(client, model))
+    return _look_on(call, client, api.start_download(client, model, call.args.sha256))
+
+
+def _is_path(text: str, *, is_remote: bool) -> bool:
+    """A name alone is one only if there is such a file here."""
+    if text.startswith(_PATHS) or PureWindowsPath(text).drive:
+        return True
+    return not is_remote and text.lower().endswith(".gguf") and Path(text).is_file()
 
 
 def _take_over(call: Call, client: HttpClient) -> int:

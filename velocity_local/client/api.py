@@ -194,13 +194,13 @@ def clean_leftovers(client: HttpClient) -> LeftoverList:
     return client.call("DELETE", "/api/v1/leftovers", LeftoverList)
 
 
-def start_download(client: HttpClient, model: str) -> Download:
+def start_download(client: HttpClient, model: str, sha256: str | None = None) -> Download:
     """Begin to fetch a model, or join those who wait for it."""
     return client.call(
         "POST",
         "/api/v1/downloads",
         Download,
-        body=DownloadAsk(model),
+        body=DownloadAsk(model, sha256),
         timeout_s=_HUB_TIMEOUT_S,
     )
 

@@ -62,6 +62,11 @@ class Paths:
         return self.data_dir / "stays.json"
 
     @property
+    def downloads_file(self) -> Path:
+        """Downloads that have not ended."""
+        return self.data_dir / "downloads.json"
+
+    @property
     def adopted_file(self) -> Path:
         """Models that are only referred to."""
         return self.data_dir / "adopted.json"

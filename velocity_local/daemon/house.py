@@ -28,6 +28,7 @@ from velocity_local.daemon.catalog.adopted import AdoptedFiles
 from velocity_local.daemon.catalog.aliases import Aliases
 from velocity_local.daemon.catalog.curated import Curated
 from velocity_local.daemon.catalog.downloads.jobs import Downloads
+from velocity_local.daemon.catalog.downloads.journal import Journal
 from velocity_local.daemon.catalog.drafts import CatalogWithDrafts
 from velocity_local.daemon.catalog.hub import Hub
 from velocity_local.daemon.catalog.library import Library
@@ -151,6 +152,7 @@ class House:
         try:
             await self._fleet.start()
             self._monitor.start()
+            self._downloads.go_on()
             await self._serve()
         finally:
             await self._monitor.close()
@@ -215,6 +217,7 @@ class House:
             refresh=self._catalog.refreshed,
             settings=self._loaded.settings.downloads,
             curated=Curated(data_root() / "catalog.toml"),
+            journal=Journal(self._loaded.paths.downloads_file),
         )
 
     def _new_library(self) -> Library:

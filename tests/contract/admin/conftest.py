@@ -28,6 +28,7 @@ from velocity_local.daemon.catalog.adopted import AdoptedFiles
 from velocity_local.daemon.catalog.aliases import Aliases
 from velocity_local.daemon.catalog.curated import Curated
 from velocity_local.daemon.catalog.downloads.jobs import Downloads
+from velocity_local.daemon.catalog.downloads.journal import Journal
 from velocity_local.daemon.catalog.hub import Hub
 from velocity_local.daemon.catalog.library import Library
 from velocity_local.daemon.catalog.local import LocalCatalog
@@ -208,6 +209,8 @@ async def daemon(tmp_path: Path, hub: LocalHub) -> AsyncIterator[Daemon]:
         refresh=_no_refresh,
         settings=config.settings.downloads,
         curated=Curated(data_root() / "catalog.toml"),
+        journal=Journal(config.paths.downloads_file),
+        check_address=lambda _: None,
     )
     fitting = Fitting(
         models=shelf,

@@ -77,9 +77,12 @@ class ModelList(msgspec.Struct, frozen=True):
 
 
 class DownloadAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What to fetch: OWNER/REPO:QUANT, OWNER/REPO@QUANT or OWNER/REPO/FILE.gguf."""
+    """What to fetch: OWNER/REPO:QUANT, OWNER/REPO@QUANT, OWNER/REPO/FILE.gguf, a name of the
+    shipped list, or the https address of a GGUF file; `sha256` then says what its bytes must be.
+    """
 
     model: str
+    sha256: str | None = None
 
 
 class DownloadList(msgspec.Struct, frozen=True):

@@ -7,9 +7,10 @@ from velocity_local.core.errors import HubError, VelocityError
 from velocity_local.daemon.catalog.downloads.pace import Pace
 from velocity_local.daemon.catalog.downloads.part import PartFile
 from velocity_local.daemon.catalog.downloads.progress import Progress
+from velocity_local.daemon.catalog.downloads.source import Source
 from velocity_local.daemon.catalog.downloads.stopping import Halt, Stopped
 from velocity_local.daemon.catalog.fetch import Incoming, Interrupted
-from velocity_local.daemon.catalog.hub import Hub, HubFile, Repository
+from velocity_local.daemon.catalog.hub import HubFile, Repository
 
 MAX_FRUITLESS_ATTEMPTS = 6
 MAX_DELAY_S = 30.0
@@ -40,7 +41,7 @@ class Connection:
 
     def __init__(
         self,
-        hub: Hub,
+        source: Source,
         repository: Repository,
         file: HubFile,
         part: PartFile,
@@ -50,7 +51,7 @@ class Connection:
         terms: Terms,
     ) -> None:
         self.failure: Exception | None = None
-        self._hub = hub
+        self._source = source
         self._repository = repository
         self._file = file
         self._part = part
@@ -94,7 +95,7 @@ class Connection:
         first, end = ranges.at(number), ranges.end(number)
         last = None if end == ranges.size_bytes else end
         with (
-            self._hub.open(self._repository, self._file, first=first, end=last) as incoming,
+            self._source.open(self._repository, self._file, first=first, end=last) as incoming,
             part.writer(number) as writer,
         ):
             self._agree(incoming, first)

@@ -3,17 +3,16 @@
 from pathlib import Path
 
 from velocity_local.core.downloads import Variant
-from velocity_local.core.errors import Conflict, DiskFull, InvalidModel
+from velocity_local.core.errors import Conflict, DiskFull
 from velocity_local.daemon.catalog.downloads.connection import Terms
 from velocity_local.daemon.catalog.downloads.part import Origin, PartFile
 from velocity_local.daemon.catalog.downloads.progress import Progress
 from velocity_local.daemon.catalog.downloads.ranges import step_for
+from velocity_local.daemon.catalog.downloads.source import Source
 from velocity_local.daemon.catalog.downloads.stopping import Stop
 from velocity_local.daemon.catalog.downloads.transfer import Transfer
 from velocity_local.daemon.catalog.downloads.variants import model_id
-from velocity_local.daemon.catalog.hub import Hub, HubFile, Repository
-from velocity_local.daemon.catalog.mlx.config import MlxError, read_config, read_document
-from velocity_local.daemon.catalog.mlx.files import CONFIG, DOCUMENTS
+from velocity_local.daemon.catalog.hub import Repository
 
 SPARE_BYTES = 256 * 1024 * 1024
 """Stays free on the disk, so that a download does not stop the machine's other work."""
@@ -23,14 +22,20 @@ class Delivery:
     """A variant of a repository on its way below the models folder."""
 
     def __init__(
-        self, hub: Hub, repository: Repository, variant: Variant, models: Path, *, terms: Terms
+        self,
+        source: Source,
+        repository: Repository,
+        variant: Variant,
+        models: Path,
+        *,
+        terms: Terms,
     ) -> None:
         self.repository = repository
         self.variant = variant
         self.model = model_id(repository, variant)
         self.progress = Progress(variant.size_bytes, clock=terms.clock)
         self._terms = terms
-        self._hub = hub
+        self.source = source
         self._models = models
         by_path = {file.path: file for file in repository.files}
         self._files = [by_path[path] for path in (*variant.files, *variant.companions)]
@@ -47,18 +52,9 @@ class Delivery:
         """What is written: two deliveries with the same key are one."""
         return tuple(part.target for part in self._parts)
 
-    def check_documents(self) -> None:
-        """Read a model's settings at the hub, before its weights come. Blocking.
-
-        Raises:
-            InvalidModel: if they name code to be run, or are not sound.
-            HubError, Interrupted: as `Hub.read`.
-        """
-        if self.variant.format != "mlx":
-            return
-        for file in self._files:
-            if file.path in DOCUMENTS:
-                _check_document(file, self._hub.read(self.repository, file))
+    def show_progress(self) -> None:
+        """Let the progress tell what is on disk already; `run` finds out by itself."""
+        self.progress.set_file(self.progress.total_bytes - self.missing_bytes())
 
     def missing_bytes(self) -> int:
         return sum(part.size_bytes - part.bytes_on_disk() for part in self._parts)
@@ -81,7 +77,7 @@ class Delivery:
         self._check_folder()
         for file, part in zip(self._files, self._parts, strict=True):
             transfer = Transfer(
-                self._hub,
+                self.source,
                 self.repository,
                 file,
                 part,
@@ -107,10 +103,3 @@ class Delivery:
         for part in self._parts:
             if not part.target.parent.resolve().is_relative_to(root):
                 raise Conflict(f"{part.target.parent} leads out of the models folder; move it away")
-
-
-def _check_document(file: HubFile, data: bytes) -> None:
-    try:
-        read_config(data) if file.path == CONFIG else read_document(data)
-    except MlxError as error:
-        raise InvalidModel(f"{file.path} cannot be used: {error.reason}", param="model") from error

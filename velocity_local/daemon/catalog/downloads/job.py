@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 from velocity_local.core.downloads import Download, DownloadState
 from velocity_local.core.errors import DiskFull, VelocityError
+from velocity_local.daemon.catalog.downloads.address import Address
 from velocity_local.daemon.catalog.downloads.delivery import Delivery
+from velocity_local.daemon.catalog.downloads.journal import Kept, KeptFile
 from velocity_local.daemon.catalog.downloads.stopping import Stopped
 
 
@@ -16,6 +18,7 @@ class Outcome(NamedTuple):
 
     state: DownloadState
     error: str | None = None
+    lacks_room: bool = False
 
 
 class _Wish(NamedTuple):
@@ -42,6 +45,7 @@ class Job:
         self.stop = threading.Event()
         self._wish = _CANCEL
         self.is_discarded = False
+        self.lacks_room = False
         self.rested = asyncio.Event()
         self._state: DownloadState = "waiting"
 
@@ -79,6 +83,7 @@ class Job:
         assert self._state == "paused"
         self.stop = threading.Event()
         self.error = None
+        self.lacks_room = False
         self._state = "waiting"
 
     def cancel(self) -> None:
@@ -88,7 +93,7 @@ class Job:
 
     def rest(self, outcome: "Outcome") -> None:
         """The thread has ended, the download has not."""
-        self._state, self.error = outcome
+        self._state, self.error, self.lacks_room = outcome
         self.stop.set()
         self.rested.set()
 
@@ -98,7 +103,7 @@ class Job:
         return self._wish.then
 
     def end(self, outcome: Outcome, *, now_s: float) -> None:
-        self._state, self.error = outcome
+        self._state, self.error, self.lacks_room = outcome
         self.ended_s = now_s
         self.rested.set()
 
@@ -121,6 +126,22 @@ class Job:
             ended_s=self.ended_s,
             error=self.error,
         )
+
+
+def kept_of(job: Job) -> Kept:
+    """What the next daemon has to know of it."""
+    delivery, source = job.delivery, job.delivery.source
+    wanted = {*delivery.variant.files, *delivery.variant.companions}
+    return Kept(
+        id=job.id,
+        created_s=job.created_s,
+        repository=delivery.repository.id,
+        revision=delivery.repository.revision,
+        files=tuple(KeptFile(*file) for file in delivery.repository.files if file.path in wanted),
+        variant=delivery.variant,
+        is_paused=job.state in {"paused", "pausing"} and not job.lacks_room,
+        url=source.url if isinstance(source, Address) else None,
+    )
 
 
 async def carried_out(job: Job) -> Outcome:
@@ -154,7 +175,7 @@ def _carry_out(job: Job) -> Outcome:
             job.delivery.discard()
         return Outcome(job.wish)
     except DiskFull as error:
-        return Outcome("paused", error.message)
+        return Outcome("paused", error.message, lacks_room=True)
     except VelocityError as error:
         return Outcome("failed", error.message)
     except OSError as error:

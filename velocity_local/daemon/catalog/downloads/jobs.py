@@ -8,21 +8,20 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
 
 from velocity_local.config.settings import DownloadSettings
 from velocity_local.core.clock import Clock
 from velocity_local.core.downloads import Download, Variant
-from velocity_local.core.errors import Conflict, HubError, NotFound, QueueFull
+from velocity_local.core.errors import Conflict, DiskFull, InvalidRequest, NotFound, QueueFull
 from velocity_local.core.ids import IdSource
 from velocity_local.daemon.catalog.curated import Curated
+from velocity_local.daemon.catalog.downloads.address import Check
 from velocity_local.daemon.catalog.downloads.connection import Terms
 from velocity_local.daemon.catalog.downloads.delivery import Delivery
-from velocity_local.daemon.catalog.downloads.job import Job, Outcome, carried_out
+from velocity_local.daemon.catalog.downloads.job import Job, Outcome, carried_out, kept_of
+from velocity_local.daemon.catalog.downloads.journal import Journal
+from velocity_local.daemon.catalog.downloads.orders import Orders
 from velocity_local.daemon.catalog.downloads.pace import Pace
-from velocity_local.daemon.catalog.downloads.reference import Reference, parse
-from velocity_local.daemon.catalog.downloads.variants import choose, variants
-from velocity_local.daemon.catalog.fetch import Interrupted
 from velocity_local.daemon.catalog.hub import Hub, Repository
 from velocity_local.daemon.catalog.search import Search
 
@@ -30,7 +29,7 @@ MAX_RUNNING = 2
 MAX_UNFINISHED = 64
 KEPT_JOBS = 200
 STOP_TIMEOUT_S = 2.0
-_Answer = TypeVar("_Answer")
+ROOM_LOOK_S = 20.0
 _log = logging.getLogger(__name__)
 
 
@@ -46,48 +45,52 @@ class Downloads:
         refresh: Callable[[], Awaitable[object]],
         settings: DownloadSettings,
         curated: Curated,
+        journal: Journal,
+        check_address: Check | None = None,
     ) -> None:
-        self._models = models
-        self._hub = hub
         self._clock = clock
         self._refresh = refresh
         self._ids = IdSource(clock)
-        self._curated = curated
+        self._journal = journal
         self.search = Search(hub, curated)
-        self._terms = Terms(settings.connections, Pace(settings.bytes_per_s, clock=clock), clock)
+        terms = Terms(settings.connections, Pace(settings.bytes_per_s, clock=clock), clock)
+        self._orders = Orders(
+            models, hub=hub, curated=curated, terms=terms, check_address=check_address
+        )
         self._jobs: dict[str, Job] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._room_watch: asyncio.Task[None] | None = None
         self._is_closed = False
 
+    def go_on(self) -> None:
+        """Begin again with what had not ended when the daemon did, but for what was paused."""
+        for kept in self._journal.read():
+            try:
+                delivery = self._orders.restored(kept)
+            except InvalidRequest as error:
+                _log.warning("download %s does not go on: %s", kept.id, error.message)
+                continue
+            job = self._jobs[kept.id] = Job(kept.id, delivery, kept.created_s)
+            delivery.show_progress()
+            if kept.is_paused:
+                job.pause()
+        self._begin_next()
+
     async def offered(self, name: str) -> tuple[Repository, tuple[Variant, ...]]:
-        """The models in the repository OWNER/NAME.
+        """As `Orders.offered`."""
+        return await self._orders.offered(name)
 
-        Raises:
-            ModelNotFound: if there is no such repository.
-            HubError: if the hub cannot be asked.
-        """
-        reference = parse(self._curated.reference(name))
-        repository = await self._look_up(reference)
-        return repository, variants(repository)
-
-    async def start(self, text: str) -> Download:
+    async def start(self, text: str, sha256: str | None = None) -> Download:
         """Begin to fetch what `text` refers to, go on with it, or join those who wait for it.
 
         Raises:
-            InvalidRequest, ModelNotFound, HubError: if it cannot be found.
-            InvalidModel: if it wants code of its own run.
+            InvalidRequest, InvalidModel, ModelNotFound, HubError: as `Orders.placed`.
             DiskFull: if it does not fit.
             QueueFull: if too many wait.
             Conflict: if it is being cancelled.
         """
-        reference = parse(self._curated.reference(text))
-        repository = await self._look_up(reference)
-        variant = choose(repository, reference)
-        delivery = Delivery(self._hub, repository, variant, self._models, terms=self._terms)
-        job = self._same(delivery)
-        if job is None:
-            await _asked(delivery.check_documents)
-            job = self._same(delivery) or self._add(delivery)
+        delivery = await self._orders.placed(text, sha256)
+        job = self._same(delivery) or self._add(delivery)
         if job.state == "paused":
             self._resume(job)
         return job.seen()
@@ -129,6 +132,7 @@ class Downloads:
             raise Conflict(f"download {identifier} is {job.state}; there is nothing to pause")
         if job.state != "paused":
             job.pause()
+            self._note()
             if job.is_running:
                 await self._rest(job)
         return job.seen()
@@ -150,6 +154,8 @@ class Downloads:
     async def close(self) -> None:
         """Stop everything; a thread that hangs in the network is left behind."""
         self._is_closed = True
+        if self._room_watch is not None:
+            self._room_watch.cancel()
         for job in self._unfinished():
             job.stop.set()
             self._end_if_resting(job)
@@ -157,9 +163,6 @@ class Downloads:
             await asyncio.wait(self._tasks, timeout=STOP_TIMEOUT_S)
         for task in self._tasks:
             task.cancel()
-
-    async def _look_up(self, reference: Reference) -> Repository:
-        return await _asked(lambda: self._hub.repository(reference.repository))
 
     def _same(self, delivery: Delivery) -> Job | None:
         for job in self._unfinished():
@@ -177,6 +180,7 @@ class Downloads:
         job = Job(self._ids.new("dl_"), delivery, self._clock.wall_s())
         self._jobs[job.id] = job
         self._forget_old()
+        self._note()
         self._begin_next()
         return job
 
@@ -204,7 +208,9 @@ class Downloads:
         if outcome.state == "paused" and not self._is_closed:
             _log.info("download %s is paused %s", job.id, outcome.error or "")
             job.rest(outcome)
+            self._note()
             self._begin_next()
+            self._watch_room()
         else:
             self._end(job, outcome)
 
@@ -212,6 +218,7 @@ class Downloads:
         job.end(outcome, now_s=self._clock.wall_s())
         _log.info("download %s is %s %s", job.id, outcome.state, outcome.error or "")
         if not self._is_closed:
+            self._note()
             self._begin_next()
 
     def _end_if_resting(self, job: Job) -> None:
@@ -222,7 +229,29 @@ class Downloads:
 
     def _resume(self, job: Job) -> None:
         job.resume()
+        self._note()
         self._begin_next()
+
+    def _watch_room(self) -> None:
+        """Go on by itself with what the disk had no room for."""
+        if self._lacking() and (self._room_watch is None or self._room_watch.done()):
+            self._room_watch = asyncio.create_task(self._await_room())
+
+    async def _await_room(self) -> None:
+        while lacking := self._lacking():
+            await asyncio.sleep(ROOM_LOOK_S)
+            for job in lacking:
+                with suppress(DiskFull):
+                    job.delivery.check_room(reserved_bytes=0)
+                    if job.lacks_room:
+                        self._resume(job)
+
+    def _lacking(self) -> list[Job]:
+        return [job for job in self._unfinished() if job.lacks_room]
+
+    def _note(self) -> None:
+        """Keep for the next daemon what has not ended."""
+        self._journal.write([kept_of(job) for job in self._unfinished()])
 
     async def _rest(self, job: Job) -> None:
         """Return once its thread has ended, or the network holds it for too long."""
@@ -243,11 +272,3 @@ class Downloads:
         ended = [job.id for job in self._jobs.values() if job.ended_s is not None]
         for identifier in ended[: max(len(self._jobs) - KEPT_JOBS, 0)]:
             del self._jobs[identifier]
-
-
-async def _asked(question: Callable[[], _Answer]) -> _Answer:
-    """What the hub answers at once; raises HubError if it does not."""
-    try:
-        return await asyncio.to_thread(question)
-    except Interrupted as error:
-        raise HubError(f"{error.reason}; is this machine online? Try again") from error

@@ -55,6 +55,11 @@ def parse(text: str) -> Reference:
     return Reference(match["repository"], match["quantization"], file)
 
 
+def is_hub_page(text: str) -> bool:
+    """Whether it is an address of the hub's own pages."""
+    return text.startswith(_HUBS)
+
+
 def is_safe_path(path: str) -> bool:
     """Whether a hub's path may become one on any system's disk, below the repository's folder.
 
@@ -91,8 +96,8 @@ def _without_hub(text: str) -> str:
             return match["repository"] + (f"/{match['file']}" if match["file"] else "")
     if "://" in text[:MAX_CHARS]:
         raise InvalidRequest(
-            f"{text[:120]!r} is no page of the hub, so nothing tells what its bytes must be; fetch"
-            " the file yourself and import it",
+            f"{text[:120]!r} is no page of the hub; an address of a file can be pulled with the"
+            " file's SHA-256",
             param="model",
         )
     return text

@@ -12,8 +12,9 @@ from velocity_local.daemon.catalog.downloads.connection import Connection, Resta
 from velocity_local.daemon.catalog.downloads.digests import Hasher
 from velocity_local.daemon.catalog.downloads.part import PartFile
 from velocity_local.daemon.catalog.downloads.progress import Progress
+from velocity_local.daemon.catalog.downloads.source import Source
 from velocity_local.daemon.catalog.downloads.stopping import Halt, Stop, Stopped
-from velocity_local.daemon.catalog.hub import Hub, HubFile, Repository
+from velocity_local.daemon.catalog.hub import HubFile, Repository
 
 MAX_RESTARTS = 3
 _PIECE_BYTES = 1024 * 1024
@@ -25,7 +26,7 @@ class Transfer:
 
     def __init__(
         self,
-        hub: Hub,
+        source: Source,
         repository: Repository,
         file: HubFile,
         part: PartFile,
@@ -34,7 +35,7 @@ class Transfer:
         stop: Stop,
         terms: Terms,
     ) -> None:
-        self._hub = hub
+        self._source = source
         self._repository = repository
         self._file = file
         self._part = part
@@ -117,7 +118,7 @@ class Transfer:
         lines = _Lines(
             [
                 Connection(
-                    self._hub,
+                    self._source,
                     self._repository,
                     self._file,
                     self._part,

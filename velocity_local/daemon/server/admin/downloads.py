@@ -37,7 +37,7 @@ async def get_repository(request: AnyRequest, repository: FromPath[str]) -> Repo
 )
 async def start_download(request: AnyRequest) -> Download:
     ask = await read(request, _ask)
-    return await services_of(request).downloads.start(ask.model)
+    return await services_of(request).downloads.start(ask.model, ask.sha256)
 
 
 @get("/api/v1/downloads", summary="Downloads, newest first", tags=_TAGS, guards=[known_parameters])

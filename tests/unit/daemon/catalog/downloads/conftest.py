@@ -8,9 +8,12 @@ import pytest
 
 from tests.support.hub import Faults, LocalHub, local_hub
 from velocity_local.config.hub import HubAccess
+from velocity_local.config.paths import data_root
 from velocity_local.core.clock import ManualClock
+from velocity_local.daemon.catalog.curated import Curated
 from velocity_local.daemon.catalog.downloads.connection import Terms
 from velocity_local.daemon.catalog.downloads.delivery import Delivery
+from velocity_local.daemon.catalog.downloads.orders import Orders
 from velocity_local.daemon.catalog.downloads.pace import Pace
 from velocity_local.daemon.catalog.downloads.reference import parse
 from velocity_local.daemon.catalog.downloads.variants import choose
@@ -74,6 +77,18 @@ class Yard:
         variant = choose(repository, reference)
         terms = Terms(self.connections, Pace(None, clock=self.clock), self.clock)
         return Delivery(client, repository, variant, self.models, terms=terms)
+
+    def orders(self) -> Orders:
+        """What asks this hub, and any address."""
+        curated = Curated(data_root() / "catalog.toml")
+        terms = Terms(self.connections, Pace(None, clock=self.clock), self.clock)
+        return Orders(
+            self.models,
+            hub=self.client(),
+            curated=curated,
+            terms=terms,
+            check_address=lambda _: None,
+        )
 
     def pull(self, stop: Stop | None = None) -> Delivery:
         delivery = self.delivery()

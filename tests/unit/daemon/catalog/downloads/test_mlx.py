@@ -14,10 +14,9 @@ REPOSITORY = "mlx-community/Tiny-4bit"
 JUNK = {"modeling.py": b"import os", "weights.bin": b"pickle", "README.md": b"Hi"}
 
 
-def test_its_files_come_together_and_no_other(yard: Yard) -> None:
+async def test_its_files_come_together_and_no_other(yard: Yard) -> None:
     yard.hub.put_mlx(REPOSITORY, mlx_files() | JUNK)
-    delivery = yard.delivery(REPOSITORY)
-    delivery.check_documents()
+    delivery = await yard.orders().placed(REPOSITORY, None)
     delivery.run(Stop())
     assert yard.names() == sorted(f"{REPOSITORY}/{name}" for name in mlx_files())
     (entry,) = LocalCatalog(yard.models, demo=None, clock=yard.clock).scan().entries
@@ -44,12 +43,12 @@ def test_it_is_not_visible_before_its_last_file_is_right(yard: Yard) -> None:
         ("tokenizer_config.json", {"auto_map": {"AutoTokenizer": "tokenization.T"}}),
     ],
 )
-def test_one_that_wants_code_run_is_refused_before_its_weights_come(
+async def test_one_that_wants_code_run_is_refused_before_its_weights_come(
     yard: Yard, name: str, values: dict[str, Any]
 ) -> None:
     files = mlx_files()
     files[name] = json.dumps(json.loads(files[name]) | values).encode()
     yard.hub.put_mlx(REPOSITORY, files | JUNK)
     with pytest.raises(InvalidModel, match=rf"{name}.*never run"):
-        yard.delivery(REPOSITORY).check_documents()
+        await yard.orders().placed(REPOSITORY, None)
     assert not [asked.path for asked in yard.hub.storage if "safetensors" in asked.path]
