@@ -169,7 +169,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _send_file(self, data: bytes) -> None:
         faults, number = self.hub.faults, len(self.hub.storage) - 1
         if (status := faults.status(number)) is not None:
-            self._answer(status, b"", **{"Retry-After": "7"})
+            realm = f'Bearer realm="{self.hub.url}/collect",service="storage"'
+            self._answer(status, b"", **{"Retry-After": "7", "WWW-Authenticate": realm})
             return
         asked = Asked(self.path, dict(self.headers))
         is_part = "Range" in asked.headers and not faults.ignores_range

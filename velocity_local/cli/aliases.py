@@ -3,7 +3,7 @@
 from velocity_local.cli.call import Call
 from velocity_local.cli.exits import Exit
 from velocity_local.client import api
-from velocity_local.core.aliases import Alias
+from velocity_local.core.aliases import Alias, AliasVersion, LoadConfig, SamplingDefaults
 from velocity_local.core.units import moment
 
 
@@ -13,15 +13,31 @@ def list_(call: Call) -> int:
     if call.args.json:
         call.out.json("alias-list/1", aliases=found)
     elif found:
-        call.out.table(("ALIAS", "MODEL", "SINCE", "STANDBY"), [_row(alias) for alias in found])
+        headers = ("ALIAS", "MODEL", "WITH", "SINCE", "STANDBY")
+        call.out.table(headers, [_row(alias) for alias in found])
     else:
         call.out.note("There are no aliases: velocity-local alias set NAME MODEL")
     return Exit.OK
 
 
 def set_(call: Call) -> int:
-    """Let a name stand for a model."""
-    return _told(call, api.set_alias(call.connect(), call.args.name, call.args.model))
+    """Let a name stand for a model, loaded and sampled as the flags say."""
+    args = call.args
+    load = LoadConfig(
+        n_ctx=args.ctx,
+        n_seq_max=args.parallel,
+        kv_type=args.kv_type,
+        n_gpu_layers=args.gpu_layers,
+        draft=args.draft,
+    )
+    sampling = SamplingDefaults(
+        temperature=args.temperature,
+        top_k=args.top_k,
+        top_p=args.top_p,
+        min_p=args.min_p,
+        repeat_penalty=args.repeat_penalty,
+    )
+    return _told(call, api.set_alias(call.connect(), args.name, args.model, load, sampling))
 
 
 def rollback(call: Call) -> int:
@@ -43,11 +59,25 @@ def _told(call: Call, alias: Alias) -> int:
     if call.args.json:
         call.out.json("alias/1", alias=alias)
     else:
-        call.out.line(f"{alias.name}  {alias.model}")
+        call.out.line("  ".join(filter(None, (alias.name, _named(alias.now), _with(alias.now)))))
     return Exit.OK
 
 
 def _row(alias: Alias) -> tuple[str, ...]:
-    active = alias.version(alias.active)
-    standby = "" if alias.standby is None else alias.version(alias.standby).model
-    return alias.name, active.model, moment(active.set_s), standby
+    active = alias.now
+    standby = ""
+    if alias.standby is not None:
+        before = alias.version(alias.standby)
+        standby = " ".join(filter(None, (_named(before), _with(before))))
+    return alias.name, _named(active), _with(active), moment(active.set_s), standby
+
+
+def _named(version: AliasVersion) -> str:
+    return ":".join(filter(None, (version.model, version.config.adapter)))
+
+
+def _with(version: AliasVersion) -> str:
+    """`n_ctx=4096 temperature=0.2`."""
+    config = version.config
+    given = config.load.given() | config.sampling.given()
+    return " ".join(f"{key}={value}" for key, value in given.items())

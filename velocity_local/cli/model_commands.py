@@ -4,6 +4,7 @@ from velocity_local.cli.command import HOST, JSON, MODEL, VERBS, Argument, Comma
 from velocity_local.core.tuning import DEFAULT_BUDGET_S
 
 _GROUP = "Models"
+_UNASKED = "for requests that say nothing themselves"
 
 MODEL_COMMANDS: tuple[Command, ...] = (
     Command(
@@ -100,8 +101,29 @@ MODEL_COMMANDS: tuple[Command, ...] = (
         _GROUP,
         "let a name stand for a model",
         VERBS + "aliases:set_",
-        (Argument(("name",), "the alias"), MODEL, HOST, JSON),
-        details="What it stood for before is kept: velocity-local alias rollback NAME",
+        (
+            Argument(("name",), "the alias"),
+            MODEL,
+            option("--ctx", help="tokens of KV cache, shared by all", metavar="N", parse=int),
+            option("--parallel", help="sequences at once", metavar="N", parse=int),
+            option(
+                "--kv-type",
+                help="number format of the KV cache",
+                metavar="TYPE",
+                choices=("f16", "q8_0", "f32"),
+            ),
+            option("--gpu-layers", help="layers on the GPU; -1 for all", metavar="N", parse=int),
+            option("--draft", help="model that guesses for it", metavar="DRAFT"),
+            option("--temperature", help=_UNASKED, metavar="T", parse=float),
+            option("--top-k", help=_UNASKED, metavar="K", parse=int),
+            option("--top-p", help=_UNASKED, metavar="P", parse=float),
+            option("--min-p", help=_UNASKED, metavar="P", parse=float),
+            option("--repeat-penalty", help=_UNASKED, metavar="X", parse=float),
+            HOST,
+            JSON,
+        ),
+        details="MODEL:ADAPTER takes an adapter along. With options of loading it has a process of"
+        " its own. What it was before is kept: velocity-local alias rollback NAME",
     ),
     Command(
         "alias rollback",

@@ -101,7 +101,7 @@ def follow(
         shown.update(now)
         return now if now.has_ended or now.state == "paused" else None
 
-    what = "the download, which goes on where it was if pulled again"
+    what = "the download, which goes on by itself once the daemon runs again"
     return watch(probe, out, what, pause=pause)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from velocity_local.client.http import HttpClient, segment, with_query
-from velocity_local.core.aliases import Alias
+from velocity_local.core.aliases import Alias, LoadConfig, SamplingDefaults
 from velocity_local.core.downloads import Download
 from velocity_local.core.history import RequestRow
 from velocity_local.core.library import Check, Quantization, Sighting
@@ -41,6 +41,8 @@ _SYSTEM_TIMEOUT_S = 10.0
 _SHUTDOWN_TIMEOUT_S = 2.0
 _HUB_TIMEOUT_S = 90.0
 _LOAD_TIMEOUT_S = 3600.0
+
+_PLAIN_LOAD, _PLAIN_SAMPLING = LoadConfig(), SamplingDefaults()
 
 
 def status(client: HttpClient, *, timeout_s: float = 10.0) -> StatusAnswer:
@@ -160,9 +162,16 @@ def aliases(client: HttpClient) -> tuple[Alias, ...]:
     return client.get("/api/v1/aliases", AliasList).items
 
 
-def set_alias(client: HttpClient, name: str, model_id: str) -> Alias:
+def set_alias(
+    client: HttpClient,
+    name: str,
+    model_id: str,
+    load: LoadConfig = _PLAIN_LOAD,
+    sampling: SamplingDefaults = _PLAIN_SAMPLING,
+) -> Alias:
     """Let a name stand for a model."""
-    return client.call("POST", "/api/v1/aliases", Alias, body=AliasAsk(name, model_id))
+    body = AliasAsk(name, model_id, load, sampling)
+    return client.call("POST", "/api/v1/aliases", Alias, body=body)
 
 
 def roll_back_alias(client: HttpClient, name: str) -> Alias:

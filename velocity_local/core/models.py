@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from velocity_local.core.adapters import Adapter
+from velocity_local.core.aliases import LoadConfig
 from velocity_local.core.fit import Heads, KvType, Shape
 
 ModelState = Literal["unloaded", "loading", "ready", "unloading", "failed"]
@@ -19,6 +20,9 @@ class ModelEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     `fingerprint` identifies the file's content cheaply (a hash of size, header and samples of
     the data); `path` is absolute. `kv_bytes_per_token` is for f16, as the header suggests;
     `shape` is None where no formula is known.
+
+    `alias` is set if it is loaded for itself under that name: `id` is the alias's then, `base_id`
+    the model's own.
 
     `adapters` are those it can be used with, `adapter` the one that a caller named. `draft` is a
     smaller model that guesses for it.
@@ -43,11 +47,13 @@ class ModelEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     adapters: tuple[Adapter, ...] = ()
     adapter: Adapter | None = None
     draft: "ModelEntry | None" = None
+    base_id: str = ""
+    alias: LoadConfig | None = None
 
     @property
     def asked_id(self) -> str:
         """The id under which it was asked for, the adapter's if one was named."""
-        return self.id if self.adapter is None else self.adapter.id
+        return self.id if self.adapter is None or self.alias else self.adapter.id
 
 
 class LoadOptions(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -7,7 +7,7 @@ from velocity_local.core.clock import Clock
 from velocity_local.core.ids import IdSource
 from velocity_local.core.release import RELEASE
 from velocity_local.daemon.bind import reachable_host
-from velocity_local.daemon.catalog.adapters.shelf import AdapterShelf
+from velocity_local.daemon.catalog.aliased import AliasedCatalog
 from velocity_local.daemon.catalog.downloads.jobs import Downloads
 from velocity_local.daemon.catalog.library import Library
 from velocity_local.daemon.fleet.client import Fleet
@@ -40,7 +40,7 @@ class Front:
         gateway: Gateway,
         metrics: Metrics,
         history: History,
-        catalog: AdapterShelf,
+        catalog: AliasedCatalog,
         downloads: Downloads,
         library: Library,
         quantizations: Quantizations,
@@ -53,8 +53,7 @@ class Front:
         lost_log_records: Callable[[], int],
         shut_down: Callable[[], None],
     ) -> None:
-        self._server = loaded.settings.server
-        self._port = self._server.port
+        self._server, self._port = loaded.settings.server, loaded.settings.server.port
         self._management = Management(
             models=catalog,
             fleet=fleet,
@@ -72,14 +71,14 @@ class Front:
             sampler,
             loaded,
             downloads,
-            catalog,
+            catalog.shelf,
             fleet,
             fitting,
             tunings,
-            monitor=monitor,
-            library=library,
-            quantizations=quantizations,
-            archive=Archive(history, clock=clock),
+            library,
+            quantizations,
+            monitor,
+            Archive(history, clock=clock),
         )
         app = create_app(
             gateway,
@@ -90,6 +89,7 @@ class Front:
             ids=IdSource(clock),
             extra_routes=ROUTES,
             extra_state={STATE_KEY: services},
+            sampling_of=lambda model: catalog.sampling(model, loaded.settings.sampling),
         )
         self._listener = Listener(app, self._server, loaded.settings.limits)
 

@@ -25,6 +25,7 @@ from velocity_local.core.release import RELEASE
 from velocity_local.daemon.catalog.adapters.registry import Registry
 from velocity_local.daemon.catalog.adapters.shelf import AdapterShelf
 from velocity_local.daemon.catalog.adopted import AdoptedFiles
+from velocity_local.daemon.catalog.aliased import AliasedCatalog
 from velocity_local.daemon.catalog.aliases import Aliases
 from velocity_local.daemon.catalog.curated import Curated
 from velocity_local.daemon.catalog.downloads.jobs import Downloads
@@ -91,11 +92,12 @@ class House:
         self._aliases = Aliases(loaded.paths.aliases_file, clock=clock)
         self._catalog = self._new_catalog()
         self._shelf = self._new_shelf()
+        self._names = AliasedCatalog(self._shelf, self._aliases)
         self._downloads = self._new_downloads()
         self._quantizations = self._new_quantizations()
         self._metrics = Metrics(
             release=RELEASE,
-            is_known_model=self._shelf.knows,
+            is_known_model=self._names.knows,
             status=self._status,
             machine=lambda: self._monitor.last,
         )
@@ -103,11 +105,11 @@ class House:
             loaded.paths.database, clock=clock, observe_commit=self._metrics.observe_commit
         )
         self._tunings = tunings_of(
-            loaded, models=self._shelf, fleet=lambda: self._fleet, clock=clock
+            loaded, models=self._names, fleet=lambda: self._fleet, clock=clock
         )
         self._sampler = Sampler(loaded.paths.data_dir)
         self._fitting = Fitting(
-            models=self._shelf,
+            models=self._names,
             machine=self._machine,
             default_options=self._tunings.policy.options,
             dry_runs=DryRuns(environment=worker_environment()),
@@ -116,7 +118,7 @@ class House:
         )
         self._fleet = Fleet(
             settings.fleet,
-            catalog=self._shelf,
+            catalog=self._names,
             load_options=self._tunings.policy.options,
             log_folder=loaded.paths.worker_log_dir,
             clock=clock,
@@ -129,7 +131,7 @@ class House:
             self._sampler, loaded.paths.data_dir, workers=self._workers, clock=clock
         )
         self._gateway = Gateway(
-            models=self._shelf,
+            models=self._names,
             runner=self._fleet,
             recorder=RowsWithEnergy(self._history, self._monitor.energy, clock),
             meter=self._metrics,
@@ -172,7 +174,7 @@ class House:
             gateway=self._gateway,
             metrics=self._metrics,
             history=self._history,
-            catalog=self._shelf,
+            catalog=self._names,
             downloads=self._downloads,
             library=self._new_library(),
             quantizations=self._quantizations,
@@ -226,7 +228,7 @@ class House:
             stores=self._loaded.stores,
             catalog=self._catalog,
             adopted=self._adopted,
-            in_use=lambda: [status.id for status in self._fleet.status() if status.pid is not None],
+            in_use=self._in_use,
             downloading=self._downloads.files_under_way,
             aliases=self._aliases,
             clock=self._clock,
@@ -252,7 +254,14 @@ class House:
         )
 
     def _forget_adapter(self, model: str, key: str) -> None:
-        self._fleet.forget_adapter(model, key)
+        for status in self._fleet.status():
+            if self._names.base(status.id) == model:
+                self._fleet.forget_adapter(status.id, key)
+
+    def _in_use(self) -> list[str]:
+        """The models in memory by their own ids, also those loaded for an alias."""
+        statuses = self._fleet.status()
+        return [self._names.base(status.id) for status in statuses if status.pid is not None]
 
     def _workers(self) -> list[Worker]:
         return [Worker(each.id, each.pid, each.running) for each in self._fleet.status()]

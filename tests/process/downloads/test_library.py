@@ -129,3 +129,20 @@ def test_an_alias_is_asked_for_like_a_model(shell: Shell) -> None:
     assert shell.run("alias", "rollback", "house").status == 1
     assert shell.run("alias", "set", "demo", "demo").status == 1
     assert shell.run("alias", "remove", "house").status == 0
+
+
+def test_an_alias_with_a_way_to_load_has_a_process_of_its_own(shell: Shell) -> None:
+    flags = ("--ctx", "512", "--temperature", "0")
+    made = shell.run("alias", "set", "house", "demo", *flags)
+    assert made.out == "house  demo  n_ctx=512 temperature=0.0\n", made.err
+    options = shell.run("show", "house", "--effective", "--json").document["options"]["items"]
+    assert {"key": "n_ctx", "value": 512, "origin": "alias", "setting": "engine.n_ctx"} in options
+    ran = [shell.run("run", "house", "Hello!", "--max-tokens", "8") for _ in range(2)]
+    assert ran[0].out == ran[1].out, "the alias's own temperature"
+    loaded = {one["id"]: one["loaded"] for one in shell.run("list", "--json").document["models"]}
+    assert loaded["house"]["n_cells"] == 512
+    assert loaded["demo"] is None
+    assert shell.run("alias", "set", "house", "demo").status == 0
+    assert "house" not in shell.run("ps").out
+    assert shell.run("alias", "rollback", "house").out == made.out
+    assert shell.run("alias", "set", "bad", "demo", "--top-k", "-9999999999").status == 1

@@ -76,7 +76,7 @@ def test_a_kill_of_the_daemon_costs_no_byte_twice(shell: Shell, hub: LocalHub) -
     os.kill(record.pid, signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
     assert looking_on.wait(PATIENCE_S) == 3
     _, told = looking_on.communicate()
-    assert "goes on where it was" in told
+    assert "goes on by itself" in told
     assert files(shell) == ["copy-F16.gguf.part", "copy-F16.gguf.part.json"]
     hub.faults.hold_after = None
     hub.released.set()

@@ -7,13 +7,14 @@ from pathlib import Path
 import msgspec
 
 from velocity_local.config.atomic import write_atomic
-from velocity_local.core.aliases import Alias, AliasVersion
+from velocity_local.core.aliases import Alias, AliasConfig, AliasVersion
 from velocity_local.core.clock import Clock
 from velocity_local.core.errors import Conflict, DiskFull, InvalidRequest, NotFound
 
 MAX_ALIASES = 256
 MAX_VERSIONS = 50
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_PLAIN = AliasConfig()
 _log = logging.getLogger(__name__)
 
 
@@ -39,7 +40,10 @@ class Aliases:
         alias = self._aliases.get(name)
         return None if alias is None else alias.model
 
-    def set(self, name: str, model: str) -> Alias:
+    def find(self, name: str) -> Alias | None:
+        return self._aliases.get(name)
+
+    def set(self, name: str, model: str, config: AliasConfig = _PLAIN) -> Alias:
         """Let `name` stand for `model` from now on; what it stood for is the standby.
 
         Raises:
@@ -56,18 +60,18 @@ class Aliases:
         before = self._aliases.get(name)
         if before is None and len(self._aliases) >= MAX_ALIASES:
             raise Conflict(f"there are {MAX_ALIASES} aliases already; remove one first")
-        return self._keep(_next(before, name, model, self._clock.wall_s()))
+        return self._keep(_next(before, name, AliasVersion(1, model, self._clock.wall_s(), config)))
 
     def roll_back(self, name: str) -> Alias:
         """Swap the version in force and the standby.
 
         Raises:
             NotFound: if there is no such alias.
-            Conflict: if it never stood for anything else.
+            Conflict: if it never was anything else.
         """
         alias = self._find(name)
         if alias.standby is None:
-            raise Conflict(f"alias {name!r} never stood for another model")
+            raise Conflict(f"alias {name!r} was never anything else")
         return self._keep(
             msgspec.structs.replace(alias, active=alias.standby, standby=alias.active)
         )
@@ -97,16 +101,17 @@ class Aliases:
         self._aliases = aliases
 
 
-def _next(before: Alias | None, name: str, model: str, now_s: float) -> Alias:
+def _next(before: Alias | None, name: str, wanted: AliasVersion) -> Alias:
     if before is None:
-        return Alias(name, 1, None, (AliasVersion(1, model, now_s),))
-    if before.model == model:
+        return Alias(name, 1, None, (wanted,))
+    if (before.model, before.now.config) == (wanted.model, wanted.config):
         return before
     number = before.versions[-1].number + 1
     kept = [version for version in before.versions if version.number != before.active]
     versions = (*kept[-(MAX_VERSIONS - 2) :], before.version(before.active))
     versions = tuple(sorted(versions, key=lambda version: version.number))
-    return Alias(name, number, before.active, (*versions, AliasVersion(number, model, now_s)))
+    newest = msgspec.structs.replace(wanted, number=number)
+    return Alias(name, number, before.active, (*versions, newest))
 
 
 def _read(file: Path) -> tuple[Alias, ...]:

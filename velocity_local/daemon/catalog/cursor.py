@@ -3,42 +3,32 @@
 import re
 import struct
 from functools import cache
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from velocity_local.core.unsound import UnsoundFile
 
 CHUNK_BYTES = 1024 * 1024
 MAX_HEADER_BYTES = 64 * 1024 * 1024
 MAX_STRING_BYTES = 16 * 1024 * 1024
-_RUN = 256
+_LOOK_BYTES = 16 * 1024
 _SHORT_BYTES = 128
 _U32 = struct.Struct("<I")
 _U64 = struct.Struct("<Q")
+_U64_BYTES = 8
 
 
 class GgufError(UnsoundFile):
     """The file is not a sound GGUF file."""
 
 
-class _Strings(NamedTuple):
-    """Patterns of one short string with its length before it, and of a run of `_RUN` such."""
-
-    one: re.Pattern[bytes]
-    run: re.Pattern[bytes]
-
-
 @cache
-def _short_strings() -> _Strings:
-    """A vocabulary has some 300,000 strings: walked by `re`'s loop it takes half of Python's time.
-
-    One alternative for each length, so that a string matches in one way only; the atomic group
-    keeps the run from being remembered step by step.
-    """
-    one = b"|".join(
-        re.escape(bytes([length])) + rb"\0{7}.{%d}" % length for length in range(_SHORT_BYTES)
+def _short_string() -> re.Pattern[bytes]:
+    """One string with its length before it: one alternative for each length below 128."""
+    lengths = range(_SHORT_BYTES)
+    return re.compile(
+        b"|".join(re.escape(bytes([length])) + rb"\0{7}.{%d}" % length for length in lengths),
+        re.DOTALL,
     )
-    run = b"(?>%s){%d}" % (one, _RUN)
-    return _Strings(re.compile(one, re.DOTALL), re.compile(run, re.DOTALL))
 
 
 class Cursor:
@@ -99,49 +89,49 @@ class Cursor:
 
     def skip_strings(self, count: int) -> None:
         """Move past `count` strings; most of a header's bytes are skipped here."""
-        run, done = _short_strings().run, 0
-        while done < count:
-            match = run.match(self._window, self._at) if count - done >= _RUN else None
-            if match is not None:
-                self._at = match.end()
-                done += _RUN
-                continue
-            wanted = min(_RUN, count - done)
-            walked = self._walk(wanted, None)
-            done += walked
-            if walked < wanted:
+        while count:
+            count -= self._skip_in_window(count)
+            if count:
                 self.skip(self._length(MAX_STRING_BYTES))
-                done += 1
+                count -= 1
 
     def strings(self, count: int) -> list[bytes]:
         """`count` strings, each with the eight bytes of its length before it."""
-        one, run = _short_strings()
         found: list[bytes] = []
         while len(found) < count:
-            wanted = min(_RUN, count - len(found))
-            match = run.match(self._window, self._at) if wanted == _RUN else None
-            if match is not None:
-                found += one.findall(self._window, self._at, match.end())
-                self._at = match.end()
-                continue
-            if self._walk(wanted, found) < wanted:
+            some = self._short_strings(count - len(found))
+            if not some:
                 text = self.string()
-                found.append(_U64.pack(len(text)) + text)
+                some = [_U64.pack(len(text)) + text]
+            found += some
         return found
 
-    def _walk(self, count: int, found: list[bytes] | None) -> int:
-        """Go over up to `count` strings that lie in the window as a whole; how many."""
-        window, at, last = self._window, self._at, len(self._window) - _U64.size
-        unpack = _U64.unpack_from
-        done = 0
-        while done < count and at <= last:
-            after = at + _U64.size + unpack(window, at)[0]
-            if after > last + _U64.size:
-                break
-            if found is not None:
-                found.append(window[at:after])
-            at = after
-            done += 1
+    def _short_strings(self, count: int) -> list[bytes]:
+        """Up to `count` short strings that follow each other here, and move past them.
+
+        `re` finds them faster than Python walks, but would find others behind a long one: what it
+        found has to be what is here.
+        """
+        window, at = self._window, self._at
+        found = _short_string().findall(window, at, at + _LOOK_BYTES)[:count]
+        here = b"".join(found)
+        if not window.startswith(here, at):
+            return []
+        self._at = at + len(here)
+        return found
+
+    def _skip_in_window(self, count: int) -> int:
+        """Move past up to `count` strings that lie in the window as a whole; how many."""
+        window, at, unpack = self._window, self._at, _U64.unpack_from
+        before, done = at, 0
+        try:
+            for done in range(1, count + 1):  # noqa: B007 - how far it came is the answer
+                after = at + _U64_BYTES + unpack(window, at)[0]
+                before, at = at, after
+        except (struct.error, OverflowError):  # behind the window's end
+            done -= 1
+        if at > len(window):
+            at, done = before, done - 1
         self._at = at
         return done
 

@@ -1,5 +1,6 @@
 """What handlers share: reached through the application's state, made by `create_app`."""
 
+from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -33,7 +34,8 @@ class Context(msgspec.Struct, frozen=True):
     gateway: Gateway
     metrics: Metrics
     limits: LimitSettings
-    sampling: SamplingParams
+    sampling_of: Callable[[str], SamplingParams]
+    """What a request to a model of that name gets where it says nothing itself."""
     clock: Clock
     ids: IdSource
 

@@ -1,6 +1,6 @@
 """The ASGI application: Litestar behind the guards."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from velocity_local.core.errors import (
     VelocityError,
 )
 from velocity_local.core.ids import IdSource
+from velocity_local.core.sampling import SamplingParams
 from velocity_local.daemon.gateway.pipeline import Gateway
 from velocity_local.daemon.server import docs, health
 from velocity_local.daemon.server.access import MANAGEMENT_PREFIX, Credentials
@@ -46,11 +47,14 @@ def create_app(
     ids: IdSource,
     extra_routes: Sequence[Any] = (),
     extra_state: Mapping[str, object] | None = None,
+    sampling_of: Callable[[str], SamplingParams] | None = None,
 ) -> AsgiApp:
     """The whole HTTP side. `extra_routes` are handlers below /api/v1, which the install token
-    guards; they find `extra_state` in `request.app.state`.
+    guards; they find `extra_state` in `request.app.state`. `sampling_of` tells the defaults of a
+    model; the settings', by default.
     """
-    context = Context(gateway, metrics, settings.limits, settings.sampling, clock, ids)
+    defaults = sampling_of or (lambda _: settings.sampling)
+    context = Context(gateway, metrics, settings.limits, defaults, clock, ids)
     app = create_litestar(context, extra_routes=extra_routes, extra_state=extra_state)
     return Guards(
         app,  # type: ignore[arg-type]  # Litestar types ASGI's dicts more narrowly

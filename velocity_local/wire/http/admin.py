@@ -76,7 +76,7 @@ class ModelList(msgspec.Struct, frozen=True):
     version: int = VERSION
 
 
-class DownloadAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class DownloadAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What to fetch: OWNER/REPO:QUANT, OWNER/REPO@QUANT, OWNER/REPO/FILE.gguf, a name of the
     shipped list, or the https address of a GGUF file; `sha256` then says what its bytes must be.
     """

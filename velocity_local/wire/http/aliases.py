@@ -2,16 +2,18 @@
 
 import msgspec
 
-from velocity_local.core.aliases import Alias
+from velocity_local.core.aliases import Alias, LoadConfig, SamplingDefaults
 
 VERSION = 1
 
 
-class AliasAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What `name` is to stand for from now on."""
+class AliasAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What `name` is to stand for from now on; `model` may name an adapter, `model:adapter`."""
 
     name: str
     model: str
+    load: LoadConfig = LoadConfig()
+    sampling: SamplingDefaults = SamplingDefaults()
 
 
 class AliasList(msgspec.Struct, frozen=True):

@@ -57,8 +57,8 @@ class TuningList(msgspec.Struct, frozen=True):
 
 
 class OptionItem(msgspec.Struct, frozen=True):
-    """An option of loading. `origin` is default, tuned, file, environment or flag; a value of None
-    is the engine's choice. `setting` is the name under which it can be set.
+    """An option of loading. `origin` is default, tuned, file, environment, flag or alias; a value
+    of None is the engine's choice. `setting` is the name under which it can be set.
     """
 
     key: str

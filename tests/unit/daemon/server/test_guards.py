@@ -25,7 +25,12 @@ def every_route() -> list[tuple[str, str]]:
     """(method, path) of all routes, with something in place of parameters."""
     stage = Stage()
     context = Context(
-        stage.gateway, NoMetrics(), stage.limits, SamplingParams(), SystemClock(), IdSource()
+        stage.gateway,
+        NoMetrics(),
+        stage.limits,
+        lambda _: SamplingParams(),
+        SystemClock(),
+        IdSource(),
     )
     app = create_litestar(context, extra_routes=ADMIN_ROUTES)
     routes = []

@@ -238,13 +238,12 @@ class Downloads:
             self._room_watch = asyncio.create_task(self._await_room())
 
     async def _await_room(self) -> None:
-        while lacking := self._lacking():
+        while self._lacking():
             await asyncio.sleep(ROOM_LOOK_S)
-            for job in lacking:
+            for job in self._lacking():
                 with suppress(DiskFull):
                     job.delivery.check_room(reserved_bytes=0)
-                    if job.lacks_room:
-                        self._resume(job)
+                    self._resume(job)
 
     def _lacking(self) -> list[Job]:
         return [job for job in self._unfinished() if job.lacks_room]

@@ -1,4 +1,4 @@
-"""How a model is loaded: default < tuned < file < environment < flag, and which it was."""
+"""How a model is loaded: default < tuned < file < environment < flag < alias, and which it was."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -50,7 +50,8 @@ class LoadPolicy:
 
     def options(self, entry: ModelEntry) -> LoadOptions:
         """How this model is to be loaded."""
-        return msgspec.structs.replace(self.untuned(entry), **self._tuned(entry))
+        found = self._tuned(entry) | _aliased(entry)
+        return msgspec.structs.replace(self.untuned(entry), **found)
 
     def untuned(self, entry: ModelEntry) -> LoadOptions:
         """How it would be loaded if nothing had been measured."""
@@ -58,12 +59,14 @@ class LoadPolicy:
 
     def effective(self, entry: ModelEntry) -> tuple[OptionItem, ...]:
         """Every option with its value and where that comes from."""
-        options, tuned = self.options(entry), self._tuned(entry)
+        options = self.options(entry)
+        origins: dict[str, str] = dict.fromkeys(self._tuned(entry), "tuned")
+        origins |= dict.fromkeys(_aliased(entry), "alias")
         return tuple(
             OptionItem(
                 key=key,
                 value=getattr(options, key),
-                origin="tuned" if key in tuned else self._origin(key),
+                origin=origins.get(key) or self._origin(key),
                 setting=f"engine.{key}",
             )
             for key in OPTIONS
@@ -84,3 +87,7 @@ class LoadPolicy:
             return {}
         given = found.values.given()
         return {key: value for key, value in given.items() if self._origin(key) == _DEFAULT}
+
+
+def _aliased(entry: ModelEntry) -> dict[str, Value]:
+    return {} if entry.alias is None else entry.alias.options()

@@ -59,7 +59,7 @@ async def chat_completions(request: AnyRequest) -> ASGIResponse:
         origin = origin_of(request, DIALECT, is_stream=bool(body.stream))
         terms = queueing.terms_of(request)
         keep_alive_s = queueing.keep_alive_of(request)
-        translated = translate.chat(body, request_id, _terms(context))
+        translated = translate.chat(body, request_id, _terms(context, body.model))
         asked = replace(translated, queue=terms, keep_alive_s=keep_alive_s)
     if not body.stream:
         work = generate.chat_answer(context, body, asked, origin)
@@ -84,7 +84,7 @@ async def completions(request: AnyRequest) -> ASGIResponse:
         body = await read(request, _COMPLETION)
         origin = origin_of(request, DIALECT, is_stream=bool(body.stream))
         terms = queueing.terms_of(request)
-        requests = translate.completions(body, request_id, _terms(context))
+        requests = translate.completions(body, request_id, _terms(context, body.model))
         keep_alive_s = queueing.keep_alive_of(request)
         asked = tuple(replace(one, queue=terms, keep_alive_s=keep_alive_s) for one in requests)
     if not body.stream:
@@ -218,8 +218,8 @@ def _refusals_kept(context: Context, request: AnyRequest, request_id: str) -> It
         raise
 
 
-def _terms(context: Context) -> translate.Terms:
-    return translate.Terms(context.sampling, context.limits)
+def _terms(context: Context, model: str) -> translate.Terms:
+    return translate.Terms(context.sampling_of(model), context.limits)
 
 
 def _pages(request: AnyRequest) -> ModelPages:

@@ -110,7 +110,7 @@ def _promise_other_bytes(yard: Yard, random_: random.Random) -> None:
 
 
 def _claim_token(yard: Yard, random_: random.Random) -> None:
-    """Storage that asks for the token."""
+    """Storage that asks for the token, and names a realm that would give one for it."""
     yard.hub.faults.status = lambda number: 401
 
 
@@ -149,7 +149,7 @@ def test_a_fault_shows_no_wrong_file_and_costs_no_more_than_told(name: str, yard
         assert yard.hub.sent_bytes <= fault.factor * len(DATA) + ON_THE_WAY
         assert yard.outside() == []
         seen = [asked for asked in yard.hub.requests if TOKEN in str(asked.headers)]
-        assert not any(asked.path.startswith("/storage/") for asked in seen)
+        assert all(asked.path.startswith(("/api/", f"/{REPOSITORY}/resolve/")) for asked in seen)
     assert (survived, wrong) == (TIMES if fault.is_survived else 0, 0)
 
 

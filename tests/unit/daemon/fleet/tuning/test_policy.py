@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from velocity_local.config.load import Loaded, load
+from velocity_local.core.aliases import LoadConfig
 from velocity_local.core.models import ModelEntry
 from velocity_local.core.tuning import TunedValues
 from velocity_local.daemon.catalog.tuned import TunedStore
@@ -87,3 +89,12 @@ def test_a_broken_store_is_begun_anew(content: bytes, tmp_path: Path) -> None:
     assert store.find("p") is None
     store.put("p", "m", FOUND, cost=0.8, now_s=1.0)
     assert TunedStore(file, machine="here").find("p") is not None
+
+
+def test_an_alias_says_the_last_word(tmp_path: Path) -> None:
+    one = policy(tmp_path, settings(tmp_path))
+    aliased = msgspec.structs.replace(ENTRY, alias=LoadConfig(n_ctx=4096, kv_type="q8_0"))
+    options = one.options(aliased)
+    assert (options.n_ctx, options.kv_type, options.n_batch) == (4096, "q8_0", 1024)
+    found = origins(one, aliased)
+    assert (found["n_ctx"], found["kv_type"], found["n_batch"]) == ("alias", "alias", "tuned")
