@@ -32,9 +32,9 @@ _SLOW_S = 0.05
 _HOME = "~/.velocity"
 _HEAD = """# A walk: from a search to two models in turns
 
-Written by `python -m benchmarks.walk --write`: real commands against a hub on this machine that holds
-the shipped demo model under other names, slowed down so that there is time to kill the daemon twice.
-`fleet.max_loaded_models=1` stands for a machine that holds one model at a time.
+Written by `python -m benchmarks.walk --write`: real commands against a hub on this machine that
+holds the shipped demo model under other names, slowed down so that there is time to kill the daemon
+twice. `fleet.max_loaded_models=1` stands for a machine that holds one model at a time.
 
 """
 
