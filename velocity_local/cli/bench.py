@@ -111,11 +111,11 @@ class _Bench:
 
 def _row(point: EnginePoint) -> tuple[str, ...]:
     speeds = point.tokens_per_s
-    spread = statistics.stdev(speeds) if len(speeds) > 1 else 0.0
+    spread = f" ± {statistics.stdev(speeds):.2f}" if len(speeds) > 1 else ""
     return (
         point.test,
         str(point.batch),
-        f"{statistics.mean(speeds):.2f} ± {spread:.2f}",
+        f"{statistics.mean(speeds):.2f}{spread}",
         str(len(speeds)),
     )
 

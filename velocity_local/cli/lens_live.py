@@ -106,10 +106,15 @@ def _about(result: RunResult) -> Iterable[tuple[str, str]]:
     yield "model", f"{result.model} ({result.provider})"
     yield "workload", result.workload
     yield "cache", result.cache_state.value
-    size = f"{load.concurrency} streams" if load.concurrency else ""
+    size = streams(load.concurrency) if load.concurrency else ""
     rate = f"{load.rate_per_s:g} requests/s" if load.rate_per_s else ""
     workers = f"from {load.detail['workers']} workers" if "workers" in load.detail else ""
-    yield "load", " ".join(part for part in (load.kind.value, size, rate, workers) if part)
+    kind = load.kind.value
+    yield "load", ", ".join(part for part in (kind, size, rate, workers) if part)
+
+
+def streams(n: int) -> str:
+    return "1 stream" if n == 1 else f"{n} streams"
 
 
 def _table(result: RunResult) -> Iterable[Sequence[str]]:

@@ -39,7 +39,7 @@ def _sweep(call: Call, maker: Sweep) -> Swept:
 
 def _one(call: Call, scenario: Scenario, series: str) -> RunResult:
     result = measured(call, scenario, series=series)
-    call.out.note("  ".join(_row(result)))
+    call.out.note(_line(result))
     for note in lens_live.notes(result):
         call.out.note(note)
     return result
@@ -77,12 +77,19 @@ def _show(call: Call, swept: Swept, scenario: Scenario) -> None:
         call.out.line(f"{found.good:g} {unit} keep the SLO, {found.bad:g} do not.")
 
 
+def _line(result: RunResult) -> str:
+    """The row in words, for those who watch the sweep."""
+    name, requests, tokens, *times = _row(result)
+    rates = f"{requests} requests/s, {tokens} tokens/s, TTFT p50 {times[0]}, p99 {times[1]}"
+    good = f", {times[-1]} within the SLO" if result.n_good is not None else ""
+    return f"{name}: {rates}{good}"
+
+
 def _row(result: RunResult) -> list[str]:
     load = result.load
     seconds = result.duration_s
-    name = f"{load.concurrency} streams" if load.concurrency else f"{load.rate_per_s:g}/s"
     row = [
-        name,
+        lens_live.streams(load.concurrency) if load.concurrency else f"{load.rate_per_s:g}/s",
         f"{result.n_requests / seconds:.2f}" if seconds else "",
         f"{(output_tokens(result) or 0) / seconds:.1f}" if seconds else "",
         *(_at(result, Metric.TTFT_MS, percent) for percent in (50, 99)),

@@ -19,6 +19,12 @@ SINGLE_RUNS = (
 )
 
 
+TOO_FEW = (
+    "some figures have too few values to say: an interval takes 10 requests for a median, 100 for a"
+    " p95 and 500 for a p99, more if neighbours are alike"
+)
+
+
 class Verdict(StrEnum):
     """What can be said of a difference. A change is told only if interval and test agree on it."""
 
@@ -130,6 +136,8 @@ def _section(
         found = change(before, after, quantity)
         if found is not None:
             rows.append(_row(quantity, found))
+    if any(row.verdict is Verdict.TOO_FEW for row in rows):
+        notes.append(TOO_FEW)
     return Section(
         condition=condition,
         n_runs_before=len(before),
