@@ -87,6 +87,14 @@ def write_folder(
     return folder
 
 
+def write_embedder(folder: Path, mode: str) -> Path:
+    """`LLAMA` with settings of sentence-transformers that ask for this pooling."""
+    pooling = {"word_embedding_dimension": N_EMBD, mode: True, "pooling_mode_max_tokens": False}
+    (folder / "1_Pooling").mkdir(parents=True)
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling), encoding="utf-8")
+    return write_folder(folder)
+
+
 def random_weights(config: Settings, *, seed: int = 7) -> dict[str, NDArray[Any]]:
     """Weights of every shape that the model of a config has, in half precision."""
     from mlx.utils import tree_flatten

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.contract.backends.conftest import OPTIONS, Open
-from tests.support import tiny_models
+from tests.contract.backends.conftest import OPTIONS, Open, of_mlx, with_mlx
+from tests.support import tiny_mlx, tiny_models
 from velocity_local.core.models import Pooling
+from velocity_local.worker.backends import registry
 from velocity_local.worker.backends.fake.model import FakeBackend
 from velocity_local.worker.backends.fake.script import Script
 from velocity_local.worker.backends.llama_cpp.model import load
@@ -26,10 +27,18 @@ def open_embedder(pooling: Pooling, folder: Path) -> Backend:
     return load(str(tiny_models.write_encoder(path, pooling=number)), OPTIONS)
 
 
-@pytest.fixture(params=[*POOLINGS, "fake"])
+def open_mlx_embedder(name: str, folder: Path) -> Backend:
+    mode = {"mlx-mean": "pooling_mode_mean_tokens", "mlx-last": "pooling_mode_lasttoken"}[name]
+    path = tiny_mlx.write_embedder(folder / "embedder", mode)
+    return registry.load(str(path), of_mlx(OPTIONS))
+
+
+@pytest.fixture(params=[*with_mlx(tuple(POOLINGS), "mlx-mean", "mlx-last"), "fake"])
 def embedder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
     if request.param == "fake":
         backend: Backend = FakeBackend(Script(pooling="mean"), OPTIONS)
+    elif request.param.startswith("mlx"):
+        backend = open_mlx_embedder(request.param, tmp_path)
     else:
         backend = open_embedder(request.param, tmp_path)
     yield backend
@@ -73,7 +82,7 @@ def test_an_input_longer_than_the_context_is_an_error(pooling: Pooling, tmp_path
     backend.close()
 
 
-@pytest.mark.parametrize("name", ["fake", "llama"])
+@pytest.mark.parametrize("name", with_mlx(("fake", "llama"), "mlx-llama"))
 def test_a_model_without_pooling_has_no_embeddings(name: str, open_backend: Open) -> None:
     with pytest.raises(BackendError, match="no embeddings"):
         open_backend(name).embed([[1, 2]])
