@@ -94,6 +94,8 @@ def main() -> None:
         f"client delay, ms: p50 {overhead.delay_p50_ms:.3f} p99 {overhead.delay_p99_ms:.3f};"
         f" {overhead.cpu_share:.0%} of a core; void: {result.void_reason or 'no'}"
     )
+    per_request_ms = overhead.cpu_share * result.duration_s / result.n_requests * 1000
+    print(f"client's processor time: {per_request_ms:.3f} ms a request")
     for n_done, size in rss:
         print(f"{n_done} requests: {size / 1e6:.1f} MB ({size / rss[0][1]:.3f} of the first)")
 

@@ -166,3 +166,17 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_others_cannot_read_it(tmp_path: Path, shelf: Shelf) -> None:
     assert (tmp_path / FILE_NAME).stat().st_mode & 0o077 == 0
+
+
+def test_a_full_disk_is_named_and_costs_nothing_that_was_kept(tmp_path: Path) -> None:
+    with Shelf(tmp_path) as shelf:
+        shelf.save(RUNS[:1])
+        connection = shelf._connection
+        assert connection is not None
+        (n_pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {n_pages}")
+        with pytest.raises(StoreUnusable, match="full"):
+            shelf.save([run(9, n_requests=500)])
+        assert [listed.id for listed in shelf.newest()] == ["run-0"]
+    with Shelf(tmp_path) as again:
+        assert again.run("run-0") == RUNS[0]
