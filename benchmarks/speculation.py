@@ -82,13 +82,9 @@ def texts(prose: list[int], n_vocab: int, n_tokens: int) -> dict[str, tuple[list
 class Contender:
     """One mode: a model loaded for it, and an engine that learns from round to round."""
 
-    def __init__(
-        self, path: str, mode: Speculation, n_threads: int | None, draft: str | None
-    ) -> None:
-        options = LoadOptions(n_ctx=8192, n_seq_max=16, n_threads=n_threads, speculation=mode)
+    def __init__(self, path: str, options: LoadOptions) -> None:
+        mode = options.speculation
         self.backend = load(path, options)
-        if draft is not None:
-            options = msgspec.structs.replace(options, draft_path=draft)
         self._engine = Engine(
             self.backend,
             clock=SystemClock(),
@@ -161,7 +157,18 @@ def main() -> None:
     parser.add_argument("--draft", help="a model of the same vocabulary, to guess as well")
     parser.add_argument("--texts", nargs="*", default=["copy", "pieces", "prose", "random"])
     asked = parser.parse_args()
-    contenders = {mode: Contender(asked.model, mode, asked.threads, asked.draft) for mode in MODES}
+    n_streams = max(asked.streams)
+    options = LoadOptions(
+        # No stream is to wait for another's cells: who waits would not be measured.
+        n_ctx=n_streams * (PROMPT_TOKENS + asked.tokens + 64),
+        n_seq_max=max(16, n_streams),
+        n_threads=asked.threads,
+        draft_path=asked.draft,
+    )
+    contenders = {
+        mode: Contender(asked.model, msgspec.structs.replace(options, speculation=mode))
+        for mode in MODES
+    }
     backend = contenders["off"].backend
     prose = backend.tokenizer.encode(PROSE.read_text(), add_special=False, parse_special=False)
     kinds = texts(prose, backend.capabilities.n_vocab, asked.tokens)
