@@ -21,6 +21,7 @@ from typing import Any
 import psutil
 
 from tests.support.gguf import gguf
+from tests.support.mlx import mlx_files
 from tests.support.safetensors import safetensors
 
 _MAX_INPUT_BYTES = 8192
@@ -100,6 +101,8 @@ def _seed(corpus: Path) -> None:
     corpus.mkdir(parents=True, exist_ok=True)
     (corpus / "sound.gguf").write_bytes(gguf())
     (corpus / "sound.safetensors").write_bytes(safetensors())
+    for name in ("config.json", "tokenizer_config.json", "model.safetensors.index.json"):
+        (corpus / name).write_bytes(mlx_files()[name])
 
 
 def main() -> int:

@@ -7,6 +7,7 @@ Any exception but the readers' own ends it; so does an input that takes longer t
 
 import io
 import sys
+from contextlib import suppress
 
 import atheris
 
@@ -16,6 +17,7 @@ with atheris.instrument_imports(include=["velocity_local.core", "velocity_local.
     from velocity_local.daemon.catalog import gguf
     from velocity_local.daemon.catalog.facts import read_facts
     from velocity_local.daemon.catalog.fit_bytes import read_shape
+    from velocity_local.daemon.catalog.mlx import config
 
 
 def read(data: bytes) -> None:
@@ -23,6 +25,8 @@ def read(data: bytes) -> None:
     try:
         if data[:4] == b"GGUF":
             _gguf(data)
+        elif data[:1] == b"{":
+            _settings(data)
         else:
             safetensors.read_header(io.BytesIO(data), len(data))
     except UnsoundFile as error:
@@ -33,6 +37,13 @@ def _gguf(data: bytes) -> None:
     header = gguf.read_header(io.BytesIO(data), len(data))
     read_facts(header)
     read_shape(header, size_bytes=header.size_bytes, parameters=header.parameters)
+
+
+def _settings(data: bytes) -> None:
+    """As the documents beside the weights of a model in MLX's format."""
+    for reader in (config.read_config, config.read_document, config.read_index):
+        with suppress(UnsoundFile):
+            reader(data)
 
 
 if __name__ == "__main__":

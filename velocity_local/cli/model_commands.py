@@ -194,6 +194,8 @@ MODEL_COMMANDS: tuple[Command, ...] = (
         (
             MODEL,
             option("--effective", help="how it is loaded, and where each value comes from"),
+            option("--template", help="the text of its chat template"),
+            option("--values", help="every plain value of its header, or of its settings"),
             HOST,
             JSON,
         ),

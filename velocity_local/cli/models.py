@@ -1,11 +1,13 @@
 """The verbs ps, list and show."""
 
 from velocity_local.cli.call import Call
-from velocity_local.cli.exits import Exit
+from velocity_local.cli.exits import CliError, Exit
 from velocity_local.cli.options import effective
 from velocity_local.client import api
 from velocity_local.client.http import HttpClient
 from velocity_local.core.clock import SystemClock
+from velocity_local.core.library import About, Said
+from velocity_local.core.printable import printable
 from velocity_local.core.units import count, duration, milliseconds, moment, size
 from velocity_local.wire.http.admin import ModelItem, WorkerItem
 
@@ -47,11 +49,17 @@ def show(call: Call) -> int:
     """Everything known of one model, or how it is loaded."""
     if call.args.effective:
         return effective(call)
-    model = api.model(call.connect(), call.args.model)
+    client = call.connect()
+    model = api.model(client, call.args.model)
+    about = api.about(client, model.id)
     if call.args.json:
-        call.out.json("show/1", model=model)
+        call.out.json("show/1", model=model, about=about)
+    elif call.args.template:
+        _show_template(call, about)
+    elif call.args.values:
+        call.out.fields({_line(key): _line(value) for key, value in about.values.items()})
     else:
-        call.out.fields(_about(model) | _loaded(model))
+        call.out.fields(_about(model) | _origin(about) | _loaded(model))
     return Exit.OK
 
 
@@ -126,6 +134,25 @@ def _kept(model: ModelItem) -> str:
     if model.keep_alive_s is None:
         return "until its memory is wanted"
     return f"{duration(model.keep_alive_s)} unused"
+
+
+def _show_template(call: Call, about: About) -> None:
+    if not about.template:
+        raise CliError(f"{about.model} has no chat template", code=Exit.NOT_FOUND)
+    call.out.text(f"{about.template.rstrip()}\n")
+
+
+def _line(value: Said) -> str:
+    """On one line, whatever a file says."""
+    return printable(str(value)).replace("\n", "\\n")
+
+
+def _origin(about: About) -> dict[str, str]:
+    if not about.origins:
+        return {"from": "not known"}
+    first = about.origins[0]
+    commit = f" at {first.revision[:12]}" if first.revision else ""
+    return {"from": f"{first.repository}{commit}", "promised": first.digest}
 
 
 def _loaded(model: ModelItem) -> dict[str, str]:

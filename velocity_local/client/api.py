@@ -6,7 +6,7 @@ from velocity_local.client.http import HttpClient, segment, with_query
 from velocity_local.core.aliases import Alias, LoadConfig, SamplingDefaults
 from velocity_local.core.downloads import Download
 from velocity_local.core.history import RequestRow
-from velocity_local.core.library import Check, Quantization, Sighting
+from velocity_local.core.library import About, Check, Quantization, Sighting
 from velocity_local.wire.http.admin import (
     ConfigList,
     Deleted,
@@ -72,6 +72,11 @@ def models(client: HttpClient) -> list[ModelItem]:
 
 def model(client: HttpClient, model_id: str) -> ModelItem:
     return client.get(f"/api/v1/models/{segment(model_id)}", ModelItem)
+
+
+def about(client: HttpClient, model_id: str) -> About:
+    """What a model's files say of it."""
+    return client.get(f"/api/v1/about/{segment(model_id)}", About)
 
 
 def load(client: HttpClient, model_id: str) -> ModelItem:

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+Said = int | float | str | bool
 Store = Literal["huggingface", "ollama", "lm studio", "folder"]
 
 
@@ -38,6 +39,29 @@ class Leftover(msgspec.Struct, frozen=True):
     path: str
     size_bytes: int
     reason: str
+
+
+class FileOrigin(msgspec.Struct, frozen=True):
+    """Where a file came from: what it is in which repository at which commit, and its digest."""
+
+    file: str
+    repository: str
+    revision: str
+    path: str
+    digest: str
+
+
+class About(msgspec.Struct, frozen=True):
+    """What a model's files say: its chat template's text, the plain values of its header or
+    settings, and where the files came from, as far as that was noted.
+    """
+
+    model: str
+    files: tuple[str, ...]
+    origins: tuple[FileOrigin, ...]
+    template: str
+    values: dict[str, Said]
+    version: int = 1
 
 
 class FileCheck(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ import pytest
 
 from tests.contract.admin.conftest import Daemon
 from tests.support.hub import LocalHub
+from tests.support.mlx import mlx_files
 
 REPOSITORY = "owner/tiny-GGUF"
 
@@ -79,10 +80,12 @@ async def test_repositories_with_evil_names_are_left_out(
 
 
 async def test_mlx_repositories_are_listed_with_their_size(daemon: Daemon, hub: LocalHub) -> None:
-    hub.put("owner/tiny-mlx", **{"model.safetensors": b"x" * 700, "config.json": b"{}"})
-    found = await items(daemon, text="tiny", format="mlx")
-    assert [item["repository"] for item in found] == ["owner/tiny-mlx"]
-    assert found[0]["variants"][0]["size_bytes"] == 700
+    hub.put_mlx("owner/tiny-4bit", mlx_files() | {"modeling.py": b"x" * 700})
+    (found,) = await items(daemon, text="tiny", format="mlx")
+    (variant,) = found["variants"]
+    assert (found["repository"], variant["quantization"]) == ("owner/tiny-4bit", "4bit")
+    assert variant["size_bytes"] == sum(map(len, mlx_files().values()))
+    assert variant["pull"] == "owner/tiny-4bit"
 
 
 @pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 51}, {"use": "x"}, {"text": "x" * 201}])

@@ -58,6 +58,9 @@ def test_a_model_is_searched_pulled_by_its_short_name_and_verified(shell: Shell)
     model = pulled.out.strip()
     assert model == f"{LISTED}/Qwen3-Embedding-0.6B-Q8_0"
     assert shell.run("verify", model).status == 0
+    assert f"from           {LISTED} at 0123456789ab" in shell.run("show", model).out
+    assert shell.run("show", model, "--template").out.startswith("{")
+    assert "general.architecture" in shell.run("show", model, "--values").out
     (shell.home / "models" / f"{model}.gguf").chmod(0o600)
     with (shell.home / "models" / f"{model}.gguf").open("r+b") as file:
         file.seek(-1, 2)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from velocity_local.daemon.catalog.cursor import GgufError
 from velocity_local.daemon.catalog.ggml_types import FILE_TYPES
-from velocity_local.daemon.catalog.gguf import Header, Value
+from velocity_local.daemon.catalog.gguf import TEMPLATE_KEY, Header, Value
 
 MAX_CONTEXT = 2**31 - 1
 MAX_LAYERS = 4096
@@ -51,7 +51,7 @@ def read_facts(header: Header) -> ModelFacts:
         parameters=header.parameters,
         context_length=_integer(header, f"{architecture}.context_length", at_most=MAX_CONTEXT),
         licence=_text(header, "general.license"),
-        has_chat_template="tokenizer.chat_template" in header.values,
+        has_chat_template=TEMPLATE_KEY in header.values,
         is_embedding=_is_embedding(header, architecture),
         kv_bytes_per_token=_kv_bytes_per_token(header, architecture),
         split_count=split_count,

@@ -21,11 +21,13 @@ MAX_ARRAY_ELEMENTS = 4_000_000
 MAX_VOCABULARY = 524_288
 MAX_STRINGS = 1_200_000
 TOKENS_KEY = "tokenizer.ggml.tokens"
+TEMPLATE_KEY = "tokenizer.chat_template"
 MAX_KEY_BYTES = 65_535
 MAX_NAME_BYTES = 63
 MAX_DIMENSIONS = 4
 MAX_ALIGNMENT = 1024 * 1024
 KEPT_TEXT_BYTES = 4096
+KEPT_TEMPLATE_BYTES = 64 * 1024
 KEPT_NUMBERS = 1024
 DEFAULT_ALIGNMENT = 32
 _EMPTY_STRING = bytes(8)
@@ -62,7 +64,8 @@ class Tensor(NamedTuple):
 
 
 class Header(NamedTuple):
-    """What a header says. Texts are cut at 4 KiB; long arrays and arrays of texts are left out.
+    """What a header says. Texts are cut at 4 KiB, the template at 64; long arrays and arrays of
+    texts are left out.
 
     `types` counts the elements stored in each ggml type; tensor data begins at `data_offset`.
     `vocabulary` is the number of tokens, 0 if the file has none. `kinds` has the GGUF type of
@@ -153,7 +156,8 @@ def _value(cursor: Cursor, key: str) -> tuple[int, Value | None]:
     offset = cursor.offset
     kind = cursor.u32()
     if kind == _STRING:
-        return kind, cursor.string()[:KEPT_TEXT_BYTES].decode(errors="replace")
+        kept_bytes = KEPT_TEMPLATE_BYTES if key == TEMPLATE_KEY else KEPT_TEXT_BYTES
+        return kind, cursor.string()[:kept_bytes].decode(errors="replace")
     if kind == _ARRAY:
         return kind, _array(cursor, key)
     if (layout := _NUMBERS.get(kind)) is None:

@@ -8,17 +8,18 @@ from typing import Protocol
 from velocity_local.config.stores import StorePaths
 from velocity_local.core.clock import Clock
 from velocity_local.core.errors import Conflict, InvalidModel
-from velocity_local.core.library import Check, DiskItem, Leftover, Sighting
+from velocity_local.core.library import About, Check, DiskItem, Leftover, Sighting
 from velocity_local.core.models import ModelEntry
-from velocity_local.daemon.catalog import provenance
+from velocity_local.core.unsound import UnsoundFile
+from velocity_local.daemon.catalog.about import about
 from velocity_local.daemon.catalog.adopted import AdoptedFiles
 from velocity_local.daemon.catalog.adoption import Adoption, checked_id, problem_of, unlink
 from velocity_local.daemon.catalog.aliases import Aliases
 from velocity_local.daemon.catalog.checks import Checks
 from velocity_local.daemon.catalog.downloads.variants import is_companion
+from velocity_local.daemon.catalog.files import UnreadableFile
 from velocity_local.daemon.catalog.inspection import files_of
 from velocity_local.daemon.catalog.local import DEMO_ID
-from velocity_local.daemon.catalog.provenance import Provenance
 from velocity_local.daemon.catalog.stores import Seen
 
 _ENDS = (".part", ".part.json")
@@ -118,11 +119,18 @@ class Library:
         entry = await self._catalog.resolve(name)
         return self.checks.start(entry.id, files_of(Path(entry.path)))
 
-    async def origins(self, name: str) -> list[Provenance]:
-        """Where a model's files came from, as far as that was noted."""
+    async def about(self, name: str) -> About:
+        """What a model's files say of it.
+
+        Raises:
+            ModelNotFound: telling near names.
+            InvalidModel: if they are no model any more.
+        """
         entry = await self._catalog.resolve(name)
-        found = [provenance.read(path) for path in files_of(Path(entry.path))]
-        return [one for one in found if one is not None]
+        try:
+            return await asyncio.to_thread(about, entry)
+        except (UnsoundFile, UnreadableFile) as error:
+            raise InvalidModel(f"{entry.id!r} cannot be read: {error}", param="model") from error
 
     async def disk(self) -> list[DiskItem]:
         """What each model takes, largest first; a file of two models counts for both."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.gguf import LLAMA, gguf
 from tests.support.mlx import mlx_files, put_mlx
 from tests.unit.daemon.catalog.folders import put, put_split
 from tests.unit.daemon.catalog.stores import Stores, named
@@ -18,6 +19,7 @@ from velocity_local.core.errors import (
     ModelNotFound,
     NotFound,
 )
+from velocity_local.core.models import ModelEntry
 from velocity_local.daemon.catalog.adopted import AdoptedFiles
 from velocity_local.daemon.catalog.aliases import Aliases
 from velocity_local.daemon.catalog.library import Library
@@ -255,7 +257,7 @@ async def test_a_model_of_a_store_that_names_its_bytes_is_verified(house: House)
     path = house.stores.ollama("tiny", "latest", named("b"))
     entry = await house.library.adopt(str(path), None)
     assert await checked(house, entry.id) == ["right"]
-    (origin,) = await house.library.origins(entry.id)
+    (origin,) = (await house.library.about(entry.id)).origins
     assert origin.repository == "ollama: ollama/tiny-latest"
     path.write_bytes(named("c"))
     assert await checked(house, entry.id) == ["wrong"]
@@ -279,6 +281,42 @@ async def test_a_projector_goes_with_the_last_model_of_its_folder(house: House) 
     assert (folder / "mmproj-eye-F16.gguf").exists()
     await house.library.remove("eye-Q4_0")
     assert list(house.models.iterdir()) == []
+
+
+async def test_what_a_file_says_is_told(house: House) -> None:
+    template = "{{ messages }}" * 1000
+    values = LLAMA | {"tokenizer.chat_template": template, "general.url": "x" * 1000}
+    put(house.models / "tiny.gguf", gguf(values))
+    about = await house.library.about("tiny")
+    assert (about.template, about.origins) == (template, ())
+    assert (about.values["general.license"], len(str(about.values["general.url"]))) == ("mit", 400)
+    assert about.files == (str((house.models / "tiny.gguf").resolve()),)
+
+
+@pytest.mark.parametrize("where", ["tokenizer_config.json", "chat_template.jinja"])
+async def test_what_a_folder_says_is_told(house: House, where: str) -> None:
+    put_mlx(house.models / "tiny")
+    (house.models / "tiny" / "chat_template.jinja").write_text("{{ own }}")
+    if where == "tokenizer_config.json":
+        (house.models / "tiny" / "chat_template.jinja").unlink()
+    about = await house.library.about("tiny")
+    assert about.template == ("{{ own }}" if where == "chat_template.jinja" else "{{ messages }}")
+    assert (about.values["model_type"], "quantization" in about.values) == ("llama", False)
+
+
+async def test_a_file_that_is_no_model_any_more_is_told(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = put(house.models / "tiny.gguf", named("tiny"))
+    entry = await house.catalog.resolve("tiny")
+    path.write_bytes(b"GGUF")
+
+    async def as_before(_: str) -> ModelEntry:
+        return entry
+
+    monkeypatch.setattr(house.catalog, "resolve", as_before)
+    with pytest.raises(InvalidModel, match="cannot be read"):
+        await house.library.about("tiny")
 
 
 async def test_an_alias_stands_for_a_model_and_goes_back(house: House, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import msgspec
 from litestar import delete, get, post
 from litestar.params import FromPath, QueryParameter
 
-from velocity_local.core.library import Check
+from velocity_local.core.library import About, Check
 from velocity_local.daemon.server.admin.ports import services_of
 from velocity_local.daemon.server.admin.query import known_parameters
 from velocity_local.daemon.server.context import AnyRequest, read
@@ -103,6 +103,17 @@ async def clean_leftovers(request: AnyRequest) -> LeftoverList:
     return LeftoverList(tuple(gone), is_removed=True)
 
 
+@get(
+    "/api/v1/about/{model:path}",
+    summary="What a model's files say of it",
+    description="Its chat template, the values of its header, and where its files came from.",
+    tags=_TAGS,
+    guards=[known_parameters],
+)
+async def get_about(request: AnyRequest, model: FromPath[str]) -> About:
+    return await services_of(request).library.about(model.removeprefix("/"))
+
+
 @post(
     "/api/v1/checks",
     summary="Compare a model's files with what was promised of them",
@@ -134,6 +145,7 @@ async def cancel_check(request: AnyRequest, check_id: FromPath[str]) -> Check:
 
 
 ROUTES = [
+    get_about,
     start_check,
     get_check,
     cancel_check,
