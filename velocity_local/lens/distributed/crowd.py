@@ -175,9 +175,7 @@ class _Run:
         """Wait until every worker is ready, then let all begin at once."""
         for _ in futures:
             while not self._signals.is_one_ready():
-                for future in futures:
-                    if future.status in _LOST:
-                        _result(future)
+                _check(futures)
         load = self._scenario.load
         self._listen(
             Began(self._scenario.name, self._scenario.target.model, load.requests, load.duration_s)
@@ -307,6 +305,13 @@ def _result(future: "Future[bytes]") -> bytes:
         return future.result()
     except (distributed.KilledWorker, distributed.client.FutureCancelledError) as error:
         raise LensError(f"a worker died while it measured: {error}") from error
+
+
+def _check(futures: "list[Future[bytes]]") -> None:
+    """Raises as `_result` for a worker that was lost."""
+    for future in futures:
+        if future.status in _LOST:
+            _result(future)
 
 
 @contextlib.contextmanager
