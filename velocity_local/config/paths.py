@@ -9,11 +9,12 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-from platformdirs import PlatformDirs
+from typing import TYPE_CHECKING
 
 from velocity_local.config.errors import ConfigError, UnsafePermissions
-from velocity_local.config.settings import PathSettings
+
+if TYPE_CHECKING:
+    from velocity_local.config.settings import PathSettings
 
 APP = "velocity-local"
 HOME_VARIABLE = "VELOCITY_HOME"
@@ -119,15 +120,15 @@ class Paths:
             private_dir(folder)
 
 
-def locate(environ: Mapping[str, str], settings: PathSettings | None = None) -> Paths:
+def locate(environ: Mapping[str, str], settings: "PathSettings | None" = None) -> Paths:
     """The paths for this user, or those under `VELOCITY_HOME` if it is set."""
-    chosen = settings or PathSettings()
+    data, models = (None, None) if settings is None else (settings.data, settings.models)
     home = environ.get(HOME_VARIABLE)
     places = _under(Path(home).expanduser().absolute()) if home else _of_platform()
-    data_dir = _folder("paths.data", chosen.data) or places.data_dir
-    models_dir = _folder("paths.models", chosen.models)
+    data_dir = _folder("paths.data", data) or places.data_dir
+    models_dir = _folder("paths.models", models)
     if models_dir is None:
-        models_dir = places.models_dir if chosen.data is None else data_dir / "models"
+        models_dir = places.models_dir if data is None else data_dir / "models"
     return Paths(places.config_file, data_dir, places.state_dir, places.log_dir, models_dir)
 
 
@@ -186,6 +187,8 @@ def _under(home: Path) -> Paths:
 
 
 def _of_platform() -> Paths:
+    from platformdirs import PlatformDirs  # noqa: PLC0415 - workers only look for shipped files
+
     dirs = PlatformDirs(APP, appauthor=False)
     data = dirs.user_data_path
     return Paths(

@@ -6,6 +6,8 @@ import os
 import queue
 import sys
 import threading
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from velocity_local.core.clock import Clock
 from velocity_local.core.errors import (
@@ -35,26 +37,24 @@ from velocity_local.wire.ipc.transport import Closed, CommandReader, Incoming, R
 from velocity_local.worker.backends import registry
 from velocity_local.worker.drafting import load_draft, with_draft
 from velocity_local.worker.engine.backend import Backend, BackendError, NoMemoryError
-from velocity_local.worker.measuring import measured
+from velocity_local.worker.exit_codes import EXIT_LOAD_FAILED, EXIT_OK, EXIT_PROTOCOL
 from velocity_local.worker.render_host import RenderHost
-from velocity_local.worker.service import (
-    EXIT_LOAD_FAILED,
-    EXIT_OK,
-    EXIT_PROTOCOL,
-    Inbox,
-    WorkerService,
-)
+
+if TYPE_CHECKING:
+    from velocity_local.worker.service import Inbox, WorkerService
 
 # How long an orderly end may take once the daemon is gone.
 _ORPHAN_GRACE_S = 1.0
 # A lane that renders or replays may keep the engine's thread waiting this long, not 5 ms.
 _GIL_TURN_S = 0.0005
+_SERVICE = "velocity_local.worker.service"
 
 _log = logging.getLogger(__name__)
 
 
 def serve(read_fd: int, write_fd: int, clock: Clock) -> int:
     """Be a worker until told to stop or left alone; the process's exit code."""
+    gc.disable()  # nothing made while loading is garbage
     sys.setswitchinterval(_GIL_TURN_S)
     process = _Process(write_fd, clock)
     process.writer.start()
@@ -101,6 +101,8 @@ class _Process:
         try:
             backend = _load(first)
             draft = load_draft(backend, first.options)
+            from velocity_local.worker.service import WorkerService  # noqa: PLC0415 - see `_load`
+
             service = WorkerService(
                 backend,
                 self._inbox,
@@ -112,7 +114,6 @@ class _Process:
                 speculation=first.options.speculation,
                 draft=draft,
             )
-            service.warm_up()
         except Exception as error:  # noqa: BLE001 - supervisor
             _log.exception("loading %s failed", first.path)
             self.writer.send(LoadFailed(_load_error(error)))
@@ -120,6 +121,8 @@ class _Process:
         return self._serve(service, backend, draft)
 
     def _measure(self, command: Tune) -> int:
+        from velocity_local.worker.measuring import measured  # noqa: PLC0415 - only now and then
+
         try:
             result = measured(command, self.writer, self._clock)
         except Exception as error:  # noqa: BLE001 - supervisor
@@ -129,8 +132,8 @@ class _Process:
         self.writer.send(Tuned(result))
         return EXIT_OK
 
-    def _serve(self, service: WorkerService, backend: Backend, draft: Backend | None) -> int:
-        gc.collect()
+    def _serve(self, service: "WorkerService", backend: Backend, draft: Backend | None) -> int:
+        gc.enable()
         gc.freeze()  # the model's objects stay: later collections need not look at them
         service.start()
         self._service = service
@@ -149,7 +152,10 @@ def _load(command: Load) -> Backend:
             f"daemon speaks protocol {command.protocol}, worker {PROTOCOL_VERSION}; "
             "restart the daemon"
         )
-    return registry.load(command.path, command.options)
+    load = registry.loader(command.options.backend)
+    # The engine's library computes without the interpreter: what serves the model comes meanwhile.
+    threading.Thread(target=import_module, args=(_SERVICE,), daemon=True).start()
+    return load(command.path, command.options)
 
 
 def _load_error(error: Exception) -> ErrorInfo:
@@ -160,8 +166,6 @@ def _load_error(error: Exception) -> ErrorInfo:
             return OutOfMemory(str(error)).info()
         case MemoryError():
             return OutOfMemory("not enough memory to load the model").info()
-        case NoMemoryError():
-            return OutOfMemory(str(error)).info()
         case BackendError() | OSError():
             return ModelFailed(str(error)).info()
         case _:

@@ -49,6 +49,7 @@ from velocity_local.worker.engine.loop import Engine
 from velocity_local.worker.engine.passes import STALL_TARGET_MS
 from velocity_local.worker.engine.sequence import SequenceEvent
 from velocity_local.worker.engine.statecache import Kept
+from velocity_local.worker.exit_codes import EXIT_BROKEN, EXIT_OK, EXIT_PROTOCOL
 from velocity_local.worker.family_files import shipped_families
 from velocity_local.worker.kv_answers import KvAnswers, KvQuestion
 from velocity_local.worker.lanes import Lanes, internal
@@ -57,11 +58,6 @@ from velocity_local.worker.prompts import Prompts
 from velocity_local.worker.render_host import RenderHost
 from velocity_local.worker.states.tiers import StateTiers
 from velocity_local.worker.streams import Outbox, Streams
-
-EXIT_OK = 0
-EXIT_PROTOCOL = 2
-EXIT_LOAD_FAILED = 3
-EXIT_BROKEN = 4
 
 _log = logging.getLogger(__name__)
 
@@ -133,15 +129,6 @@ class WorkerService:
         self._preparing: set[int] = set()
         self._exit_code: int | None = None
 
-    def warm_up(self) -> None:
-        """Run the model once, so that the first request does not pay for it.
-
-        Raises:
-            BackendError: if it cannot compute.
-        """
-        if self._can_generate:
-            self._engine.warm_up()
-
     def start(self) -> None:
         """Let commands be prepared from now on."""
         self._tiers.start(lambda states: self._inbox.put(Restored(states)))
@@ -153,16 +140,19 @@ class WorkerService:
         """On the reader's thread, after `item` went to the inbox: begin what need not wait."""
         match item:
             case Generate() | Embed() | Tokenize() | Detokenize() | Render() | KvAsk():
+                self._engine.stop_warming()
                 self._lanes.take(item)
             case Cancel(handle):
                 self._engine.interrupt(handle)
             case Shutdown():
+                self._engine.stop_warming()
                 self._engine.interrupt()
             case _:
                 pass
 
     def run(self) -> int:
         """Serve until told to stop; the exit code. With nothing to do, wait for the inbox."""
+        self._warm_up()
         while self._exit_code is None:
             if not (self._engine.has_work or self._embeddings.has_work):
                 self._handle(self._inbox.get())
@@ -177,6 +167,15 @@ class WorkerService:
         self._tiers.close(self._engine.cache.save_all())
         self._constraining.close()
         return self._exit_code
+
+    def _warm_up(self) -> None:
+        """So that the first request does not pay for it, unless the model was loaded for one."""
+        if not self._can_generate or not self._inbox.empty():
+            return
+        try:
+            self._engine.warm_up()
+        except BackendError:
+            _log.exception("warming up failed")
 
     def _handle(self, item: InboxItem) -> None:
         match item:

@@ -30,8 +30,9 @@ from velocity_local.worker.backends.fake.model import FakeBackend
 from velocity_local.worker.backends.fake.script import Script
 from velocity_local.worker.chat.pipeline import ChoicePipeline
 from velocity_local.worker.engine.backend import Forward, Span
+from velocity_local.worker.exit_codes import EXIT_OK
 from velocity_local.worker.render_host import RenderHost
-from velocity_local.worker.service import EXIT_OK, Inbox, WorkerService
+from velocity_local.worker.service import Inbox, WorkerService
 
 
 class Faulty(FakeBackend):

@@ -19,6 +19,8 @@ BENCHES: dict[str, str] = {
     "fake": "velocity_local.worker.backends.fake.bench:open_bench",
 }
 
+Loader = Callable[[str, LoadOptions], Backend]
+
 
 def load(path: str, options: LoadOptions) -> Backend:
     """Load a model with the backend that `options` names.
@@ -26,8 +28,12 @@ def load(path: str, options: LoadOptions) -> Backend:
     Raises:
         BackendError: if there is no such backend, or it cannot load the file.
     """
-    loader = _function(BACKENDS, options.backend)
-    return cast("Callable[[str, LoadOptions], Backend]", loader)(path, options)
+    return loader(options.backend)(path, options)
+
+
+def loader(backend: str) -> Loader:
+    """The function that loads models with a backend; imports that, and raises as `load`."""
+    return cast("Loader", _function(BACKENDS, backend))
 
 
 def open_bench(path: str, options: LoadOptions) -> Bench:

@@ -12,8 +12,8 @@ import queue
 import re
 import threading
 from collections import OrderedDict
-
-from llguidance import LLMatcher, LLParserLimits, LLTokenizer
+from functools import cache
+from typing import TYPE_CHECKING
 
 from velocity_local.core.errors import CapacityError, DeadlineExceeded, InvalidFormat
 from velocity_local.worker.constraints.matcher import GrammarConstraint
@@ -28,15 +28,11 @@ _ONE_OF = "oneOf constraints are not supported"
 _NO_TEXT = "NoExtensionBias"
 _DRAWING = re.compile(r"\s*\d+ \| ")
 _PLACE = re.compile(r"^(?:at )?\d+\(\d+\): ")
-# Fuel is used up at some 50 a microsecond in compiling and 14 in a mask: 20 and 15 ms
-_LIMITS = LLParserLimits(
-    initial_lexer_fuel=1_000_000,
-    step_lexer_fuel=200_000,
-    step_max_items=50_000,
-    max_lexer_states=50_000,
-    max_grammar_size=200_000,
-    verbose_errors=False,
-)
+
+if TYPE_CHECKING:
+    from llguidance import LLMatcher, LLParserLimits, LLTokenizer
+
+    Results = queue.SimpleQueue[tuple[LLMatcher, bytes]]
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +71,7 @@ class Compiler:
             raise CapacityError(
                 "too many grammars have not compiled in time; load the model again to go on"
             )
-        results: queue.SimpleQueue[tuple[LLMatcher, bytes]] = queue.SimpleQueue()
+        results: Results = queue.SimpleQueue()
         arguments = (self._vocabulary.trie(), lark, results)
         threading.Thread(target=_run, args=arguments, name="grammar", daemon=True).start()
         try:
@@ -98,13 +94,30 @@ class Compiler:
             self._kept_chars -= len(forgotten)
 
 
-def _run(trie: LLTokenizer, lark: str, results: queue.SimpleQueue[tuple[LLMatcher, bytes]]) -> None:
+@cache
+def _limits() -> "LLParserLimits":
+    """Fuel is used up at some 50 a microsecond in compiling and 14 in a mask: 20 and 15 ms."""
+    from llguidance import LLParserLimits  # noqa: PLC0415 - 50 ms that most loads never need
+
+    return LLParserLimits(
+        initial_lexer_fuel=1_000_000,
+        step_lexer_fuel=200_000,
+        step_max_items=50_000,
+        max_lexer_states=50_000,
+        max_grammar_size=200_000,
+        verbose_errors=False,
+    )
+
+
+def _run(trie: "LLTokenizer", lark: str, results: "Results") -> None:
     """Put the matcher and its first mask, which also proves that there is a first token."""
-    matcher = LLMatcher(trie, LLMatcher.grammar_from_lark(lark), log_level=0, limits=_LIMITS)
+    from llguidance import LLMatcher  # noqa: PLC0415 - as above
+
+    matcher = LLMatcher(trie, LLMatcher.grammar_from_lark(lark), log_level=0, limits=_limits())
     results.put((matcher, b"" if matcher.is_error() else matcher.compute_bitmask()))
 
 
-def _reason(matcher: LLMatcher) -> str:
+def _reason(matcher: "LLMatcher") -> str:
     """What llguidance says, without its drawing of where in our source."""
     message = matcher.get_error()
     if _ONE_OF in message:

@@ -1,16 +1,19 @@
 """A compiled grammar at one point of one answer. Implements the engine's `Constraint`."""
 
-from llguidance import LLMatcher
+from typing import TYPE_CHECKING
 
 from velocity_local.worker.constraints.vocabulary import Vocabulary
 from velocity_local.worker.engine.constraint import Unanswerable
+
+if TYPE_CHECKING:
+    from llguidance import LLMatcher
 
 
 class GrammarConstraint:
     """Copies share what has been learned about the grammar, and nothing else."""
 
     def __init__(
-        self, matcher: LLMatcher, vocabulary: Vocabulary, first: bytes | None, param: str
+        self, matcher: "LLMatcher", vocabulary: Vocabulary, first: bytes | None, param: str
     ) -> None:
         """`first` are the tokens allowed at the start; `param` is named in errors."""
         self._matcher = matcher

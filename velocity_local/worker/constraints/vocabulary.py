@@ -3,11 +3,12 @@
 import re
 import threading
 from collections.abc import Callable, Iterable
-from typing import Protocol
-
-from llguidance import LLTokenizer
+from typing import TYPE_CHECKING, Protocol
 
 from velocity_local.core.errors import CapacityError
+
+if TYPE_CHECKING:
+    from llguidance import LLTokenizer
 
 # Building takes under a second for 152 k tokens; a machine may be busy with loading others.
 _PATIENCE_S = 60.0
@@ -68,7 +69,7 @@ class Vocabulary:
         if self._thread.ident is not None:
             self._thread.join()
 
-    def trie(self) -> LLTokenizer:
+    def trie(self) -> "LLTokenizer":
         """The trie, once it is built.
 
         Raises:
@@ -118,6 +119,8 @@ class Vocabulary:
         self._is_wanted.wait(_DELAY_S)
         if self._is_closed:
             return
+        from llguidance import LLTokenizer  # noqa: PLC0415 - 50 ms that nobody waits for
+
         pieces = _Pieces(self.tokens, lambda: self._is_closed)
         self._bytes = pieces.bytes
         self._trie = LLTokenizer(

@@ -133,8 +133,12 @@ class Engine:
         self._passes.interrupt(handle)
 
     def warm_up(self) -> None:
-        """Touch all weights and learn the pace, before there is anyone to wait for it."""
+        """Touch all weights and learn the pace, while there is nothing to do."""
         self._passes.warm_up()
+
+    def stop_warming(self) -> None:
+        """From any thread: somebody asks for something."""
+        self._passes.stop_warming()
 
     def step(self) -> list[SequenceEvent]:
         """Admit, plan, compute and sample once; the events in the order of each sequence."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from velocity_local.core.clock import Clock
 from velocity_local.worker.engine.backend import Backend, Forward, Span
 from velocity_local.worker.engine.reach import Part
-from velocity_local.worker.engine.scheduler import Demand, Outlook, StepLimits, plan
+from velocity_local.worker.engine.scheduler import Demand, Outlook, StepLimits, least_rows, plan
 from velocity_local.worker.engine.step_table import StepTable
 
 STALL_TARGET_MS = 250.0
@@ -36,14 +36,18 @@ class Passes:
         self._table = StepTable(capabilities.prefill_tile)
         self._interruptible: frozenset[int] = frozenset()
         self._was_aborted = False
+        self._is_warming = False
 
     def plan(self, demands: Sequence[Demand], n_cells: int) -> list[int]:
         """Tokens to compute for each sequence in the next pass, with so many cells in use.
 
-        The first prompt takes what it may.
+        Few while the pace is not known.
         """
-        cost = _unknown if self._table.is_empty else self._table.expected_ms
-        return plan(Outlook(demands, self._limits, cost, n_cells))
+        if not self._table.is_empty:
+            return plan(Outlook(demands, self._limits, self._table.expected_ms, n_cells))
+        n_single = sum(demand.n_pending == 1 for demand in demands)
+        few = self._limits._replace(n_batch=least_rows(n_single, self._limits))
+        return plan(Outlook(demands, few, _unknown, n_cells))
 
     def expected_ms(self, prompts: Sequence[Demand]) -> float:
         """How long it may take to compute all of these; without limit if nothing is known."""
@@ -52,12 +56,26 @@ class Passes:
         return self._table.expected_ms(sum(part.n_rows for part in parts), reach)
 
     def warm_up(self) -> None:
-        """Touch all weights, then measure a tile, in a sequence that is empty again afterwards."""
+        """Touch all weights, then measure a tile, while nobody asks for anything."""
+        self._is_warming = self._table.is_empty
         for n_rows in (1, self._warm_rows):
-            started_s = self._clock.monotonic_s()
-            self._backend.forward([Span(0, 0, [0] * n_rows, wants_logits=True)])
+            if self._is_warming:
+                self._try(n_rows)
+        self._is_warming = False
+
+    def stop_warming(self) -> None:
+        """From any thread: somebody asks, and is to be served at once."""
+        if self._is_warming:
+            self._is_warming = False
+            self._backend.request_abort()
+
+    def _try(self, n_rows: int) -> None:
+        """In a sequence that is empty again afterwards."""
+        started_s = self._clock.monotonic_s()
+        outcome = self._backend.forward([Span(0, 0, [0] * n_rows, wants_logits=True)])
+        if outcome is Forward.DONE:
             self._table.observe(n_rows, n_rows / 2, (self._clock.monotonic_s() - started_s) * 1000)
-            self._backend.clear(0)
+        self._backend.clear(0)
 
     def run(self, spans: list[Span], n_cells: int, handles: Callable[[], Iterable[int]]) -> Forward:
         """Compute the spans, with so many cells in use.

@@ -123,7 +123,7 @@ def _prompts_alone(outlook: Outlook, target_ms: float, sizes: Iterator[int]) -> 
 def _beside(outlook: Outlook, n_single: int) -> list[int]:
     """Prompts in one pass with those that decode."""
     counts: list[int] = []
-    for n_rows in _tiles(outlook.limits, _least_rows(n_single, outlook.limits)):
+    for n_rows in _tiles(outlook.limits, least_rows(n_single, outlook.limits)):
         counts = _shares(outlook.demands, n_rows - n_single)
         if outlook.ms(counts) <= outlook.limits.stall_target_ms:
             break
@@ -160,7 +160,7 @@ def _halves(limits: StepLimits) -> Iterator[int]:
     yield min(limits.tile, limits.n_batch)
 
 
-def _least_rows(n_single: int, limits: StepLimits) -> int:
+def least_rows(n_single: int, limits: StepLimits) -> int:
     """Whole tiles with room for one prefill row at least, if a batch has any."""
     return min((n_single // limits.tile + 1) * limits.tile, limits.n_batch)
 
@@ -194,7 +194,7 @@ def _even_out(counts: list[int], outlook: Outlook, n_single: int) -> None:
     demands, limits = outlook.demands, outlook.limits
     i = next(i for i, demand in enumerate(demands) if demand.n_pending > 1)
     n_pending, depth, _ = demands[i]
-    least, n_rows = _least_rows(n_single, limits), n_single + counts[i]
+    least, n_rows = least_rows(n_single, limits), n_single + counts[i]
     if counts[i] < n_pending:
         if n_rows > least or depth < SHALLOW_TILES * limits.tile:
             counts[i] -= (counts[i] - n_pending) % (least - n_single)

@@ -88,8 +88,19 @@ class LlamaCppBackend:
         self._facts = facts = native.model_facts(model)
         if facts.is_diffusion or (facts.has_encoder and facts.has_decoder):
             raise BackendError(f"{facts.description}: only decoders and encoders are supported")
+        vocab = native.vocabulary(model)
+        self._tokenizer = NativeTokenizer(
+            vocab,
+            n_vocab=facts.n_vocab,
+            chat_template=facts.chat_template,
+            tool_template=facts.tool_template,
+        )
         self._abort = native.AbortFlag()
-        opened = open_context(model, facts, options, self._abort)
+        looking = self._tokenizer.look_ahead()
+        try:
+            opened = open_context(model, facts, options, self._abort)
+        finally:
+            looking.join()
         self._context, context_options = opened.context, opened.options
         self._pooling = opened.pooling
         self._capabilities = self._find_capabilities(context_options)
@@ -103,13 +114,6 @@ class LlamaCppBackend:
         self._stepped_back: set[int] = set()
         self._adapters = LoadedAdapters(model, self._context)
         self._batch = native.Batch(context_options.n_batch)
-        vocab = native.vocabulary(model)
-        self._tokenizer = NativeTokenizer(
-            vocab,
-            n_vocab=facts.n_vocab,
-            chat_template=facts.chat_template,
-            tool_template=facts.tool_template,
-        )
         self._samplers = SamplerFactory(
             vocab, n_vocab=facts.n_vocab, n_ctx=self._capabilities.n_ctx
         )

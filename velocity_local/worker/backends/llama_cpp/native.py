@@ -10,19 +10,16 @@ import os
 import re
 import sys
 from functools import cache
+from itertools import repeat
 from typing import Any, NamedTuple
 
-import llama_cpp
-import llama_cpp.llama_cpp as _vendor
 import numpy as np
-from llama_cpp import _ggml as _vendor_ggml
 from numpy.typing import NDArray
 
 from velocity_local.worker.backends.llama_cpp import log
+from velocity_local.worker.backends.llama_cpp.vendor import RELEASE, ggml, lib
 from velocity_local.worker.engine.backend import BackendError, NoMemoryError
 from velocity_local.worker.sampling.rows import FloatRow
-
-lib: Any = _vendor
 
 # Return codes of llama_decode (llama.h)
 DECODE_DONE, DECODE_FULL, DECODE_ABORTED = 0, 1, 2
@@ -141,7 +138,6 @@ def _description(model: int) -> str:
 
 def device() -> str:
     """The first GPU's description, or `cpu` if the library has none."""
-    ggml = _vendor_ggml.libggml
     ggml.ggml_backend_dev_get.restype = ctypes.c_void_p
     ggml.ggml_backend_dev_description.restype = ctypes.c_char_p
     for i in range(ggml.ggml_backend_dev_count()):
@@ -326,7 +322,7 @@ def state_format(options: ContextOptions) -> str:
     """What of a build and a context decides whether it can read another's states."""
     attention = {None: "auto", True: "flash", False: "plain"}[options.flash_attention]
     kind = "window" if options.n_scratch == 0 else "parts"
-    return f"llama.cpp {llama_cpp.__version__} {options.kv_type} {attention} {kind}"
+    return f"llama.cpp {RELEASE} {options.kv_type} {attention} {kind}"
 
 
 def vocabulary(model: int) -> int:
@@ -363,8 +359,9 @@ def is_end(vocab: int, token: int) -> bool:
 
 def control_tokens(vocab: int, n_vocab: int) -> list[int]:
     """Tokens that `llama_tokenize` makes of text only if it is to parse special ones."""
-    attribute, kinds = lib.llama_vocab_get_attr, _CONTROL_KINDS
-    return [token for token in range(n_vocab) if attribute(vocab, token) & kinds]
+    attributes = map(lib.llama_vocab_get_attr, repeat(vocab), range(n_vocab))
+    kinds = _CONTROL_KINDS
+    return [token for token, attribute in enumerate(attributes) if attribute & kinds]
 
 
 def special_token(vocab: int, name: str) -> int | None:

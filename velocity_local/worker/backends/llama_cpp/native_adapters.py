@@ -4,7 +4,7 @@ import ctypes
 import os
 
 from velocity_local.worker.backends.llama_cpp import log
-from velocity_local.worker.backends.llama_cpp.native import lib
+from velocity_local.worker.backends.llama_cpp.vendor import lib
 from velocity_local.worker.engine.backend import BackendError
 
 

@@ -11,10 +11,9 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from velocity_local.worker.backends.llama_cpp import log, native
+from velocity_local.worker.backends.llama_cpp.vendor import lib
 from velocity_local.worker.engine.backend import BackendError
 from velocity_local.worker.sampling.rows import FloatRow
-
-_lib: Any = native.lib
 
 # Names by the rules of the Itanium ABI and of Microsoft's compiler
 _SET = (
@@ -46,7 +45,7 @@ def missing() -> str | None:
 
 
 def _library() -> ctypes.CDLL:
-    library: ctypes.CDLL = _lib._lib  # noqa: SLF001 - the binding keeps its library there
+    library: ctypes.CDLL = lib._lib  # noqa: SLF001 - the binding keeps its library there
     return library
 
 
@@ -99,10 +98,10 @@ class StateBatch:
 
     def __init__(self, context: int) -> None:
         self._context = context
-        self._batch = _lib.llama_batch_ext_init(context)
+        self._batch = lib.llama_batch_ext_init(context)
 
     def clear(self) -> None:
-        _lib.llama_batch_ext_clear(self._batch)
+        lib.llama_batch_ext_clear(self._batch)
 
     def add(
         self, token: int, state: FloatRow, *, sequence: int, pos: int, wants_logits: bool
@@ -112,15 +111,15 @@ class StateBatch:
         Raises:
             BackendError: if the library does not take it.
         """
-        row = int(_lib.llama_batch_ext_add_token(self._batch, sequence, token))
+        row = int(lib.llama_batch_ext_add_token(self._batch, sequence, token))
         data = native.pointer_to(state, ctypes.c_float)
-        embedding = _lib.llama_embd(data, 1, state.size)
+        embedding = lib.llama_embd(data, 1, state.size)
         position = ctypes.byref(ctypes.c_int32(pos))
         is_taken = (
             row >= 0
-            and _lib.llama_batch_ext_set_embd_token(self._batch, row, embedding)
-            and _lib.llama_batch_ext_set_pos(self._batch, row, position)
-            and _lib.llama_batch_ext_set_output_logits(self._batch, row, wants_logits)
+            and lib.llama_batch_ext_set_embd_token(self._batch, row, embedding)
+            and lib.llama_batch_ext_set_pos(self._batch, row, position)
+            and lib.llama_batch_ext_set_output_logits(self._batch, row, wants_logits)
         )
         if not is_taken:
             raise BackendError(f"a batch did not take token {token}: {log.last_errors()}")
@@ -128,8 +127,8 @@ class StateBatch:
 
     def decode(self) -> int:
         """As `native.Batch.decode`."""
-        code = int(_lib.llama_process(self._context, _lib.LLAMA_PROCESS_TYPE_DECODE, self._batch))
+        code = int(lib.llama_process(self._context, lib.LLAMA_PROCESS_TYPE_DECODE, self._batch))
         return native.checked(code, "llama_process")
 
     def close(self) -> None:
-        _lib.llama_batch_ext_free(self._batch)
+        lib.llama_batch_ext_free(self._batch)

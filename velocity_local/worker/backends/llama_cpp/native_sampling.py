@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from velocity_local.worker.backends.llama_cpp.native import lib, pointer_to
+from velocity_local.worker.backends.llama_cpp.native import pointer_to
+from velocity_local.worker.backends.llama_cpp.vendor import lib
 from velocity_local.worker.sampling.rows import FloatRow, IntRow
 
 SamplerHandle = Any

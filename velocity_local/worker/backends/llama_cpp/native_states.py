@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from velocity_local.worker.backends.llama_cpp import native
+from velocity_local.worker.backends.llama_cpp.vendor import lib
 from velocity_local.worker.engine.backend import BackendError
 
-_lib: Any = native.lib
 _BYTES = ctypes.POINTER(ctypes.c_uint8)
 
 
@@ -19,9 +18,9 @@ def state(context: int, sequence: int) -> memoryview:
     Raises:
         BackendError: if the library does not give them.
     """
-    size = _lib.llama_state_seq_get_size(context, sequence)
+    size = lib.llama_state_seq_get_size(context, sequence)
     buffer = np.empty(size, np.uint8)
-    written = _lib.llama_state_seq_get_data(context, _bytes_at(buffer), size, sequence)
+    written = lib.llama_state_seq_get_data(context, _bytes_at(buffer), size, sequence)
     if written != size:
         raise BackendError(f"llama_state_seq_get_data gave {written} of {size} bytes")
     return buffer.data
@@ -33,11 +32,11 @@ def copy_states(context: int, source: int, target: int) -> None:
     Raises:
         BackendError: if the library does not give or take them.
     """
-    flags = _lib.LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY
-    buffer = np.empty(_lib.llama_state_seq_get_size_ext(context, source, flags), np.uint8)
+    flags = lib.LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY
+    buffer = np.empty(lib.llama_state_seq_get_size_ext(context, source, flags), np.uint8)
     pointer, size = _bytes_at(buffer), len(buffer)
-    written = _lib.llama_state_seq_get_data_ext(context, pointer, size, source, flags)
-    read = _lib.llama_state_seq_set_data_ext(context, pointer, size, target, flags)
+    written = lib.llama_state_seq_get_data_ext(context, pointer, size, source, flags)
+    read = lib.llama_state_seq_set_data_ext(context, pointer, size, target, flags)
     if not written == read == size:
         raise BackendError(f"recurrent states: {written} written and {read} read of {size} bytes")
 
@@ -45,7 +44,7 @@ def copy_states(context: int, source: int, target: int) -> None:
 def put_state(context: int, sequence: int, state: memoryview) -> bool:
     """Replace what a sequence has; False, and it has nothing, if there is no room for it."""
     buffer = np.frombuffer(state, np.uint8)
-    read = _lib.llama_state_seq_set_data(context, _bytes_at(buffer), len(buffer), sequence)
+    read = lib.llama_state_seq_set_data(context, _bytes_at(buffer), len(buffer), sequence)
     return bool(read == len(buffer))
 
 

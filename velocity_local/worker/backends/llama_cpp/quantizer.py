@@ -5,10 +5,9 @@ import os
 import re
 from collections.abc import Callable
 
-import llama_cpp
-
 from velocity_local.wire.ipc.quantizing import Quantize
 from velocity_local.worker.backends.llama_cpp import log, native
+from velocity_local.worker.backends.llama_cpp.vendor import lib
 from velocity_local.worker.engine.backend import BackendError
 
 _STEP = re.compile(r"\[\s*(\d{1,9})/\s*(\d{1,9})\]")
@@ -27,10 +26,10 @@ def quantize(order: Quantize, tell: Callable[[int, int], None]) -> None:
 
     native.start()
     log.observe(on_message)
-    params = llama_cpp.llama_model_quantize_default_params()
+    params = lib.llama_model_quantize_default_params()
     params.ftype = order.file_type
     params.nthread = order.n_threads
-    status = llama_cpp.llama_model_quantize(
+    status = lib.llama_model_quantize(
         os.fsencode(order.source), os.fsencode(order.target), ctypes.byref(params)
     )
     if status != 0:

@@ -1,5 +1,6 @@
 """The model's own vocabulary. Safe from any thread: every call has its own buffers."""
 
+import threading
 from functools import cached_property
 
 from velocity_local.core.errors import InvalidRequest
@@ -23,6 +24,12 @@ class NativeTokenizer:
     @property
     def n_vocab(self) -> int:
         return self._n_vocab
+
+    def look_ahead(self) -> threading.Thread:
+        """Look for the control tokens on a thread, which is over before the model may be closed."""
+        thread = threading.Thread(target=lambda: self.control_tokens, name="control tokens")
+        thread.start()
+        return thread
 
     @cached_property
     def control_tokens(self) -> tuple[str, ...]:

@@ -46,6 +46,8 @@ def test_heads_that_guess_wrong_cost_next_to_nothing() -> None:
 @pytest.mark.parametrize("heads", [None, SAME, OTHER], ids=["lookup", "same", "other"])
 def test_states_step_back_over_as_many_guesses_as_are_kept(heads: Script | None) -> None:
     driver = Driver(STEPPING, speculation="on", heads=heads)
+    driver.engine.warm_up()
+    driver.backend.passes.clear()
     specs = [spec(i, f"tell me, tell me, tell {i}", max_tokens=60) for i in range(1, 4)]
     driver.submit(*specs)
     driver.run()
