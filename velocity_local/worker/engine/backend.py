@@ -296,11 +296,11 @@ class Backend(Protocol):
         """Drop all cells of a sequence."""
         ...
 
-    def save(self, sequence: int, start: int) -> State:
-        """What a sequence's cells hold from `start` on, for `restore` of this model and build.
+    def save(self, sequence: int, start: int, end: int | None = None) -> State:
+        """What cells from `start` to `end` hold, for `restore` of this model and build.
 
         Raises:
-            BackendError: if `start` is not 0 and `can_copy_part` is false.
+            BackendError: if these are not all of them and `can_copy_part` is false.
         """
         ...
 

@@ -1,45 +1,24 @@
 """The KV cache as the engine uses it: slots, cells and known prefixes, in step with a backend."""
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 from velocity_local.worker.engine.backend import Backend
 from velocity_local.worker.engine.memory import CellLedger
+from velocity_local.worker.engine.opening import NOTHING, Opening, Source
 from velocity_local.worker.engine.prefix import MIN_MATCH_TOKENS, PrefixIndex
 from velocity_local.worker.engine.radix import Match
 from velocity_local.worker.engine.slots import SlotTable
 from velocity_local.worker.engine.statecache import Kept, StateCache
 
-
-class Opening(NamedTuple):
-    """A slot for a new sequence, holding the first `length` of its tokens already.
-
-    With a `leader`, the slot is empty until that slot has computed `join` tokens, which are
-    then to be copied by `join`. Of the first `shared` tokens it is known that others begin with
-    them, whether or not their cells can be had.
-    """
-
-    slot: int
-    length: int
-    leader: int | None = None
-    join: int = 0
-    shared: int = 0
-
-
-class _Source(NamedTuple):
-    """Cells that a new sequence could begin with."""
-
-    slot: int | None
-    length: int
-    follows: bool = False
-
-
-_NOTHING = _Source(None, 0)
-
 # Attention looks at every used cell of the cache, whoever's it is: on a CPU 1,000 kept cells
 # make a decode step 5 % slower and a prefill 13 %. The newest finished sequence is kept whole.
 RESIDENT_CELLS = 128
 
+
+# What is copied between two steps that others wait for: some 10 ms, also where memory is slow.
+PIECE_BYTES = 32 * 2**20
+# So many pieces of a sequence are saved if it has to go at once.
+PIECES_AT_ONCE = 4
 
 # A next turn seldom begins with all of a prompt: its last tokens open the answer.
 CHECKPOINT_MARGIN_TOKENS = 8
@@ -56,8 +35,16 @@ class KvCache:
         backend: Backend,
         state_bytes: int = 0,
         on_drop: Callable[[Kept], None] | None = None,
+        is_watched: Callable[[], bool] = lambda: False,
     ) -> None:
+        """While `is_watched` says that others wait for each step, some `PIECE_BYTES` at most are
+        saved or restored in one, where the model's cells can be taken apart.
+        """
         self._backend = backend
+        self._is_watched = is_watched
+        self._piece_tokens = _piece_tokens(backend)
+        # Residents of which something is not saved yet that would take long.
+        self._unsaved: dict[int, None] = {}
         self._capabilities = backend.capabilities
         self._slots = SlotTable(self._capabilities.n_seq_max)
         self._ledger = CellLedger(
@@ -93,13 +80,14 @@ class KvCache:
         """
         source = self._best_source(tokens, space)
         if not self._fits(source, len(tokens) + reserve + promised):
-            source = _NOTHING
+            source = NOTHING
             if not self._fits(source, len(tokens) + reserve + promised):
                 return None
         shared = 0 if self._capabilities.can_copy_part else self._shared(tokens, space)
         opening = self._take(source)._replace(shared=shared)
         if opening.leader is None:
-            opening = opening._replace(length=self._restored(opening, tokens, space))
+            length, has_more = self._restored(opening.slot, opening.length, tokens, space)
+            opening = opening._replace(length=length, has_more=has_more)
         else:
             self._joins[opening.slot] = opening.join
         self._index.insert(opening.slot, tokens, space)
@@ -129,10 +117,28 @@ class KvCache:
         self._tokens[slot] = tokens[:length]
         self._index.insert(slot, tokens[:length], self._spaces[slot])
         self._slots.retire(slot)
+        if self._has_much_to_save(slot):
+            self._unsaved[slot] = None
         self._evict_surplus()
 
+    def tidy(self) -> None:
+        """Between two steps: save one more piece of what would take long to save at once."""
+        for slot in list(self._unsaved)[:1]:
+            self._save_piece(slot, self._tokens[slot])
+            if not self._has_much_to_save(slot):
+                del self._unsaved[slot]
+                self._evict_surplus()
+
+    def restore_on(self, slot: int) -> tuple[int, bool]:
+        """Put the next piece of what was saved there; the length, and whether there is more."""
+        length, tokens, space = self._ledger.length(slot), self._tokens[slot], self._spaces[slot]
+        return self._restored(slot, length, tokens, space)
+
     def park(self, slot: int, tokens: list[int]) -> None:
-        """Free a slot and its cells, and keep what was computed of `tokens` off the device."""
+        """Free a slot and its cells, and keep what was computed of `tokens` off the device.
+
+        If others wait for it, as much as can be saved soon.
+        """
         self._save(slot, tokens[: self._ledger.length(slot)])
         self.drop(slot)
 
@@ -195,6 +201,7 @@ class KvCache:
         self._index.remove(slot)
         self._tokens.pop(slot, None)
         self._joins.pop(slot, None)
+        self._unsaved.pop(slot, None)
         self._slots.release(slot)
 
     def resync(self, slot: int, limit: int) -> int:
@@ -230,58 +237,84 @@ class KvCache:
         """Drop old residents until the rest are few cells, or only the newest is left."""
         held = [self._ledger.length(slot) for slot in self._slots.residents]
         for i in range(len(held) - 1):
-            if sum(held[i:]) <= RESIDENT_CELLS:
+            if sum(held[i:]) <= RESIDENT_CELLS or self._slots.residents[0] in self._unsaved:
                 return
             self.evict_oldest()
 
-    def _best_source(self, tokens: list[int], space: str) -> _Source:
+    def _best_source(self, tokens: list[int], space: str) -> Source:
         """The cells to begin with; nothing if saved ones reach further and cannot join them."""
         matches = self._index.matches(tokens, space)
         sources = [self._source(match, len(tokens)) for match in matches]
-        best = max(sources, key=lambda source: source.length, default=_NOTHING)
+        best = max(sources, key=lambda source: source.length, default=NOTHING)
         if best.length < MIN_MATCH_TOKENS:
-            return _NOTHING
+            return NOTHING
         if best.follows or not self._capabilities.can_copy_part:
             saved = self.states.reach(tokens[:-1], space)
-            return _NOTHING if saved >= best.length else best
+            return NOTHING if saved >= best.length else best
         return best
 
-    def _restored(self, opening: Opening, tokens: list[int], space: str) -> int:
-        """Put what was saved behind the cells that are there; how many there are now."""
-        slot, length = opening.slot, opening.length
+    def _restored(self, slot: int, length: int, tokens: list[int], space: str) -> tuple[int, bool]:
+        """Put what was saved behind the cells that are there; how many there are then, and whether
+        there is more to come.
+        """
+        first = length
         pieces = self.states.pieces(tokens[:-1], space, have=length)
         if not pieces or pieces[-1].end - length < MIN_MATCH_TOKENS:
-            return length
+            return length, False
         for piece in pieces:
+            if length - first >= self._piece_tokens and self._is_watched():
+                return length, True
             if not self._backend.restore(slot, piece.state, length, piece.end):
-                return length
+                return length, False
             self._ledger.grow(slot, piece.end - length)
             length = piece.end
-        return length
+        return length, False
 
     def _save(self, slot: int, tokens: list[int]) -> None:
+        """Save all of it, or if others wait for that a few pieces."""
+        n_pieces = PIECES_AT_ONCE if self._is_watched() else len(tokens)
+        for _ in range(n_pieces):
+            if not self._save_piece(slot, tokens):
+                return
+
+    def _save_piece(self, slot: int, tokens: list[int]) -> bool:
+        """Save the next piece of a sequence; False if nothing more is to be saved."""
         if not self.states.is_on:
-            return
+            return False
         space = self._spaces[slot]
         start = self.states.missing_from(tokens, space)
-        if len(tokens) - start >= MIN_MATCH_TOKENS:
+        if len(tokens) - start < MIN_MATCH_TOKENS:
+            return False
+        if not self._capabilities.can_copy_part or len(tokens) - start < 2 * self._piece_tokens:
             self.states.keep(tokens, start, self._backend.save(slot, start), space)
+            return False
+        end = start + self._piece_tokens
+        self.states.keep(tokens[:end], start, self._backend.save(slot, start, end), space)
+        return self.states.reach(tokens, space) >= end
 
-    def _source(self, match: Match[int], n_tokens: int) -> _Source:
+    def _has_much_to_save(self, slot: int) -> bool:
+        """Whether saving a resident at once would keep others waiting."""
+        if not (self.states.is_on and self._capabilities.can_copy_part and self._is_watched()):
+            return False
+        tokens = self._tokens[slot]
+        n_missing = len(tokens) - self.states.missing_from(tokens, self._spaces[slot])
+        return n_missing >= 2 * self._piece_tokens
+
+    def _source(self, match: Match[int], n_tokens: int) -> Source:
         """What a matching sequence can give. The last token is always left to compute."""
         held = self._ledger.length(match.holder)
         wanted = min(match.length, n_tokens - 1)
         if self._slots.is_resident(match.holder):
-            return _Source(match.holder, self._reachable(match.holder, held, wanted))
+            return Source(match.holder, self._reachable(match.holder, held, wanted))
         if held < match.length == n_tokens == match.total:
-            return _Source(match.holder, n_tokens, follows=True)
+            return Source(match.holder, n_tokens, follows=True)
         if self._capabilities.can_copy_part and wanted - held >= MIN_MATCH_TOKENS:
-            return _Source(match.holder, wanted, follows=True)
+            return Source(match.holder, wanted, follows=True)
         if not self._capabilities.can_copy_part:
             at = self._whole_tiles(wanted)
             if at - max(held, self._joins.get(match.holder, 0)) >= MIN_MATCH_TOKENS:
-                return _Source(match.holder, at, follows=True)
-        return _Source(match.holder, self._reachable(match.holder, held, wanted))
+                return Source(match.holder, at, follows=True)
+        return Source(match.holder, self._reachable(match.holder, held, wanted))
 
     def _whole_tiles(self, length: int) -> int:
         """Where a model whose cells cannot be cut may pause and compute on with the same bits."""
@@ -300,7 +333,7 @@ class KvCache:
             return min(held, wanted)
         return 0
 
-    def _fits(self, source: _Source, n_cells: int) -> bool:
+    def _fits(self, source: Source, n_cells: int) -> bool:
         """Evict residents until slot and cells are there; False if that is not enough."""
         while not self._slots.has_free and not self._is_wholly_wanted(source):
             if not self.evict_oldest(keep=source.slot):
@@ -312,7 +345,7 @@ class KvCache:
                 return False
         return True
 
-    def _copied(self, source: _Source) -> int:
+    def _copied(self, source: Source) -> int:
         """Cells that beginning with a source takes anew, where copies do not share them."""
         if self._capabilities.shares_cells or source.slot is None:
             return 0
@@ -321,7 +354,7 @@ class KvCache:
         is_part = source.follows or self._capabilities.can_copy_part
         return source.length if is_part else self._ledger.length(source.slot)
 
-    def _take(self, source: _Source) -> Opening:
+    def _take(self, source: Source) -> Opening:
         if source.slot is None:
             return Opening(self._slots.claim(), 0)
         if source.follows:
@@ -330,11 +363,12 @@ class KvCache:
             if not self._is_wholly_wanted(source):
                 self._save(source.slot, self._tokens[source.slot])
             self._slots.revive(source.slot)
+            self._unsaved.pop(source.slot, None)
             return Opening(source.slot, self._shorten(source.slot, source.length))
         slot = self._slots.claim()
         return Opening(slot, self._copy(source.slot, slot, source.length))
 
-    def _is_wholly_wanted(self, source: _Source) -> bool:
+    def _is_wholly_wanted(self, source: Source) -> bool:
         """True if the source is a resident that the new sequence goes on from as it is."""
         if source.slot is None or not self._slots.is_resident(source.slot):
             return False
@@ -358,3 +392,9 @@ class KvCache:
         self._backend.clear(slot)
         self._ledger.clear(slot)
         return 0
+
+
+def _piece_tokens(backend: Backend) -> int:
+    """Whole tiles of about `PIECE_BYTES`."""
+    tile, cell_bytes = backend.capabilities.prefill_tile, backend.loaded.kv_bytes_per_token
+    return max(PIECE_BYTES // max(cell_bytes, 1) // tile, 1) * tile

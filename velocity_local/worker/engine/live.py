@@ -19,6 +19,7 @@ class LiveSequence:
         "first_token_s",
         "guesses",
         "is_protected",
+        "is_restoring",
         "join_length",
         "key",
         "leader",
@@ -55,6 +56,7 @@ class LiveSequence:
         self.guesses: Guesses | None = None
         self.n_displaced = 0
         self.is_protected = False
+        self.is_restoring = False
         self.slot = NO_SLOT
         self.sampler: Sampler | None = None
         self.leader: LiveSequence | None = None
@@ -74,6 +76,11 @@ class LiveSequence:
     @property
     def n_pending(self) -> int:
         return len(self.tokens) - self.n_computed
+
+    @property
+    def is_ready(self) -> bool:
+        """It has all cells that it gets from elsewhere; the next ones are to be computed."""
+        return self.leader is None and not self.is_restoring
 
     @property
     def n_to_checkpoint(self) -> int:
@@ -101,6 +108,7 @@ class LiveSequence:
         self.n_computed = 0
         self.leader = None
         self.join_length = self.n_shared = 0
+        self.is_restoring = False
         self.reserve_end = min(self.end_length, len(self.tokens) + self.reserve)
 
     def usage(self) -> Usage:

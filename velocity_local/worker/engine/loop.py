@@ -63,8 +63,8 @@ class Engine:
         self._clock = clock
         self._reserve_tokens = reserve_tokens
         self._endings = Endings(backend.tokenizer.is_end)
-        self._cache = KvCache(backend, state_bytes, on_drop)
         self._roster = Roster()
+        self._cache = KvCache(backend, state_bytes, on_drop, lambda: bool(self._roster.running))
         self._passes = Passes(backend, clock, stall_target_ms=stall_target_ms)
         self._planner = Planner(self._passes, clock)
         self._speculator = Speculator(backend, clock, speculation, draft, stall_target_ms)
@@ -145,6 +145,8 @@ class Engine:
         started_s = self._clock.monotonic_s()
         if started_s >= self._roster.next_deadline_s:
             self._expire(started_s)
+        self._cache.tidy()
+        self._restore_on(started_s)
         if self._roster.waiting and not self._is_blocked:
             self._admit(started_s)
         batch = self._plan()
@@ -219,12 +221,12 @@ class Engine:
         )
         if opening is None:
             return False
-        sequence.slot = opening.slot
-        sequence.n_computed = opening.length
+        sequence.slot, sequence.n_computed = opening.slot, opening.length
         sequence.checkpoints = self._cache.checkpoints_of(sequence.n_prompt, opening)
-        if opening.leader is None:
+        sequence.is_restoring = opening.has_more
+        if opening.leader is None and not opening.has_more:
             self._begin(sequence, now_s)
-        else:
+        elif opening.leader is not None:
             self._follow(sequence, self._roster.in_slot(opening.leader), opening.join)
         self._roster.start(sequence, now_s)
         return True
@@ -235,6 +237,13 @@ class Engine:
         sequence.n_shared = join if self._capabilities.shares_cells else 0
         if not self._capabilities.can_copy_part and join < len(leader.tokens):
             leader.checkpoints.add(join)
+
+    def _restore_on(self, now_s: float) -> None:
+        """One more piece for the first that waits for saved cells."""
+        for sequence in [s for s in self._roster.running if s.is_restoring][:1]:
+            sequence.n_computed, sequence.is_restoring = self._cache.restore_on(sequence.slot)
+            if not sequence.is_restoring:
+                self._begin(sequence, now_s)
 
     def _begin(self, sequence: LiveSequence, now_s: float) -> None:
         """Tell, once, that a sequence has left the queue."""
@@ -389,7 +398,7 @@ class Engine:
         """Back to the head of its flow: its tokens are kept, its cells leave the device."""
         for follower in reversed(self._roster.followers_of(sequence)):
             self._requeue(follower)
-        self._cache.park(sequence.slot, sequence.tokens)
         self._roster.requeue(sequence, self._clock.monotonic_s())
+        self._cache.park(sequence.slot, sequence.tokens)
         sequence.step_back()
         self._is_blocked = True

@@ -39,7 +39,7 @@ class Planner:
         self._turns.had(batch, self._now_ms())
 
     def _ready(self, running: Sequence[LiveSequence]) -> list[LiveSequence]:
-        ready = self._turns.next_of([s for s in running if s.leader is None], self._now_ms())
+        ready = self._turns.next_of([s for s in running if s.is_ready], self._now_ms())
         if self._owes_decoding and _decodes(ready):
             return [s for s in ready if s.n_pending == 1]
         return self._without_patient(ready)

@@ -1,11 +1,13 @@
 """Whatever is submitted, cancelled and finished: nothing leaks and nobody gets another's words."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.worker.engine.driving import Driver, alone, spec
 from velocity_local.core.models import Speculation
 from velocity_local.worker.backends.fake.script import Babble, Script
+from velocity_local.worker.engine import cache
 from velocity_local.worker.engine.sequence import Broken, Ended, SequenceKey, SequenceSpec
 
 HEADS = ("You are a helpful assistant. ", "Once upon a time there was a king. " * 3, "")
@@ -19,6 +21,8 @@ SUBMIT = st.tuples(
 OTHERS = st.sampled_from([("step",), ("steps",), ("cancel",), ("finish",), ("abort",)])
 # None, some that are soon too few, and plenty
 STATE_BYTES = st.sampled_from([0, 1500, 10**6])
+# A cell is a byte to the scripted model: one tile, and more than there are
+PIECE_BYTES = [16, 10**6]
 KINDS = st.sampled_from(
     [
         Script(reply=Babble(mean_tokens=40), prefill_tile=16),
@@ -108,6 +112,7 @@ class World:
     STATE_BYTES,
     st.sampled_from(SPECULATION),
     st.sampled_from(DRAFTS),
+    st.sampled_from(PIECE_BYTES),
     st.lists(SUBMIT | OTHERS, min_size=5, max_size=40),
 )
 def test_random_use_keeps_every_promise(
@@ -115,9 +120,12 @@ def test_random_use_keeps_every_promise(
     state_bytes: int,
     speculation: Speculation,
     draft: Script | None,
+    piece_bytes: int,
     actions: list[tuple],  # type: ignore[type-arg]  # a mixed union
 ) -> None:
-    world = World(script, state_bytes, speculation, draft)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cache, "PIECE_BYTES", piece_bytes)
+        world = World(script, state_bytes, speculation, draft)
     for name, *arguments in actions:
         getattr(world, name)(*arguments)
         world.driver.engine.check_integrity()

@@ -86,10 +86,11 @@ class FakeCells:
         del self._cells[sequence][length:]
         del self._tokens[sequence][length:]
 
-    def save(self, sequence: int, start: int) -> State:
-        if start and not self._can_copy_part:
+    def save(self, sequence: int, start: int, end: int | None = None) -> State:
+        tokens = self._tokens[sequence][start:end]
+        if len(tokens) < len(self._tokens[sequence]) and not self._can_copy_part:
             raise BackendError("a part of a sequence: this model saves all or none")
-        saved = (start, self._adapters[sequence], self._tokens[sequence][start:])
+        saved = (start, self._adapters[sequence], tokens)
         return memoryview(bytearray(msgspec.msgpack.encode(saved)))
 
     def restore(self, sequence: int, state: State, start: int, length: int) -> bool:

@@ -159,8 +159,8 @@ class FakeBackend:
     def clear(self, sequence: int) -> None:
         self._cells.truncate(sequence, 0)
 
-    def save(self, sequence: int, start: int) -> State:
-        return self._cells.save(sequence, start)
+    def save(self, sequence: int, start: int, end: int | None = None) -> State:
+        return self._cells.save(sequence, start, end)
 
     def restore(self, sequence: int, state: State, start: int, length: int) -> bool:
         return self._cells.restore(sequence, state, start, length)

@@ -238,8 +238,8 @@ class LlamaCppBackend:
         if self._heads is not None:
             self._heads.hidden.clear(sequence)
 
-    def save(self, sequence: int, start: int) -> State:
-        return self._states.save(sequence, start)
+    def save(self, sequence: int, start: int, end: int | None = None) -> State:
+        return self._states.save(sequence, start, self.length(sequence) if end is None else end)
 
     def restore(self, sequence: int, state: State, start: int, length: int) -> bool:
         return self._states.restore(sequence, state, start, length)

@@ -17,12 +17,12 @@ class States:
         self._memory = memory
         self._scratch = scratch
 
-    def save(self, sequence: int, start: int) -> State:
-        if start == 0:
+    def save(self, sequence: int, start: int, end: int) -> State:
+        if start == 0 and end == self._memory.highest(sequence) + 1:
             return native_states.state(self._context, sequence)
         if self._scratch is None:
             raise BackendError("a part of a sequence: this model saves all or none")
-        self._memory.copy(sequence, self._scratch, start)
+        self._memory.copy(sequence, self._scratch, start, end)
         try:
             return native_states.state(self._context, self._scratch)
         finally:

@@ -140,8 +140,10 @@ class MlxBackend:
     def clear(self, sequence: int) -> None:
         self._cells.clear(sequence)
 
-    def save(self, sequence: int, start: int) -> State:
-        return states.save(self._cells, sequence, start)
+    def save(self, sequence: int, start: int, end: int | None = None) -> State:
+        return states.save(
+            self._cells, sequence, start, self.length(sequence) if end is None else end
+        )
 
     def restore(self, sequence: int, state: State, start: int, length: int) -> bool:
         return states.restore(self._cells, sequence, state, start, length)

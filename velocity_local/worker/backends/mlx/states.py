@@ -36,15 +36,15 @@ class _Saved(msgspec.Struct, frozen=True, array_like=True):
 _DECODER = msgspec.msgpack.Decoder(_Saved)
 
 
-def save(cells: SequenceCells, sequence: int, start: int) -> State:
-    """What a sequence holds from `start` on.
+def save(cells: SequenceCells, sequence: int, start: int, end: int) -> State:
+    """What a sequence holds from `start` to `end`.
 
     Raises:
-        BackendError: if `start` is not 0 and the model saves all or none.
+        BackendError: if that is not all of it and the model saves all or none.
     """
-    if start and not cells.kinds.all_plain:
+    is_part = start > 0 or end < cells.length(sequence)
+    if is_part and not cells.kinds.all_plain:
         raise BackendError("a part of a sequence: this model saves all or none")
-    end = cells.length(sequence)
     arrays: list[_Packed] = []
     layers = []
     for layer in cells.alone(sequence).layers if end else ():
