@@ -109,3 +109,19 @@ def test_texts_are_those_without_guesses_whoever_shares_them(backend: Backend) -
         assert_same(backend, spec.prompt, text, answer(backend, spec))
     ends = [run.ends[spec.key] for spec in (*first, *second)]
     assert sum(end.timings.drafted_tokens for end in ends if isinstance(end, Ended)) > 0
+
+
+def test_what_was_saved_without_a_way_back_is_read_with_one_and_the_other_way(
+    open_backend: Open,
+) -> None:
+    plain, backend = open_backend("qwen35-heads"), open_backend("qwen35-heads", WITH_HEADS)
+    assert plain.capabilities.n_rollback == 0
+    assert plain.capabilities.state_format == backend.capabilities.state_format
+    history = prompt(backend, N)
+    feed(plain, 0, history[:-2])
+    assert backend.restore(1, plain.save(0, 0), 0, N - 2)
+    _guess(backend, 1, history[:-1])
+    assert plain.restore(1, backend.save(1, 0), 0, N - 1)
+    expected = read_alone(plain, 2, history, 6)
+    for one in (plain, backend):
+        assert_same(plain, history, go_on(one, 1, history, 6), expected)

@@ -21,6 +21,7 @@ OPTIONS = (
     "kv_type",
     "flash_attention",
     "speculation",
+    "heads",
 )
 _DEFAULT: Origin = "default"
 
