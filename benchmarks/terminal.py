@@ -27,6 +27,8 @@ from velocity_local.config.paths import Paths, locate
 
 PATIENCE_S = 120.0
 LOOK_S = 0.05
+READING_S = 2.0
+"""Nobody types into a screen in the moment it opens."""
 DRAFT = "a draft that stays"
 
 
@@ -67,6 +69,14 @@ class Terminal:
             time.sleep(LOOK_S)
         return time.monotonic() - began_s
 
+    def wait_while(self, piece: str) -> None:
+        """Until it is gone."""
+        began_s = time.monotonic()
+        while piece in (seen := self.text()):
+            if time.monotonic() - began_s > PATIENCE_S:
+                raise SystemExit(f"{piece} stays:\n{seen}")
+            time.sleep(LOOK_S)
+
     def keep(self, name: str) -> None:
         """Write what is on the screen now."""
         self._n_kept += 1
@@ -105,8 +115,18 @@ def start_to_finish(terminal: Terminal) -> None:
     terminal.wait_for("No daemon", "F9")
     terminal.keep("no-daemon")
     terminal.press("F9")
-    terminal.wait_for("Home", "ready")
-    terminal.press("Escape")
+    terminal.wait_for("Welcome", "Demo model now")
+    terminal.keep("welcome")
+    terminal.press("d")
+    terminal.wait_for("Ask something")
+    time.sleep(READING_S)
+    terminal.type("Hello!")
+    terminal.wait_for("Hello!")
+    terminal.press("Enter")
+    terminal.wait_for("tok/s")
+    terminal.keep("chat")
+    terminal.press("M-1")
+    terminal.wait_for("Recent requests", "ready")
     terminal.keep("home")
     for key, name, piece in (
         ("3", "models", "catalogue"),
@@ -125,11 +145,6 @@ def start_to_finish(terminal: Terminal) -> None:
     terminal.keep("bench-running")
     terminal.wait_for("kept as")
     terminal.keep("bench-done")
-    terminal.press("M-2")
-    terminal.type("Hello!")
-    terminal.press("Enter")
-    terminal.wait_for("tok/s")
-    terminal.keep("chat")
 
 
 def killed(terminal: Terminal, paths: Paths, n_kills: int) -> list[tuple[float, float]]:

@@ -7,6 +7,7 @@ then with streams. Processor time is the process's own and hardly depends on who
 """
 
 import argparse
+import contextlib
 import fcntl
 import json
 import os
@@ -112,8 +113,7 @@ def shown(server: Server) -> Iterator[Shown]:
 @contextmanager
 def streaming(server: Server, n_streams: int) -> Iterator[None]:
     """So many answers at any time."""
-    assert server.home is not None
-    local = LocalDaemon(locate(velocity_environment(server.home)))
+    local = _daemon(server)
     enough = threading.Event()
     runs = [
         threading.Thread(target=_ramble, args=(local, seed, enough)) for seed in range(n_streams)
@@ -129,20 +129,29 @@ def streaming(server: Server, n_streams: int) -> Iterator[None]:
 
 
 def _ramble(local: LocalDaemon, seed: int, enough: threading.Event) -> None:
+    while not enough.is_set():
+        _ask(local, seed=seed, most_tokens=400)
+
+
+def _ask(local: LocalDaemon, *, seed: int, most_tokens: int) -> None:
     record = local.record()
     assert record is not None
     turn = Turn("user", f"Story {seed}, please.")
-    asked = ChatRequest(_MODEL, (turn,), temperature=2.0, seed=seed, max_tokens=400)
-    while not enough.is_set():
-        with stream_chat(local.client(record), asked) as items:
-            for _ in items:
-                if enough.is_set():
-                    break
+    asked = ChatRequest(_MODEL, (turn,), temperature=2.0, seed=seed, max_tokens=most_tokens)
+    with stream_chat(local.client(record), asked) as items:
+        list(items)
+
+
+def _daemon(server: Server) -> LocalDaemon:
+    assert server.home is not None
+    return LocalDaemon(locate(velocity_environment(server.home)))
 
 
 def measure(n_streams: int, seconds: float) -> list[Cost]:
     """Each screen, idle and with the streams."""
-    with velocity(None) as server, shown(server) as running:
+    with velocity(None) as server, contextlib.ExitStack() as stack:
+        _ask(_daemon(server), seed=0, most_tokens=1)  # else the first run is proposed
+        running = stack.enter_context(shown(server))
         costs = [running.cost(screen, 0, seconds) for screen in SCREENS]
         with streaming(server, n_streams):
             costs += [running.cost(screen, n_streams, seconds) for screen in SCREENS]

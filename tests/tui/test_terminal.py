@@ -102,3 +102,11 @@ def test_no_color_draws_without_colour(shell: Shell) -> None:
         if part.startswith((b"38;2;", b"48;2;"))
     }
     assert all(len(set(colour)) == 1 for colour in colours)
+
+
+def test_alt_with_a_digit_goes_to_a_screen_on_a_real_terminal(shell: Shell) -> None:
+    with typed(shell, ["tui"]) as running:
+        running.wait_for(b"No daemon")
+        running.press(b"\x1b5")
+        running.wait_for(b"Where its time went")
+        assert running.leave() == 0

@@ -9,7 +9,7 @@ from textual.screen import Screen
 
 from velocity_local.client.errors import ClientError
 from velocity_local.core.printable import printable
-from velocity_tui import files, themes
+from velocity_tui import alt_keys, files, themes
 from velocity_tui.copying import text_of
 from velocity_tui.messages import SnapshotArrived
 from velocity_tui.places import PLACES
@@ -75,6 +75,7 @@ class VelocityApp(App[None]):
     def __init__(self, session: Session, *, greets: bool = False) -> None:
         """`greets` has the first run proposed where the daemon was never asked anything."""
         super().__init__()
+        alt_keys.teach()
         self._greets = greets
         self.session = session
         self.snapshot = Snapshot()
