@@ -159,7 +159,27 @@ MODEL_COMMANDS: tuple[Command, ...] = (
             HOST,
             JSON,
         ),
-        details="By llama.cpp's quantizer, which takes all cores but lets answers go first.",
+        details="By llama.cpp's quantizer, which takes all cores but lets answers go first. "
+        "A model in MLX's format is converted instead, to 4bit, 8bit or mixed.",
+    ),
+    Command(
+        "convert",
+        _GROUP,
+        "write a folder of safetensors as a folder for MLX in fewer bits",
+        VERBS + "quantize:convert",
+        (
+            MODEL,
+            option(
+                "--bits",
+                help="how many; 4 if nobody says",
+                metavar="BITS",
+                choices=("4", "8", "mixed"),
+            ),
+            option("--name", help="the name it is to have", metavar="ID"),
+            HOST,
+            JSON,
+        ),
+        details="Mixed has 8 bits where few lose most. The model is one of the models folder.",
     ),
     Command(
         "rm",

@@ -1,4 +1,4 @@
-"""The verb quantize: write a model in a smaller type. The daemon does it; this looks on."""
+"""The verbs quantize and convert: models in smaller types. The daemon writes, and this looks on."""
 
 from velocity_local.cli.call import Call
 from velocity_local.cli.exits import CliError, Exit
@@ -9,8 +9,18 @@ from velocity_local.core.library import Quantization
 
 def quantize(call: Call) -> int:
     """Write a model of 16 or 32 bits in a smaller type, and wait for it."""
+    return _watched(call, call.args.type)
+
+
+def convert(call: Call) -> int:
+    """Write a folder of safetensors in fewer bits for MLX, and wait for it."""
+    bits = call.args.bits or "4"
+    return _watched(call, bits if bits == "mixed" else f"{bits}bit")
+
+
+def _watched(call: Call, type_: str) -> int:
     args, client = call.args, call.connect()
-    started = api.start_quantization(client, args.model, args.type, args.name)
+    started = api.start_quantization(client, args.model, type_, args.name)
 
     def probe() -> Quantization | None:
         now = api.quantization(client, started.id)

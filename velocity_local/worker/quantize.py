@@ -3,6 +3,8 @@
 import logging
 import os
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
@@ -29,7 +31,6 @@ def main() -> int:
 def _carry_out(quantize: Quantize, answer: BinaryIO) -> None:
     # Loaded only now: nothing native may come before the descriptors are safe.
     from velocity_local.worker import watchdog  # noqa: PLC0415 - see above
-    from velocity_local.worker.backends.llama_cpp import quantizer  # noqa: PLC0415 - as above
     from velocity_local.worker.engine.backend import BackendError  # noqa: PLC0415 - as above
 
     def tell(report: Quantized) -> None:
@@ -38,11 +39,24 @@ def _carry_out(quantize: Quantize, answer: BinaryIO) -> None:
 
     watchdog.isolate()
     try:
-        quantizer.quantize(quantize, lambda done, total: tell(Quantized(done, total)))
-    except BackendError as error:
+        _write(quantize, lambda done, total: tell(Quantized(done, total)))
+    except (BackendError, ImportError, OSError) as error:
         tell(Quantized(error=ModelFailed(str(error)).info()))
     else:
         tell(Quantized(is_done=True))
+
+
+def _write(quantize: Quantize, progress: Callable[[int, int], None]) -> None:
+    """By the engine that reads the form of the model; only that one is loaded."""
+    if quantize.packing:
+        from velocity_local.worker.backends.mlx import converter  # noqa: PLC0415 - see above
+
+        packing = converter.PACKINGS[quantize.packing]
+        converter.convert(quantize.source, Path(quantize.target), packing, progress)
+        return
+    from velocity_local.worker.backends.llama_cpp import quantizer  # noqa: PLC0415 - as above
+
+    quantizer.quantize(quantize, progress)
 
 
 if __name__ == "__main__":

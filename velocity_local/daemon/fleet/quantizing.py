@@ -32,6 +32,7 @@ from velocity_local.daemon.catalog.files import UnreadableFile
 from velocity_local.daemon.catalog.fit import BITS_PER_WEIGHT
 from velocity_local.daemon.catalog.ggml_types import FILE_TYPES
 from velocity_local.daemon.catalog.preflight import inspect
+from velocity_local.daemon.fleet import packing
 from velocity_local.wire.ipc.quantizing import (
     MAX_LINE_BYTES,
     QUANTIZING_MODULE,
@@ -126,12 +127,13 @@ class Quantizations:
             await self.cancel(identifier)
 
     async def _run(self, job: _Job) -> None:
-        target = self._models / f"{job.seen.model}.gguf"
+        is_mlx = job.source.format == "mlx"
+        target = self._models / (job.seen.model if is_mlx else f"{job.seen.model}.gguf")
         part = target.with_name(target.name + ".part")
         try:
             part.parent.mkdir(parents=True, exist_ok=True)
             await self._quantize(job, part)
-            await asyncio.to_thread(_publish, part, target)
+            await asyncio.to_thread(packing.publish if is_mlx else _publish, part, target)
             await self._refresh()
             job.change(state="done")
         except VelocityError as error:
@@ -142,12 +144,16 @@ class Quantizations:
             job.change(state="cancelled")
             raise
         finally:
-            part.unlink(missing_ok=True)
+            if is_mlx:
+                packing.remove(part)
+            else:
+                part.unlink(missing_ok=True)
 
     async def _quantize(self, job: _Job, part: Path) -> None:
         n_threads = os.cpu_count() or 1
-        number = _TYPES[job.seen.quantization]
-        order = Quantize(job.source.path, str(part), number, n_threads)
+        wanted = job.seen.quantization
+        kind = wanted.lower() if job.source.format == "mlx" else ""
+        order = Quantize(job.source.path, str(part), _TYPES.get(wanted, 0), n_threads, kind)
         process = await asyncio.create_subprocess_exec(
             *self._command,
             stdin=asyncio.subprocess.PIPE,
@@ -171,7 +177,8 @@ class Quantizations:
     def _check_room(self, source: ModelEntry, quantization: str) -> None:
         import shutil  # noqa: PLC0415 - brings compressors that the start need not wait for
 
-        needed = int(source.parameters * BITS_PER_WEIGHT[quantization] / 8 * 1.05) + SPARE_BYTES
+        bits = (BITS_PER_WEIGHT | packing.BITS_PER_WEIGHT)[quantization]
+        needed = int(source.parameters * bits / 8 * 1.05) + SPARE_BYTES
         free = shutil.disk_usage(self._models).free
         if free < needed:
             raise DiskFull(
@@ -218,16 +225,13 @@ def _publish(part: Path, target: Path) -> None:
 
 
 def _check(source: ModelEntry, quantization: str) -> None:
-    if quantization not in _TYPES:
-        known = ", ".join(sorted(_TYPES))
+    types = packing.BITS_PER_WEIGHT if source.format == "mlx" else _TYPES
+    if quantization not in types:
+        known = ", ".join(sorted(types))
         raise InvalidRequest(
             f"{quantization[:40]!r} is no type to quantize to; known: {known}", param="quantization"
         )
-    if source.format != "gguf":
-        raise InvalidRequest(
-            f"{source.id!r} is in MLX's format; only GGUF files are quantized", param="model"
-        )
-    if source.quantization not in SOURCES:
+    if source.quantization.upper() not in SOURCES:
         raise InvalidRequest(
             f"{source.id!r} is {source.quantization}; quantizing it again would"
             " lose more than it saves. Take one of F32, F16 or BF16",
@@ -237,6 +241,8 @@ def _check(source: ModelEntry, quantization: str) -> None:
 
 def _name_for(source: ModelEntry, quantization: str) -> str:
     """The source's name with the other type in it; the demo's goes below `quantized`."""
+    if source.format == "mlx":
+        return packing.name_for(source, quantization)
     for known in SOURCES:
         for written in (known, known.lower()):
             if source.id.endswith(f"-{written}"):

@@ -11,12 +11,16 @@ MAX_LINE_BYTES = 16 * 1024
 
 
 class Quantize(msgspec.Struct, frozen=True):
-    """Absolute paths; `file_type` is llama.cpp's number of it."""
+    """Absolute paths; `file_type` is llama.cpp's number of it.
+
+    With a `packing` they are folders in MLX's form, and it names one of its ways.
+    """
 
     source: str
     target: str
     file_type: int
     n_threads: int
+    packing: str = ""
 
 
 class Quantized(msgspec.Struct, frozen=True, omit_defaults=True):

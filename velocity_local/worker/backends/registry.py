@@ -51,5 +51,8 @@ def _function(table: dict[str, str], backend: str) -> object:
     try:
         found: object = getattr(importlib.import_module(module), function)
     except ImportError as error:
-        raise BackendError(f"backend {backend!r} is not installed: {error}") from error
+        raise BackendError(
+            f"backend {backend!r} is not installed ({error}); "
+            f'install it with: pip install "velocity-local[{backend}]"'
+        ) from error
     return found
