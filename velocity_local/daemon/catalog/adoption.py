@@ -13,6 +13,7 @@ from velocity_local.daemon.catalog.adopted import Adopted, AdoptedFiles
 from velocity_local.daemon.catalog.downloads.reference import is_safe_path
 from velocity_local.daemon.catalog.files import UnreadableFile, part_path, split_of
 from velocity_local.daemon.catalog.inspected import Inspected
+from velocity_local.daemon.catalog.mlx.files import name_in
 from velocity_local.daemon.catalog.mlx.preflight import inspect_files
 from velocity_local.daemon.catalog.stores import Seen, in_folder, in_stores, of_path
 
@@ -94,7 +95,7 @@ class Adoption:
 
     def _targets(self, seen: Seen) -> list[Path]:
         if seen.folder is not None:
-            return [self._models / seen.id / path.name for path in seen.files]
+            return [self._models / seen.id / name_in(seen.folder, path) for path in seen.files]
         first = self._models / f"{seen.id}.gguf"
         count = len(seen.files)
         if count == 1:
@@ -141,7 +142,8 @@ def problem_of(seen: Seen) -> str:
 def _inspect(seen: Seen, first: Path) -> Inspected:
     if seen.folder is None:
         return preflight.inspect(first)
-    return inspect_files(seen.folder.name, {path.name: path.resolve() for path in seen.files})
+    files = {name_in(seen.folder, path): path.resolve() for path in seen.files}
+    return inspect_files(seen.folder.name, files)
 
 
 def checked_id(text: str) -> str:

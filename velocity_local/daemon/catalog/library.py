@@ -171,12 +171,11 @@ class Library:
             unlink(Path(name))
         folder = Path(item.files[0]).parent
         rest = [path for path in folder.glob("*") if not path.name.startswith(".")]
-        if all(is_companion(path.name) for path in rest):
+        if all(path.is_file() and is_companion(path.name) for path in rest):
             for path in rest:
                 unlink(path)
-        while folder != root and folder.is_relative_to(root) and not any(folder.iterdir()):
-            folder.rmdir()
-            folder = folder.parent
+        for name in reversed(item.files):
+            _remove_empty(Path(name).parent, root)
 
     def _leftovers(self) -> list[Leftover]:
         busy = {path.with_name(path.name + end) for path in self._downloading() for end in _ENDS}
@@ -196,3 +195,12 @@ class Library:
         except OSError:  # gone meanwhile: it is like no other
             return (0, 0)
         return state.st_dev, state.st_ino
+
+
+def _remove_empty(folder: Path, root: Path) -> None:
+    """Remove a folder below `root` in which nothing is left, and those above it likewise."""
+    while folder != root and folder.is_relative_to(root) and folder.exists():
+        if any(folder.iterdir()):
+            return
+        folder.rmdir()
+        folder = folder.parent

@@ -120,8 +120,8 @@ def test_settings_that_are_damaged_or_absurd_are_refused(
 
 
 def test_every_shard_is_looked_at(tmp_path: Path) -> None:
-    with pytest.raises(UnsoundFile, match=r"^other\.safetensors, at byte"):
-        inspected(tmp_path, other__safetensors=packed(b"{}"))
+    with pytest.raises(UnsoundFile, match=r"^model\.safetensors, at byte"):
+        inspected(tmp_path, model__safetensors=packed(b"{}"))
 
 
 @pytest.mark.parametrize(
@@ -144,6 +144,22 @@ def test_a_model_that_lacks_a_part_is_refused(
 def test_an_index_that_is_none_is_refused(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(UnsoundFile, match=r"^model\.safetensors\.index\.json"):
         inspected(tmp_path, **{INDEX.replace(".", "__"): data})
+
+
+@pytest.mark.parametrize("name", ["a.py", "b.BIN", "deep/c.pkl", "lib.so"])
+def test_a_folder_in_which_code_lies_is_refused(tmp_path: Path, name: str) -> None:
+    folder = put_mlx(tmp_path / "model")
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_bytes(b"x")
+    with pytest.raises(UnreadableFile, match=f"{name}.*holds code"):
+        inspect_folder(folder)
+
+
+def test_a_model_with_pooling_embeds(tmp_path: Path) -> None:
+    folder = put_mlx(tmp_path / "model")
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_bytes(b'{"pooling_mode_cls_token": true}')
+    assert inspect_folder(folder).facts.is_embedding
 
 
 def test_mutated_settings_give_facts_or_the_one_error(tmp_path: Path) -> None:

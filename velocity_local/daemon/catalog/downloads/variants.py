@@ -12,7 +12,7 @@ from velocity_local.core.errors import InvalidRequest, ModelNotFound
 from velocity_local.daemon.catalog.downloads.reference import Reference, is_safe_path
 from velocity_local.daemon.catalog.files import SUFFIX, split_of
 from velocity_local.daemon.catalog.hub import HubFile, Repository
-from velocity_local.daemon.catalog.mlx.files import CONFIG, TOKENIZERS, is_wanted, is_weights
+from velocity_local.daemon.catalog.mlx.files import CONFIG, TOKENIZER, is_wanted, is_weights
 
 _QUANTIZATION = re.compile(
     r"(?i)(?<![A-Za-z0-9])(?:UD-)?(?:(?:I?Q|TQ)\d(?:_[A-Z0-9]+)*|BF16|FP?16|FP?32|MXFP4(?:_MOE)?"
@@ -50,7 +50,7 @@ def mlx_variant(repository: Repository) -> Variant | None:
     files = [file for file in repository.files if is_wanted(file.path)]
     names = {file.path for file in files}
     weights = [file for file in files if is_weights(file.path)]
-    is_complete = CONFIG in names and bool(weights) and bool(TOKENIZERS & names)
+    is_complete = CONFIG in names and bool(weights) and TOKENIZER in names
     if not repository.is_mlx or not is_complete or not _are_whole(weights):
         return None
     return Variant(

@@ -22,9 +22,12 @@ from velocity_local.daemon.catalog.mlx.files import (
     CONFIG,
     DOCUMENTS,
     INDEX,
-    TOKENIZERS,
+    POOLING,
+    TOKENIZER,
     files_in,
     is_weights,
+    name_in,
+    unsafe_in,
 )
 from velocity_local.daemon.catalog.sampled import joined_digest, sampled_digest
 
@@ -52,7 +55,11 @@ def inspect_folder(folder: Path) -> Inspected:
         UnsoundFile: naming the file that is not sound.
         UnreadableFile: if one of its files is not a plain file, or is missing.
     """
-    return inspect_files(folder.name, {path.name: path for path in files_in(folder)})
+    unsafe = unsafe_in(folder)
+    if unsafe:
+        raise UnreadableFile(f"{unsafe[:80]!r} holds code, and no model's folder may; remove it")
+    files = {name_in(folder, path): path for path in files_in(folder)}
+    return inspect_files(folder.name, files)
 
 
 def inspect_files(model: str, files: Mapping[str, Path]) -> Inspected:
@@ -66,7 +73,7 @@ def inspect_files(model: str, files: Mapping[str, Path]) -> Inspected:
         types.update(look.types)
     parameters = _parameters(types, config)
     return Inspected(
-        _facts(model, config, types, parameters=parameters, template=_has_template(named)),
+        _facts(model, config, types, parameters=parameters, named=named),
         joined_digest([look.digest for look in looks]),
         sum(look.size_bytes for look in looks),
         parameters,
@@ -109,11 +116,11 @@ def _check_complete(looks: dict[str, _Look]) -> None:
     """Everything that the loader would open is here, and has been looked at."""
     shards = {name for name in looks if is_weights(name)}
     if CONFIG not in looks or not shards:
-        raise UnreadableFile(f"a folder in MLX's format needs {CONFIG} and .safetensors files")
+        raise UnreadableFile(f"a folder in MLX's format needs {CONFIG} and model*.safetensors")
     if len(shards) > MAX_SHARDS:
         raise MlxError(0, f"{len(shards)} files of weights; at most {MAX_SHARDS}")
-    if not TOKENIZERS.intersection(looks):
-        raise UnreadableFile("there is no tokenizer.json beside the weights")
+    if TOKENIZER not in looks:
+        raise UnreadableFile(f"there is no {TOKENIZER} beside the weights")
     if INDEX in looks:
         missing = sorted(read_index(looks[INDEX].text) - shards)
         if missing:
@@ -139,7 +146,12 @@ def _parameters(types: Counter[str], config: Config) -> int:
 
 
 def _facts(
-    name: str, config: Config, types: Counter[str], *, parameters: int, template: bool
+    name: str,
+    config: Config,
+    types: Counter[str],
+    *,
+    parameters: int,
+    named: dict[str, _Look],
 ) -> ModelFacts:
     return ModelFacts(
         architecture=config.model_type,
@@ -148,8 +160,8 @@ def _facts(
         parameters=parameters,
         context_length=config.context_length,
         licence="",
-        has_chat_template=template,
-        is_embedding=False,
+        has_chat_template=_has_template(named),
+        is_embedding=POOLING in named,
         kv_bytes_per_token=2 * config.layers * config.kv_heads * config.head_width * _CACHED_BYTES,
         split_count=0,
         is_model=True,
