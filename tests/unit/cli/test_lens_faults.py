@@ -73,7 +73,12 @@ def test_a_run_of_nothing_but_faults_fails_and_says_why(
 
 def test_faults_among_answers_are_counted_and_the_rest_is_measured(tmp_path: Path) -> None:
     out = tmp_path / "run.json"
-    answers = [HELLO, [chunked_head(), event(TEXT % "x"), Reset()], HELLO, [WRONG_KEY]]
+    answers: list[Sequence[Step]] = [
+        HELLO,
+        [chunked_head(), event(TEXT % "x"), Reset()],
+        HELLO,
+        [WRONG_KEY],
+    ]
     ran = measure(answers, tmp_path, "--out", str(out))
     assert ran.status == (1 if "VOID" in ran.err else 0), "half of it was answered"
     (run,) = formats.read(out).runs

@@ -10,12 +10,13 @@ import pytest
 
 from tests.support.chat_server import HELLO, STOP, TEXT, USAGE, Served, serving
 from tests.support.wire_server import Close, Reset, Stall, Step, event_stream, json_answer
+from tests.unit.lens.running import LENS, scenario
 from velocity_local.lens.api import Lens
 from velocity_local.lens.errors import LensError
 from velocity_local.lens.events import Answered, Began, Ended, Event
 from velocity_local.lens.goodness import good_share
 from velocity_local.lens.loads import Burst, Concurrency, Constant, Iterations
-from velocity_local.lens.results import CacheState, CheckOutcome, CountSource, Metric
+from velocity_local.lens.results import CheckOutcome, CountSource, Metric
 from velocity_local.lens.samples import collect
 from velocity_local.lens.scenarios import (
     Embeddings,
@@ -32,19 +33,6 @@ from velocity_local.lens.surroundings import machine_facts
 
 SLOW_DOWN = json_answer('{"error":{"message":"slow"}}', "429 Too Many", "Retry-After: 0.01")
 BUSY = json_answer('{"error":{"message":"busy"}}', "503 Busy")
-
-
-def scenario(served: Served, **more: object) -> Scenario:
-    fields: dict[str, object] = {
-        "target": Target(provider="openai_compatible", url=served.url, model="m"),
-        "workload": Synthetic(prompt_tokens=8, output_tokens=4),
-        "warmup_requests": 0,
-        **more,
-    }
-    return Scenario(**fields)  # type: ignore[arg-type]  # each field by its name
-
-
-LENS = Lens(environ={})
 
 
 def test_iterations_come_one_after_another() -> None:
@@ -234,14 +222,6 @@ def test_a_price_makes_a_cost(tmp_path: Path) -> None:
     assert result.batch_cost == pytest.approx(3 * 0.001 + 2 * 0.01)
 
 
-def test_cold_prompts_are_all_different_also_from_run_to_run() -> None:
-    with serving(lambda _: HELLO) as served:
-        for _ in range(2):
-            LENS.run(scenario(served, load=Iterations(requests=4)))
-        prompts = [str(body["messages"]) for body in served.bodies]
-    assert len(set(prompts)) == 8
-
-
 def test_what_cannot_be_asked_is_told_before_anything_is() -> None:
     with serving(lambda _: HELLO) as served:
         target = Target(provider="anthropic", url=served.url, model="m")
@@ -251,34 +231,6 @@ def test_what_cannot_be_asked_is_told_before_anything_is() -> None:
         with pytest.raises(LensError, match="no header may have"):
             Lens(environ={"K": "two\nlines"}).run(scenario(served, target=odd))
     assert served.n_chats == 0
-
-
-def test_prompts_that_come_again_are_not_cold() -> None:
-    with serving(lambda _: HELLO) as served, pytest.raises(LensError, match="not cold"):
-        LENS.run(scenario(served, workload=Synthetic(prompts=2)))
-
-
-def test_warm_prompts_are_asked_before() -> None:
-    with serving(lambda _: HELLO) as served:
-        work = Synthetic(prompt_tokens=8, output_tokens=4, prompts=2)
-        result = LENS.run(
-            scenario(served, load=Iterations(requests=4), workload=work, cache=CacheState.WARM)
-        )
-        prompts = [str(body["messages"]) for body in served.bodies]
-    assert result.cache_state is CacheState.WARM
-    assert len(prompts) == 6
-    assert set(prompts[2:]) == set(prompts[:2])
-
-
-def test_a_shared_prefix_is_asked_once_before() -> None:
-    with serving(lambda _: HELLO) as served:
-        work = Synthetic(prompt_tokens=40, output_tokens=4)
-        state = CacheState.PREFIX_SHARED
-        LENS.run(scenario(served, load=Iterations(requests=3), workload=work, cache=state))
-        texts = [str(body["messages"][0]["content"]) for body in served.bodies]  # type: ignore[index]  # JSON
-    assert len(texts) == 4
-    assert len({text[:60] for text in texts}) == 1
-    assert len(set(texts)) == 4
 
 
 def test_a_conversation_goes_on_with_what_was_answered() -> None:

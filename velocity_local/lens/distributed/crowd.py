@@ -13,7 +13,6 @@ import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,7 +21,8 @@ import msgspec
 from velocity_local.lens.api import Lens
 from velocity_local.lens.distributed.merging import merge
 from velocity_local.lens.distributed.shares import Part, Share, check_divisible
-from velocity_local.lens.driver import PROGRESS_EVERY_S
+from velocity_local.lens.distributed.signals import Signals, library
+from velocity_local.lens.distributed.together import Together
 from velocity_local.lens.errors import LensError
 from velocity_local.lens.events import Began, Ended, Event, Listener, Preparing, Progress
 from velocity_local.lens.loads import described
@@ -33,12 +33,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 START_TIMEOUT_S = 120.0
-_LOOK_EVERY_S = 1.0
 _LOST = {"error", "lost", "cancelled"}
-
-
-class DaskMissing(LensError):
-    """The extra `distributed` is not installed."""
 
 
 class Crowd:
@@ -91,7 +86,7 @@ class Crowd:
 
     @contextlib.contextmanager
     def _connected(self) -> "Iterator[Client]":
-        distributed = _library()
+        distributed = library()
         with contextlib.ExitStack() as opened:
             place: object = self._scheduler
             if place is None:
@@ -175,7 +170,7 @@ class _Run:
         """Wait until every worker is ready, then let all begin at once."""
         for _ in futures:
             while not self._signals.is_one_ready():
-                _check(futures)
+                _raise_lost(futures)
         load = self._scenario.load
         self._listen(
             Began(self._scenario.name, self._scenario.target.model, load.requests, load.duration_s)
@@ -191,79 +186,9 @@ class _Run:
             return [_result(future) for future in futures]
 
 
-class Signals:
-    """What the crowd's members tell each other in one run: ready, begin, stop."""
-
-    def __init__(self, client: "Client", name: str) -> None:
-        distributed = _library()
-        self.name = name
-        self.topic = f"lens-progress-{name}"
-        self._ready = distributed.Queue(f"lens-ready-{name}", client=client)
-        self._go = distributed.Event(f"lens-go-{name}", client=client)
-        self._stop = distributed.Event(f"lens-stop-{name}", client=client)
-
-    def is_one_ready(self) -> bool:
-        """Whether one more worker is; waits a moment for it."""
-        try:
-            self._ready.get(timeout=_LOOK_EVERY_S)
-        except TimeoutError:
-            return False
-        return True
-
-    def begin(self) -> None:
-        self._go.set()
-
-    def stop(self) -> None:
-        self._stop.set()
-
-    def wait_to_begin(self) -> None:
-        """Say that one is ready, and return when all are, or when the run is over before that."""
-        self._ready.put(1)
-        while not self._go.wait(timeout=_LOOK_EVERY_S):
-            if self._stop.is_set():
-                return
-
-    def on_stop(self, work: Callable[[], None]) -> None:
-        """Do `work` when the run is stopped; it is always stopped at last."""
-
-        def wait() -> None:
-            self._stop.wait()
-            work()
-
-        threading.Thread(target=wait, name="lens-stop", daemon=True).start()
-
-
-class Together:
-    """The progress of all as one. Percentiles cannot be added up, and are left out."""
-
-    def __init__(self, listen: Listener) -> None:
-        self._listen = listen
-        self._latest: dict[int, Progress] = {}
-        self._told_s = 0.0
-
-    def hear(self, event: tuple[float, tuple[int, bytes]]) -> None:
-        """What a worker logged, with the time at which it did."""
-        _, (number, data) = event
-        self._latest[number] = msgspec.msgpack.decode(data, type=Progress)
-        now_s = perf_counter()
-        if now_s - self._told_s >= PROGRESS_EVERY_S:
-            self._told_s = now_s
-            self._listen(self.progress())
-
-    def progress(self) -> Progress:
-        known = self._latest.values()
-        return Progress(
-            elapsed_s=max((one.elapsed_s for one in known), default=0.0),
-            n_done=sum(one.n_done for one in known),
-            n_failed=sum(one.n_failed for one in known),
-            n_running=sum(one.n_running for one in known),
-            n_output_tokens=sum(one.n_output_tokens for one in known),
-        )
-
-
 def measure_part(scenario: bytes, index: int, of: int, nonce: str, name: str) -> bytes:
     """Make one share of a run, and give its result; called by a Dask worker."""
-    distributed = _library()
+    distributed = library()
     worker = distributed.get_worker()
     signals = Signals(distributed.get_client(), name)
 
@@ -278,20 +203,17 @@ def measure_part(scenario: bytes, index: int, of: int, nonce: str, name: str) ->
     return msgspec.msgpack.encode(execution.run())
 
 
-def _library() -> Any:
-    try:
-        import distributed  # noqa: PLC0415 - an extra, and a second of imports
-    except ImportError as error:
-        raise DaskMissing(
-            "several workers need the extra: pip install 'velocity-local[distributed]'"
-        ) from error
-    return distributed
-
-
 def _addresses(client: "Client") -> list[str]:
     """Of all workers; asked of the scheduler, since the client's own list lags behind."""
     found: dict[str, int] = client.nthreads()  # type: ignore[no-untyped-call]  # as above
     return sorted(found)
+
+
+def _raise_lost(futures: "list[Future[bytes]]") -> None:
+    """Raises what ended a worker's part before it was ready, if something did."""
+    for future in futures:
+        if future.status in _LOST:
+            _result(future)
 
 
 def _result(future: "Future[bytes]") -> bytes:
@@ -300,18 +222,11 @@ def _result(future: "Future[bytes]") -> bytes:
     Raises:
         LensError: if the worker died.
     """
-    distributed = _library()
+    distributed = library()
     try:
         return future.result()
     except (distributed.KilledWorker, distributed.client.FutureCancelledError) as error:
         raise LensError(f"a worker died while it measured: {error}") from error
-
-
-def _check(futures: "list[Future[bytes]]") -> None:
-    """Raises as `_result` for a worker that was lost."""
-    for future in futures:
-        if future.status in _LOST:
-            _result(future)
 
 
 @contextlib.contextmanager
