@@ -66,6 +66,21 @@ def test_a_copy_of_it_and_the_source_both_go_on(backend: Backend) -> None:
         assert_same(backend, history, text, expected)
 
 
+def test_copies_step_back_each_by_itself(backend: Backend) -> None:
+    history = prompt(backend, N)
+    feed(backend, 1, history[:-2])
+    for target in (0, 2):
+        backend.copy(1, target, N - 2)
+    _guess(backend, 1, history[:-1])
+    _guess(backend, 0, history[:-1], n_wrong=2)
+    texts = [go_on(backend, sequence, history, 6) for sequence in (0, 1)]
+    feed(backend, 2, history[-2:-1])
+    texts.append(go_on(backend, 2, history, 6))
+    expected = read_alone(backend, 3, history, 6)
+    for text in texts:
+        assert_same(backend, history, text, expected)
+
+
 def test_it_is_saved_as_it_is_after_the_cut(backend: Backend) -> None:
     history = prompt(backend, N)
     feed(backend, 0, history[:-2])

@@ -30,6 +30,12 @@ KINDS = st.sampled_from(
             reply=Babble(mean_tokens=40), prefill_tile=16, truncation="within_window", window=24
         ),
         Script(reply=Babble(mean_tokens=40), prefill_tile=16, truncation="never"),
+        Script(
+            reply=Babble(mean_tokens=40, repeats=7),
+            prefill_tile=16,
+            truncation="never",
+            n_rollback=3,
+        ),
         Script(reply=Babble(mean_tokens=40, repeats=7), prefill_tile=16),
         Script(reply=Babble(mean_tokens=40), prefill_tile=16, shares_cells=False),
         Script(
