@@ -8,6 +8,8 @@ itself has left.
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from velocity_local.worker.backends.llama_cpp import native, native_heads
 from velocity_local.worker.backends.llama_cpp.hidden import KEPT_ROWS, HiddenStates, hidden_bytes
 from velocity_local.worker.engine.backend import BackendError, Forward, Span
@@ -61,8 +63,9 @@ class Heads:
         own = heads_options(options)
         self._abort = native.AbortFlag()
         self._context = native.open_context(model, own, self._abort)
-        native_heads.give_states(trunk, of_all=True)
+        native_heads.give_states(trunk, of_all=False)
         native_heads.give_states(self._context, of_all=False)
+        self._of_all = False
         self._trunk = trunk
         self._memory = native.Memory(self._context)
         self._batch = native_heads.StateBatch(self._context)
@@ -74,8 +77,33 @@ class Heads:
         self.n_batch = own.n_batch
         self.n_ctx = min(native.n_cells(self._context), facts.n_ctx_train)
 
-    def saw(self, spans: Sequence[Span]) -> None:
-        """The model has computed these."""
+    def expect(self, spans: Sequence[Span]) -> None:
+        """The model is about to compute these.
+
+        States of a prompt are wanted at its end only: for those of all tokens, the model's last
+        layer computes rows that it would leave out.
+        """
+        of_all = any(span.wants_logits and len(span.tokens) > span.n_drafted + 1 for span in spans)
+        if of_all is not self._of_all:
+            native_heads.give_states(self._trunk, of_all=of_all)
+            self._of_all = of_all
+
+    def saw(self, spans: Sequence[Span], last_rows: Sequence[int]) -> None:
+        """The model has computed them; `last_rows` are their last tokens' rows in its batch."""
+        if self._of_all:
+            self._keep_all(spans)
+            return
+        for span, last in zip(spans, last_rows, strict=True):
+            if span.wants_logits:
+                first = last - span.n_drafted
+                rows = [
+                    native_heads.state(self._trunk, row, self._width)
+                    for row in range(first, last + 1)
+                ]
+                start = span.start + len(span.tokens) - len(rows)
+                self.hidden.put(span.sequence, start, np.stack(rows))
+
+    def _keep_all(self, spans: Sequence[Span]) -> None:
         n_rows = sum(len(span.tokens) for span in spans)
         rows = native_heads.states(self._trunk, n_rows, self._width)
         at = 0

@@ -160,6 +160,8 @@ class LlamaCppBackend:
         self._check_starts(spans)
         self._adapters.use(adapter)
         last_rows = fill(self._batch, spans)
+        if self._heads is not None:
+            self._heads.expect(spans)
         code = self._batch.decode(self._context, n_tokens)
         if code == native.DECODE_FULL:
             return Forward.FULL
@@ -170,7 +172,7 @@ class LlamaCppBackend:
         if self._stepped_back:
             self._stepped_back.difference_update(span.sequence for span in spans)
         if self._heads is not None:
-            self._heads.saw(spans)
+            self._heads.saw(spans, last_rows)
         return Forward.DONE
 
     def _check_starts(self, spans: Sequence[Span]) -> None:
