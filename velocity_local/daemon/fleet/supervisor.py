@@ -264,28 +264,29 @@ class Supervisor:
         match plan:
             case Evict(models):
                 for model in models:
-                    self._evict(self._keepers[model], keeper)
+                    self._explain_eviction(self._keepers[model], keeper)
+                    self._keepers[model].evict()
                 return not any(self._keepers[model].has_worker for model in models)
             case Yield(models):
                 for model in models:
+                    self._explain_eviction(self._keepers[model], keeper, " once its answers end")
                     self._keepers[model].yield_place()
             case Trim(shares):
                 for model, n_bytes in shares:
                     self._trim(self._keepers[model], n_bytes, keeper)
         return False
 
-    def _evict(self, victim: Keeper, keeper: Keeper) -> None:
+    def _explain_eviction(self, victim: Keeper, keeper: Keeper, when: str = "") -> None:
         keep = victim.keep(self._arbiter.size_bytes(victim.entry, victim.options))
         self.diary.note(
             "evicted",
             victim.entry.id,
-            f"makes room for {keeper.entry.id}: {worth.reason(keep)}",
+            f"makes room for {keeper.entry.id}{when}: {worth.reason(keep)}",
             size_bytes=keep.size_bytes,
             idle_s=keep.idle_s,
             cost_s=worth.cost_s(keep),
             wanted=keeper.entry.id,
         )
-        victim.evict()
 
     def _trim(self, giver: Keeper, n_bytes: int, keeper: Keeper) -> None:
         """Once a worker has let go, it tells; then the line is looked at again."""

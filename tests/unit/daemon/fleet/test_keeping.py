@@ -46,6 +46,20 @@ def test_what_goes_is_told_with_its_reason() -> None:
     assert notice.details["wanted"] == "c"
 
 
+def test_a_busy_model_that_is_to_go_when_it_is_done_is_told_once() -> None:
+    stage = with_models("a", max_loaded_models=1)
+    stage.ask("running", model="a")
+    stage.begin("running")
+    stage.ask("x", model="b")
+    stage.ask("y", model="b")
+    assert kinds(stage) == [("evicted", "a")]
+    assert "makes room for b once its answers end" in stage.supervisor.diary.since(0)[0].text
+    assert stage.state("a") == "ready"
+    stage.finish("running")
+    assert stage.state("a") == "unloading"
+    assert len(kinds(stage)) == 1
+
+
 def test_a_pinned_model_stays_and_another_goes() -> None:
     stage = with_models("a", "b", max_loaded_models=2)
     stage.supervisor.stay("a", Stay(60.0, is_pinned=True))
