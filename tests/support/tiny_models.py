@@ -30,6 +30,7 @@ N_EXPERTS = 4
 FAINT = 0.05
 _NOTHING, _ALL = np.zeros((N_EMBD, N_EMBD), np.float32), np.eye(N_EMBD, dtype=np.float32)
 _TOKENS_ALONE, _STATES_ALONE = np.hstack((_ALL, _NOTHING)), np.hstack((_NOTHING, _ALL))
+_LATENT, _LATENT_QUERY, _LATENT_ROPE = 32, 32, 8
 _STATE_CONV, _STATE_WIDTH, _STATE_HEADS = 4, 16, 2
 _HYBRID_SIZES = {
     "qwen35.ssm.conv_kernel": _STATE_CONV,
@@ -190,6 +191,58 @@ def write_experts_without_their_heads(path: Path) -> Path:
 def write_experts_with_broken_heads(path: Path) -> Path:
     """The same, with a block of which a part is missing."""
     return _write_experts(path, _TOKENS_ALONE, missing="blk.2.ffn_gate_inp")
+
+
+def write_latent_with_heads(path: Path, *, missing: str = "none") -> Path:
+    """GLM 4.7 Flash, which is a DeepSeek: latent attention, experts, and a block for MTP.
+
+    Tensors of which the name has `missing` in it are left out.
+    """
+    weights = _Weights()
+    tensors = _embeddings(weights)
+    for i in range(N_LAYERS + 1):
+        b = f"blk.{i}"
+        tensors += _latent_attention(weights, b)
+        tensors.append(weights.vector(f"{b}.ffn_norm.weight", N_EMBD, around=1))
+        tensors += _biased_experts(weights, b) if i else _dense(weights, b)
+    block = f"blk.{N_LAYERS}"
+    tensors = [_faint(tensor) for tensor in tensors]
+    tensors += _next_token_tensors(weights, block, _TOKENS_ALONE)
+    sizes = {
+        "attention.head_count_kv": 1,
+        "attention.q_lora_rank": _LATENT_QUERY,
+        "attention.kv_lora_rank": _LATENT,
+        "attention.key_length": _LATENT + _LATENT_ROPE,
+        "attention.value_length": _LATENT,
+        "attention.key_length_mla": 2 * _LATENT_ROPE,
+        "attention.value_length_mla": N_EMBD // N_HEADS,
+        "rope.dimension_count": _LATENT_ROPE,
+        "expert_count": N_EXPERTS,
+        "expert_used_count": 2,
+        "expert_shared_count": 1,
+        "expert_feed_forward_length": N_FF // 2,
+        "expert_gating_func": 2,
+        "leading_dense_block_count": 1,
+        "nextn_predict_layers": 1,
+    }
+    extra = {f"deepseek2.{key}": size for key, size in sizes.items()}
+    kept = [_silent(block, tensor) for tensor in tensors if missing not in tensor.name]
+    return _write(path, "deepseek2", extra, kept)
+
+
+def _latent_attention(weights: _Weights, block: str) -> list[Tensor]:
+    width = N_EMBD // N_HEADS
+    return [
+        weights.vector(f"{block}.attn_norm.weight", N_EMBD, around=1),
+        weights.matrix(f"{block}.attn_q_a.weight", N_EMBD, _LATENT_QUERY),
+        weights.vector(f"{block}.attn_q_a_norm.weight", _LATENT_QUERY, around=1),
+        weights.matrix(f"{block}.attn_q_b.weight", _LATENT_QUERY, N_HEADS * 2 * _LATENT_ROPE),
+        weights.matrix(f"{block}.attn_kv_a_mqa.weight", N_EMBD, _LATENT + _LATENT_ROPE),
+        weights.vector(f"{block}.attn_kv_a_norm.weight", _LATENT, around=1),
+        weights.matrix(f"{block}.attn_k_b.weight", _LATENT_ROPE, _LATENT, N_HEADS),
+        weights.matrix(f"{block}.attn_v_b.weight", _LATENT, width, N_HEADS),
+        weights.matrix(f"{block}.attn_output.weight", N_HEADS * width, N_EMBD),
+    ]
 
 
 def _write_experts(path: Path, sees: NDArray[np.float32], *, missing: str = "none") -> Path:

@@ -32,7 +32,7 @@ WINDOWED = with_mlx(("fake-window", "gemma2"), "mlx-gemma3")
 RECURRENT = with_mlx(("fake-recurrent", "mamba", "qwen35"), "mlx-mamba", "mlx-lfm2")
 ALL = (*ATTENTION, *WINDOWED, *RECURRENT)
 STEPPING_BACK = ("fake-rollback", "qwen35-heads")
-HEADED = ("glm4moe", "qwen35-heads", "qwen35moe")
+HEADED = ("glm4moe", "deepseek2", "qwen35-heads", "qwen35moe")
 WITH_HEADS = msgspec.structs.replace(OPTIONS, heads="on")
 REAL = tuple(name for name in ALL if not name.startswith("fake"))
 
@@ -52,6 +52,7 @@ WRITERS = {
     "glm4moe": tiny_models.write_experts_with_heads,
     "qwen35-heads": tiny_models.write_hybrid_with_heads,
     "qwen35moe": tiny_models.write_hybrid_experts_with_heads,
+    "deepseek2": tiny_models.write_latent_with_heads,
     "glm4moe-stripped": tiny_models.write_experts_without_their_heads,
     "glm4moe-broken": tiny_models.write_experts_with_broken_heads,
     "states-alone": tiny_models.write_experts_with_heads_of_states,

@@ -106,7 +106,12 @@ def test_the_formula_says_how_far_it_may_be_off(
 
 
 @pytest.mark.parametrize(
-    "write", [tiny_models.write_experts_with_heads, tiny_models.write_hybrid_with_heads]
+    "write",
+    [
+        tiny_models.write_experts_with_heads,
+        tiny_models.write_latent_with_heads,
+        tiny_models.write_hybrid_with_heads,
+    ],
 )
 async def test_heads_and_the_states_that_are_kept_for_them_are_counted(
     tmp_path: Path, write: Callable[[Path], Path]

@@ -69,7 +69,7 @@ _STATE_WITHOUT_HEADS_AND_FEED_FORWARD = {"nemotron_h", "nemotron_h_moe"}
 _STATE_INTERVAL = {"minimax-01": 8, "qwen35": 4, "qwen35moe": 4, "qwen3next": 4}
 _STATE_EVERYWHERE = {"falcon-h1"}
 # As the worker's `heads_file`: blocks for further tokens that are made use of.
-_WITH_HEADS = {"glm4moe", "qwen35", "qwen35moe"}
+_WITH_HEADS = {"deepseek2", "glm4moe", "qwen35", "qwen35moe"}
 _KV_SHARED_FROM = {"gemma3n": 20}
 
 

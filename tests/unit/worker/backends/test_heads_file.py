@@ -17,6 +17,7 @@ SILENT = LoadOptions(heads="on", speculation="off")
     ("write", "expected"),
     [
         (tiny_models.write_experts_with_heads, (True, True)),
+        (tiny_models.write_latent_with_heads, (True, True)),
         (tiny_models.write_hybrid_with_heads, (False, True)),
         (tiny_models.write_hybrid_experts_with_heads, (False, True)),
         (tiny_models.write_hybrid, (False, False)),
@@ -31,6 +32,21 @@ def test_heads_are_taken_where_they_are_and_cost_little_or_were_asked_for(
     assert (wants_heads(path, AUTO), wants_heads(path, ON)) == expected
     assert not wants_heads(path, OFF)
     assert not wants_heads(path, SILENT)
+
+
+@pytest.mark.parametrize("missing", ["attn_q_a.weight", "attn_k_b", "ffn_gate_shexp", "nextn.e"])
+def test_what_the_graph_would_end_the_process_over_must_be_there(
+    missing: str, tmp_path: Path
+) -> None:
+    path = tiny_models.write_latent_with_heads(tmp_path / "tiny.gguf", missing=missing)
+    assert not wants_heads(str(path), ON)
+
+
+def test_attention_that_the_graph_does_not_take_is_left_alone(tmp_path: Path) -> None:
+    path = tiny_models.write_latent_with_heads(tmp_path / "tiny.gguf")
+    scaled = path.read_bytes().replace(b"expert_gating_func", b"attention.temperature_scale")
+    path.write_bytes(scaled)
+    assert not wants_heads(str(path), ON)
 
 
 def test_heads_of_several_blocks_are_left_alone(tmp_path: Path) -> None:

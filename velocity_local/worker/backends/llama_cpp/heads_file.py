@@ -7,12 +7,31 @@ the heads still name them. So the header is looked at before the library is aske
 import mmap
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 from velocity_local.core.models import LoadOptions
 
-# Architectures with a tiny model among the tests, and whether they have recurrent states. The
-# library has graphs for some more.
-_ARCHITECTURES = {b"glm4moe": False, b"qwen35": True, b"qwen35moe": True}
+
+class _Kind(NamedTuple):
+    """An architecture's graph of heads: the tensors it must have, and a key it does not take."""
+
+    has_states: bool
+    tensors: tuple[bytes, ...] = ()
+    refused: bytes | None = None
+
+
+_LATENT = (b".attn_q_a.weight", b".attn_k_b.weight", b".ffn_gate_shexp.weight")
+# Architectures with a tiny model among the tests. The library has graphs for some more.
+_ARCHITECTURES = {
+    b"deepseek2": _Kind(
+        has_states=False,
+        tensors=_LATENT,
+        refused=b"deepseek2.attention.temperature_scale",
+    ),
+    b"glm4moe": _Kind(has_states=False),
+    b"qwen35": _Kind(has_states=True),
+    b"qwen35moe": _Kind(has_states=True),
+}
 # A key, the type of its value (uint32) and the value; one block is what the graphs take.
 _ONE_BLOCK = re.compile(
     b"(" + b"|".join(_ARCHITECTURES) + rb")\.nextn_predict_layers\x04\0\0\0\x01\0\0\0"
@@ -33,24 +52,28 @@ def wants_heads(path: str, options: LoadOptions) -> bool:
     if options.speculation == "off" or options.heads == "off":
         return False
     try:
-        architecture = _with_heads(Path(path))
-        if architecture is None or (_ARCHITECTURES[architecture] and options.heads != "on"):
+        kind = _with_heads(Path(path))
+        if kind is None or (kind.has_states and options.heads != "on"):
             return False
-        return any(_has_tensors(part) for part in _parts(path))
+        return any(_has(part, (*_TENSORS, *kind.tensors)) for part in _parts(path))
     except (OSError, ValueError):
         return False
 
 
-def _with_heads(path: Path) -> bytes | None:
-    """The architecture, if the file says that there are heads."""
+def _with_heads(path: Path) -> _Kind | None:
+    """The kind of model, if the file says that there are heads."""
     with path.open("rb") as file:
-        found = _ONE_BLOCK.search(file.read(_KEYS_WITHIN))
-    return None if found is None else found[1]
+        keys = file.read(_KEYS_WITHIN)
+    found = _ONE_BLOCK.search(keys)
+    if found is None:
+        return None
+    kind = _ARCHITECTURES[found[1]]
+    return None if kind.refused is not None and kind.refused in keys else kind
 
 
-def _has_tensors(path: Path) -> bool:
+def _has(path: Path, tensors: tuple[bytes, ...]) -> bool:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as bytes_:
-        return all(bytes_.find(name, 0, _TENSORS_WITHIN) >= 0 for name in _TENSORS)
+        return all(bytes_.find(name, 0, _TENSORS_WITHIN) >= 0 for name in tensors)
 
 
 def _parts(path: str) -> list[Path]:
