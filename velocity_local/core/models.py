@@ -60,7 +60,8 @@ class LoadOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     """How a model is loaded; None means the engine decides.
 
     `n_ctx` is the number of KV cells shared by all sequences; one sequence may use as many, but
-    never more than the model was trained for.
+    never more than the model was trained for. `gpu_split` has the layers of each of several GPUs;
+    without it the engine divides them by free memory.
     """
 
     n_ctx: int | None = None
@@ -68,6 +69,7 @@ class LoadOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     n_batch: int = 512
     n_threads: int | None = None
     n_gpu_layers: int | None = None
+    gpu_split: tuple[int, ...] = ()
     kv_type: KvType | None = None
     flash_attention: bool | None = None
     stall_target_ms: float = 250.0

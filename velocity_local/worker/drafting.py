@@ -27,6 +27,7 @@ def load_draft(backend: Backend, options: LoadOptions) -> Backend | None:
     own = msgspec.structs.replace(
         options,
         draft_path=None,
+        gpu_split=(),
         speculation="off",
         heads="off",
         n_ctx=capabilities.n_cells,

@@ -94,19 +94,22 @@ def _layer_bytes(shape: Shape, need: Need) -> int:
 
 
 def _gpu_shares(shape: Shape, machine: Machine, need: Need, most: int) -> tuple[Share, ...]:
-    """Device after device takes as many layers as it holds."""
+    """Device after device takes as many layers as it holds, the one with most room first: the
+    fewer take part, the less goes between them.
+    """
     layer_bytes = _layer_bytes(shape, need)
-    shares: list[Share] = []
+    shares: dict[int, Share] = {}
     left = most
-    for gpu in machine.gpus:
+    for index in sorted(range(len(machine.gpus)), key=lambda i: -machine.gpus[i].free_bytes):
+        gpu = machine.gpus[index]
         fixed_bytes = need.compute_bytes + GPU_OVERHEAD_BYTES
         fixed_bytes += 0 if shares else need.companion_bytes
         layers = min(left, max(gpu.free_bytes - fixed_bytes, 0) // max(layer_bytes, 1))
         if layers:
             needed_bytes = layers * layer_bytes + fixed_bytes
-            shares.append(Share(gpu.name, layers, needed_bytes, gpu.free_bytes))
+            shares[index] = Share(gpu.name, layers, needed_bytes, gpu.free_bytes)
         left -= layers
-    return tuple(shares)
+    return tuple(shares[index] for index in sorted(shares))
 
 
 def _host_bytes(shape: Shape, need: Need, on_gpu: int) -> int:

@@ -31,6 +31,9 @@ _PREFIXES = ("LC_", "OMP_", "GOMP_", "KMP_", "GGML_")
 # milliseconds, on processors that whoever brings a token to its reader needs. This is about
 # 50 us: time to the first token falls by 3 ms, and tokens per second stay what they were.
 _SPIN = {"GOMP_SPINCOUNT": "5000"}
+# NVML counts processors by their place; CUDA's own order, the fastest first, would give a model's
+# layers to others than those whose memory was looked at.
+_ORDER = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 _SPIN_NAMES = frozenset({"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"})
 _SECRET_MARKS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL")
 
@@ -42,7 +45,8 @@ def worker_environment(source: Mapping[str, str] | None = None) -> dict[str, str
     kept = {name: value for name, value in source.items() if _is_allowed(name.upper())}
     spin = {} if _SPIN_NAMES & kept.keys() else _SPIN
     return (
-        kept
+        _ORDER
+        | kept
         | spin
         | {
             "PYTHONPATH": str(package_root()),

@@ -107,7 +107,7 @@ class Fitting:
         if not machine.gpus or all(gpu.shares_host for gpu in machine.gpus):
             return options
         fit = await self._judged(entry, entry.shape, options, machine)
-        return replace(options, n_gpu_layers=fit.n_gpu_layers)
+        return replace(options, n_gpu_layers=fit.n_gpu_layers, gpu_split=_split(fit, machine))
 
     def note_load(self, entry: ModelEntry, options: LoadOptions, loaded: LoadedModel) -> None:
         """A model was loaded: keep what it took beside what was expected."""
@@ -207,6 +207,15 @@ def _doubted(formula: NeedAt, reason: str) -> NeedAt:
         return replace(need, doubt=f"the engine does not say: {reason}")
 
     return need_at
+
+
+def _split(fit: Fit, machine: Machine) -> tuple[int, ...]:
+    """Layers of each GPU, if there are several."""
+    if len(machine.gpus) < 2:
+        return ()
+    layers = {share.device: share.layers for share in fit.shares}
+    split = tuple(layers.get(gpu.name, 0) for gpu in machine.gpus)
+    return split if any(split) else ()
 
 
 def _usable(machine: Machine, buffers: Buffers | None) -> Machine:

@@ -92,6 +92,19 @@ async def test_some_go_where_some_fit_and_two_hold_more_than_one() -> None:
     assert 0 < one < two <= HUGE_CACHE.layers
 
 
+async def test_of_several_the_roomiest_is_filled_first_and_told_in_the_engines_order() -> None:
+    small, large = Device("GPU 0", 4 * GIB, 3 * GIB), Device("GPU 1", 24 * GIB, 20 * GIB)
+    placed = await fitting(ON_CUDA, small, large).placed(ENTRY, LoadOptions())
+    assert (placed.n_gpu_layers, placed.gpu_split) == (33, (0, 33))
+    halves = [Device(f"GPU {i}", 2 * GIB, int(1.6 * GIB)) for i in range(2)]
+    placed = await fitting(ON_CUDA, *halves).placed(ENTRY, LoadOptions())
+    assert len(placed.gpu_split) == 2
+    assert sum(placed.gpu_split) == placed.n_gpu_layers == 33
+    assert min(placed.gpu_split) > 0
+    alone = await fitting(ON_CUDA, large).placed(ENTRY, LoadOptions())
+    assert alone.gpu_split == ()
+
+
 async def test_an_engine_that_was_not_built_for_it_gets_none() -> None:
     on_cpu = fitting(ON_CPU, Device("GPU 0", 24 * GIB, 20 * GIB))
     assert (await on_cpu.placed(ENTRY, LoadOptions())).n_gpu_layers == 0

@@ -16,7 +16,11 @@ def weigh(path: str, options: LoadOptions) -> Buffers:
     native.start()
     with_heads = wants_heads(path, options)
     model = native.open_model(
-        path, n_gpu_layers=options.n_gpu_layers, with_heads=with_heads, is_dry=True
+        path,
+        n_gpu_layers=options.n_gpu_layers,
+        gpu_split=options.gpu_split,
+        with_heads=with_heads,
+        is_dry=True,
     )
     try:
         facts = native.model_facts(model)

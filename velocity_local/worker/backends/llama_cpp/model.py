@@ -61,7 +61,12 @@ def load(path: str, options: LoadOptions) -> "LlamaCppBackend":
     native.start()
     log.forget_buffers()
     with_heads = wants_heads(path, options)
-    model = native.open_model(path, n_gpu_layers=options.n_gpu_layers, with_heads=with_heads)
+    model = native.open_model(
+        path,
+        n_gpu_layers=options.n_gpu_layers,
+        gpu_split=options.gpu_split,
+        with_heads=with_heads,
+    )
     try:
         return LlamaCppBackend(model, options, started_s=started_s, with_heads=with_heads)
     except BackendError:

@@ -9,6 +9,7 @@ import ctypes
 import os
 import re
 import sys
+from collections.abc import Sequence
 from functools import cache
 from itertools import repeat
 from typing import Any, NamedTuple
@@ -83,19 +84,39 @@ def start() -> None:
 
 
 def open_model(
-    path: str, *, n_gpu_layers: int | None, with_heads: bool = False, is_dry: bool = False
+    path: str,
+    *,
+    n_gpu_layers: int | None,
+    gpu_split: Sequence[int] = (),
+    with_heads: bool = False,
+    is_dry: bool = False,
 ) -> int:
-    """`is_dry` reads the header alone: the model can be asked for sizes, and cannot compute."""
+    """`is_dry` reads the header alone: the model can be asked for sizes, and cannot compute.
+
+    `gpu_split` is dropped where there are not as many GPUs: then the library divides the layers.
+    """
     params = lib.llama_model_default_params()
     params.load_mtp = with_heads
     if is_dry:
         params.no_alloc, params.load_mode = True, lib.LLAMA_LOAD_MODE_NONE  # a mapping would abort
     if n_gpu_layers is not None:
         params.n_gpu_layers = n_gpu_layers
+    split = split_over(gpu_split, n_devices=len(_gpus()), capacity=lib.llama_max_devices())
+    if split is not None:
+        params.tensor_split = split
     model = lib.llama_model_load_from_file(os.fsencode(path), params)
     if not model:
         raise _failed(f"cannot load {path}")
     return int(model)
+
+
+def split_over(layers: Sequence[int], *, n_devices: int, capacity: int) -> Any:
+    """The proportions that the library makes these numbers of layers of, as it takes them; None
+    if they are not for these devices. Its rule: `load_tensors` in llama-model.cpp.
+    """
+    if len(layers) < 2 or len(layers) != n_devices or n_devices > capacity:
+        return None
+    return (ctypes.c_float * capacity)(*map(float, layers))
 
 
 def weights_bytes(model: int) -> int:
@@ -138,13 +159,20 @@ def _description(model: int) -> str:
 
 def device() -> str:
     """The first GPU's description, or `cpu` if the library has none."""
+    return next(iter(_gpus()), "cpu")
+
+
+def _gpus() -> list[str]:
+    """Descriptions, in the library's order."""
+    found = []
     ggml.ggml_backend_dev_get.restype = ctypes.c_void_p
     ggml.ggml_backend_dev_description.restype = ctypes.c_char_p
     for i in range(ggml.ggml_backend_dev_count()):
         handle = ctypes.c_void_p(ggml.ggml_backend_dev_get(ctypes.c_size_t(i)))
         if ggml.ggml_backend_dev_type(handle) in _GPU_TYPES:
-            return str(ggml.ggml_backend_dev_description(handle).decode("utf-8", "replace"))
-    return "cpu"
+            text = ggml.ggml_backend_dev_description(handle).decode("utf-8", "replace")
+            found.append(str(text))
+    return found
 
 
 def open_context(model: int, options: ContextOptions, abort_flag: "AbortFlag") -> int:
