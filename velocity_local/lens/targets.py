@@ -135,7 +135,11 @@ def server_facts(found: Found) -> dict[str, Fact]:
         "model.parameters": model.parameters,
     }
     if model.loaded is not None:
-        facts |= {f"engine.{name}": _fact(value) for name, value in _fields(model.loaded)}
+        facts |= {
+            f"engine.{name}": value
+            for name, value in msgspec.structs.asdict(model.loaded).items()
+            if isinstance(value, str | int | float | bool)
+        }
     return facts
 
 
@@ -176,11 +180,3 @@ def _first_model(admin: HttpClient) -> str:
 def _without_end(url: str) -> str:
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
-
-
-def _fields(value: msgspec.Struct) -> list[tuple[str, object]]:
-    return [(name, getattr(value, name)) for name in value.__struct_fields__]
-
-
-def _fact(value: object) -> Fact:
-    return value if isinstance(value, str | int | float | bool) or value is None else str(value)

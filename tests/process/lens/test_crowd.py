@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.chat_server import HELLO, Served, serving
+from velocity_local.lens.distributed import crowd as crowds
 from velocity_local.lens.distributed.crowd import Crowd
-from velocity_local.lens.errors import NoKey
+from velocity_local.lens.errors import LensError, NoKey
 from velocity_local.lens.events import Began, Ended, Event, Progress
 from velocity_local.lens.loads import Concurrency, Poisson
 from velocity_local.lens.results import Metric
@@ -68,6 +69,13 @@ def test_an_interrupted_run_keeps_what_all_have_measured(crowd: Crowd) -> None:
     assert result.partial_reason == "interrupted"
     assert result.n_requests > sum(result.n_errors.values())
     assert result.duration_s < 60
+
+
+def test_a_scheduler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crowds, "CONNECT_TIMEOUT_S", 0.5)
+    absent = Crowd(1, scheduler="tcp://127.0.0.1:9")
+    with pytest.raises(LensError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
+        absent.__enter__()
 
 
 def test_what_a_worker_refuses_is_told_here(crowd: Crowd) -> None:

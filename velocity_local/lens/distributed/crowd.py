@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 START_TIMEOUT_S = 120.0
+CONNECT_TIMEOUT_S = 15.0
 _LOST = {"error", "lost", "cancelled"}
 
 
@@ -92,7 +93,7 @@ class Crowd:
             if place is None:
                 place = opened.enter_context(self._local(distributed))
             try:
-                client = distributed.Client(place, timeout=START_TIMEOUT_S, set_as_default=False)
+                client = distributed.Client(place, timeout=CONNECT_TIMEOUT_S, set_as_default=False)
             except OSError as error:
                 raise LensError(f"no Dask scheduler answers at {self._scheduler}") from error
             yield opened.enter_context(client)
@@ -107,7 +108,7 @@ class Crowd:
                 threads_per_worker=1,
                 host="127.0.0.1",
                 security=distributed.Security.temporary(),
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",
                 silence_logs=logging.CRITICAL,
                 local_directory=folder,
                 memory_limit=0,

@@ -11,7 +11,8 @@ from velocity_local.lens.report.naming import Names, load_name
 from velocity_local.lens.report.views import title_of
 from velocity_local.lens.results import RunResult
 
-_QUANTITIES = table_of("ttft_ms:p50", "itl_ms:p50", "e2e_ms:p50", "total_output_tokens_per_s")
+_QUANTITIES = table_of("ttft_ms:p50", "tpot_ms:p50", "e2e_ms:p50", "total_output_tokens_per_s")
+"""Time per output token and no single gaps: a server that guesses sends tokens in bursts."""
 _CLASSES = {Verdict.BETTER: "better", Verdict.WORSE: "worse"}
 
 

@@ -1,5 +1,6 @@
 """HTML and SVG as text that cannot be broken out of: everything is escaped unless made here."""
 
+from collections.abc import Sequence
 from html import escape
 
 from velocity_local.core.printable import printable
@@ -53,7 +54,7 @@ def section(name: str, *parts: object) -> Markup:
     return element("section", element("h2", name), join(parts), aria_label=name)
 
 
-def table(head: list[object], rows: list[list[object]], *, caption: str) -> Markup:
+def table(head: Sequence[object], rows: Sequence[Sequence[object]], *, caption: str) -> Markup:
     """A table that scrolls by itself if it is wide; the first cell of a row is its heading."""
     heading = element("tr", [element("th", cell, scope="col") for cell in head])
     lines = [

@@ -26,7 +26,7 @@ _COMPARED = (parse("ttft_ms:p50"), parse("ttft_ms:p99"), parse("total_output_tok
 _MAIN = table_of(
     "ttft_ms:p50",
     "ttft_ms:p99",
-    "itl_ms:p50",
+    "tpot_ms:p50",
     "itl_ms:p99",
     "e2e_ms:p50",
     "e2e_ms:p99",
@@ -38,7 +38,7 @@ _HEADS = {
     "total_output_tokens_per_s:mean": "tokens/s",
     **{
         f"{metric}_ms:{percent}": f"{metric.upper()} {percent}"
-        for metric in ("ttft", "itl", "e2e")
+        for metric in ("ttft", "tpot", "itl", "e2e")
         for percent in ("p50", "p99")
     },
 }
@@ -189,22 +189,29 @@ def _energy(runs: Sequence[RunResult], names: Names) -> Markup | None:
 
 
 def _environment(runs: Sequence[RunResult], names: Names) -> Markup | None:
+    """What all runs share is told once."""
     known = [facts(run) for run in runs]
-    facts_known = sorted({name for one in known for name in one})
-    if not facts_known:
-        return None
-    rows: list[list[object]] = [
-        [name, *("" if one.get(name) is None else str(one[name]) for one in known)]
-        for name in facts_known
+    columns = {name: [one.get(name) for one in known] for one in known for name in one}
+    shared = [
+        [name, str(column[0])]
+        for name, column in sorted(columns.items())
+        if len(set(column)) == 1 and column[0] is not None
     ]
-    caption = "Facts that figures depend on"
-    head: list[object] = ["", *map(names.of, runs)]
-    overhead = [
-        f"{run.client_overhead.delay_p50_ms:.3g} ms, {run.client_overhead.cpu_share:.0%} of a core"
-        if run.client_overhead is not None
-        else ""
-        for run in runs
+    apart = [
+        [name, *("" if value is None else str(value) for value in column)]
+        for name, column in sorted(columns.items())
+        if len(set(column)) > 1
     ]
+    overhead = [_overhead(run) for run in runs]
     if any(overhead):
-        rows.append(["client's own delay (median)", *overhead])
-    return section("Environment", table(head, rows, caption=caption))
+        apart.append(["client's own delay (median)", *overhead])
+    tables = [
+        table(["", "of all runs"], shared, caption="Facts that figures depend on"),
+        table(["", *map(names.of, runs)], apart, caption="Facts of each run") if apart else None,
+    ]
+    return section("Environment", tables) if shared or apart else None
+
+
+def _overhead(run: RunResult) -> str:
+    found = run.client_overhead
+    return f"{found.delay_p50_ms:.3g} ms, {found.cpu_share:.0%} of a core" if found else ""

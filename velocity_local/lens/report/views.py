@@ -19,6 +19,7 @@ _NAMES = {
     Metric.TTFT_MS: "Time to first token",
     Metric.TTFO_MS: "Time to first output token",
     Metric.ITL_MS: "Inter-token latency",
+    Metric.TPOT_MS: "Time per output token",
     Metric.E2E_MS: "End-to-end latency",
     Metric.TOTAL_OUTPUT_TOKENS_PER_S: "Output tokens per second",
 }
