@@ -61,7 +61,8 @@ class LoadOptions(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `n_ctx` is the number of KV cells shared by all sequences; one sequence may use as many, but
     never more than the model was trained for. `gpu_split` has the layers of each of several GPUs;
-    without it the engine divides them by free memory.
+    without it the engine divides them by free memory. `pass_ms` is what passes of
+    so many rows took here.
     """
 
     n_ctx: int | None = None
@@ -76,6 +77,7 @@ class LoadOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     speculation: Speculation = "auto"
     heads: Heads = "auto"
     draft_path: str | None = None
+    pass_ms: tuple[tuple[int, float], ...] = ()
     backend: Literal["llama_cpp", "mlx", "fake"] = "llama_cpp"
     backend_script: str | None = None
 

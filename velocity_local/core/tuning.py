@@ -6,14 +6,14 @@ import msgspec
 
 from velocity_local.core.models import LoadOptions
 
-TuneKey = Literal["n_threads", "n_batch", "flash_attention", "kv_type"]
+TuneKey = Literal["n_threads", "n_batch", "flash_attention", "kv_type", "speculation"]
 TuneState = Literal["running", "done", "failed", "cancelled"]
 Value = int | str | bool | None
 
 DEFAULT_BUDGET_S = 180.0
 QUALITY_KEYS: tuple[TuneKey, ...] = ("kv_type",)
 """What also changes answers; measured only if somebody agrees."""
-SPEED_KEYS: tuple[TuneKey, ...] = ("n_threads", "n_batch", "flash_attention")
+SPEED_KEYS: tuple[TuneKey, ...] = ("n_threads", "n_batch", "flash_attention", "speculation")
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -50,19 +50,23 @@ class TuneStep(msgspec.Struct, frozen=True):
 
 
 class TunedValues(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Options of `LoadOptions` that were found better than what is used without them."""
+    """Options of `LoadOptions` that were found better than what is used without them.
+
+    `pass_ms` is no choice: what passes of so many rows take, with which guessing begins.
+    """
 
     n_threads: int | None = None
     n_batch: int | None = None
     flash_attention: bool | None = None
     kv_type: Literal["f16", "q8_0", "f32"] | None = None
+    pass_ms: tuple[tuple[int, float], ...] = ()
 
     def given(self) -> dict[str, Value]:
         """The options by name; those that are None stay as they are."""
         return {
             name: value
             for name in self.__struct_fields__
-            if (value := getattr(self, name)) is not None
+            if name != "pass_ms" and (value := getattr(self, name)) is not None
         }
 
 

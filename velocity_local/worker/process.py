@@ -113,6 +113,7 @@ class _Process:
                 kv=first.kv,
                 speculation=first.options.speculation,
                 draft=draft,
+                pass_ms=first.options.pass_ms,
             )
         except Exception as error:  # noqa: BLE001 - supervisor
             _log.exception("loading %s failed", first.path)

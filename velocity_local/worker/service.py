@@ -9,6 +9,7 @@ them itself or puts the prepared request into the inbox.
 
 import logging
 import queue
+from collections.abc import Sequence
 from typing import NamedTuple, assert_never
 
 import msgspec
@@ -87,6 +88,7 @@ class WorkerService:
         kv: KvTiers = NO_TIERS,
         speculation: Speculation = "off",
         draft: Backend | None = None,
+        pass_ms: Sequence[tuple[int, float]] = (),
     ) -> None:
         tokenizer = backend.tokenizer
         self._clock = clock
@@ -102,6 +104,7 @@ class WorkerService:
             on_drop=self._tiers.on_drop,
             speculation=speculation,
             draft=draft,
+            pass_ms=pass_ms,
         )
         self._adapters = Adapters(backend, self._engine.adapters_in_use)
         self._embeddings = Embeddings(backend)

@@ -89,7 +89,8 @@ async def test_what_is_found_is_kept_for_the_next_load(yard: Yard) -> None:
     assert kept.values == ended.values
     options = await yard.tunings.options("tiny")
     tuned = {item.key for item in options.items if item.origin == "tuned"}
-    assert tuned == set(kept.values.given())
+    assert kept.values.pass_ms[0][0] == 1
+    assert tuned == set(kept.values.given()) | {"speculation"}
     assert options.tuned_s == kept.tuned_s
     assert (await yard.tunings.forget("tiny")).tuned_s is None
 
@@ -105,7 +106,8 @@ async def test_what_there_was_no_time_for_stays_known(budget_s: float, yard: Yar
     assert kept.values.kv_type == "q8_0"
     for key in SPEED_KEYS:
         source = before if key in ended.unmeasured else ended.values
-        assert getattr(kept.values, key) == getattr(source, key)
+        field = "pass_ms" if key == "speculation" else key
+        assert getattr(kept.values, field) == getattr(source, field)
 
 
 async def test_one_that_is_cancelled_leaves_nothing(yard: Yard) -> None:
@@ -142,7 +144,7 @@ async def test_nothing_is_measured_beside_requests(yard: Yard) -> None:
 
 
 async def test_what_is_set_is_left_alone(tmp_path: Path) -> None:
-    yard = Yard(tmp_path, n_threads=1, n_batch=64, flash_attention="true")
+    yard = Yard(tmp_path, n_threads=1, n_batch=64, flash_attention="true", speculation="auto")
     with pytest.raises(InvalidRequest, match=", ".join(SPEED_KEYS)):
         await yard.tunings.start(LONG)
 

@@ -11,7 +11,7 @@ from velocity_local.core.tuning import TuneKey, TunePlan, TuneResult
 from velocity_local.wire.ipc.messages import LoadFailed, Tune, Tuned, Tuning
 
 pytestmark = pytest.mark.process
-KEYS: tuple[TuneKey, ...] = ("n_threads", "flash_attention", "kv_type")
+KEYS: tuple[TuneKey, ...] = ("n_threads", "flash_attention", "kv_type", "speculation")
 
 
 def measured(running: Worker, path: Path, *, budget_s: float = 8.0) -> TuneResult | LoadFailed:
@@ -37,8 +37,14 @@ def test_models_of_several_kinds_are_measured(write: object, tmp_path: Path) -> 
     tried = {step.key for step in result.steps}
     assert tried
     assert tried | set(result.unmeasured) <= set(KEYS)
+    can_guess = write is tiny_models.write_llama
+    assert bool(result.values.pass_ms) is ("speculation" in tried) is can_guess
     for step in result.steps:
-        assert step.problem or (step.figures is not None and step.figures.decode_ms > 0)
+        assert (
+            step.key == "speculation"
+            or step.problem
+            or (step.figures is not None and step.figures.decode_ms > 0)
+        )
 
 
 def test_a_model_that_writes_nothing_is_refused(tmp_path: Path) -> None:

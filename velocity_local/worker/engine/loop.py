@@ -52,6 +52,7 @@ class Engine:
         stall_target_ms: float = STALL_TARGET_MS,
         speculation: Speculation = "off",
         draft: Backend | None = None,
+        pass_ms: Sequence[tuple[int, float]] = (),
         state_bytes: int = 0,
         on_drop: Callable[[Kept], None] | None = None,
     ) -> None:
@@ -68,9 +69,9 @@ class Engine:
         self._passes = Passes(backend, clock, stall_target_ms=stall_target_ms)
         self._planner = Planner(self._passes, clock)
         self._speculator = Speculator(backend, clock, speculation, draft, stall_target_ms)
+        self._speculator.know(pass_ms)
         self._events: list[SequenceEvent] = []
-        self._is_blocked = False
-        self._step_ms = 0.0
+        self._is_blocked, self._step_ms = False, 0.0
 
     @property
     def has_work(self) -> bool:
@@ -78,22 +79,18 @@ class Engine:
 
     def adapters_in_use(self) -> set[str]:
         """Adapters by which a sequence computes, or is going to."""
-        sequences = (*self._roster.waiting, *self._roster.running)
-        return {sequence.spec.adapter for sequence in sequences}
+        return {s.spec.adapter for s in (*self._roster.waiting, *self._roster.running)}
 
     def load(self) -> EngineLoad:
-        roster = self._roster
-        return EngineLoad(
-            len(roster.running), len(roster.waiting), self._cache.used_cells, self._step_ms
-        )
+        n_running, n_waiting = len(self._roster.running), len(self._roster.waiting)
+        return EngineLoad(n_running, n_waiting, self._cache.used_cells, self._step_ms)
 
     def submit(self, specs: Sequence[SequenceSpec]) -> None:
         """Queue sequences. Equal prompts share one prefill, whoever asked for them.
 
         What cannot run is answered in the next step, with `Broken`.
         """
-        now_s = self._clock.monotonic_s()
-        n_ctx = self._capabilities.n_ctx
+        now_s, n_ctx = self._clock.monotonic_s(), self._capabilities.n_ctx
         self._is_blocked = False
         for spec in specs:
             try:
@@ -351,8 +348,7 @@ class Engine:
     def _on_aborted(self, batch: Batch) -> None:
         """Parts of the batch may have been computed; their logits are lost."""
         for sequence, _ in batch:
-            limit = len(sequence.tokens) - 1
-            sequence.n_computed = self._cache.resync(sequence.slot, limit)
+            sequence.n_computed = self._cache.resync(sequence.slot, len(sequence.tokens) - 1)
         self._join_followers([], [])
 
     def _take(

@@ -56,6 +56,7 @@ _AUTOMATIC: dict[TuneKey, Callable[[Machine], Value]] = {
     "n_threads": lambda machine: machine.n_threads,
     "kv_type": lambda _: AUTOMATIC_KV_TYPE,
 }
+# Speculation has none: it is decided while a model answers, and only its costs are measured.
 _VALUES: dict[TuneKey, Callable[[LoadOptions, Machine, int], list[Value]]] = {
     "n_threads": _threads,
     "n_batch": _batches,

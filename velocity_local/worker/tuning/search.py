@@ -21,6 +21,7 @@ from velocity_local.core.tuning import (
 )
 from velocity_local.worker.engine.backend import BackendError
 from velocity_local.worker.tuning.candidates import Machine, candidates, current_value
+from velocity_local.worker.tuning.guessing import pass_costs, verdicts
 from velocity_local.worker.tuning.trial import Bench, Workload, measure
 from velocity_local.worker.tuning.verdict import (
     MIN_ROUNDS,
@@ -82,13 +83,15 @@ class Search:
         """
         self._size_workload()
         best = self._plan.options
-        for number, key in enumerate(self._plan.keys):
-            best = self._decided(key, best, share=1 / (len(self._plan.keys) - number + 1))
+        keys = [key for key in self._plan.keys if key != "speculation"]
+        for number, key in enumerate(keys):
+            best = self._decided(key, best, share=1 / (len(keys) - number + 1))
         cost = self._final_cost(best)
         if cost >= 1:  # gains that do not add up are none
             best, cost = self._plan.options, 1.0
+        pass_ms = self._pass_ms(best) if "speculation" in self._plan.keys else ()
         return TuneResult(
-            values=_values(self._plan, best),
+            values=_values(self._plan, best, pass_ms),
             steps=tuple(self._steps),
             cost=cost,
             seconds=self._spent_s,
@@ -159,6 +162,13 @@ class Search:
                 way.trials.append(measure(self._bench, way.options, self._workload, self._clock))
         return median_cost(after.trials, before.trials)
 
+    def _pass_ms(self, best: LoadOptions) -> tuple[tuple[int, float], ...]:
+        """What checking guesses costs with all that was found."""
+        self._tell("what guessing costs")
+        costs = pass_costs(self._bench, best, self._workload, self._clock)
+        self._steps += verdicts(costs)
+        return costs
+
     def _tell(self, doing: str) -> None:
         share = min(self._spent_s / self._plan.budget_s, 0.99)
         self._report(TuneStatus(doing, share, tuple(self._steps)))
@@ -205,13 +215,15 @@ def _step(key: TuneKey, way: _Way, reference: _Way) -> TuneStep:
     )
 
 
-def _values(plan: TunePlan, best: LoadOptions) -> TunedValues:
+def _values(
+    plan: TunePlan, best: LoadOptions, pass_ms: tuple[tuple[int, float], ...]
+) -> TunedValues:
     changed = {
         key: getattr(best, key)
         for key in plan.keys
         if getattr(best, key) != getattr(plan.options, key)
     }
-    return TunedValues(**changed)
+    return TunedValues(**changed, pass_ms=pass_ms)
 
 
 def _shown(value: Value) -> str:

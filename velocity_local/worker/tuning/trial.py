@@ -59,15 +59,14 @@ def measure(bench: Bench, options: LoadOptions, workload: Workload, clock: Clock
     Raises:
         BackendError: if the engine refuses, or cannot compute.
     """
-    sized = _sized(options, workload)
-    backend = bench.open(sized)
+    backend = bench.open(sized(options, workload))
     try:
         return _Trial(backend, workload, clock).run()
     finally:
         backend.close()
 
 
-def _sized(options: LoadOptions, workload: Workload) -> LoadOptions:
+def sized(options: LoadOptions, workload: Workload) -> LoadOptions:
     """The same with a cache for the workload alone."""
     n_seq_max = workload.n_streams + 2
     return msgspec.structs.replace(options, n_ctx=workload.n_cells, n_seq_max=n_seq_max)

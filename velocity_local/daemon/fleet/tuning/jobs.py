@@ -212,6 +212,8 @@ class Tunings:
         before = {} if known is None else known.values.given()
         kept = {key: value for key, value in before.items() if key not in measured}
         values = msgspec.structs.replace(result.values, **kept)
+        if known is not None and "speculation" not in measured:
+            values = msgspec.structs.replace(values, pass_ms=known.values.pass_ms)
         cost = known.cost if known is not None and kept else result.cost
         now_s = self._clock.wall_s()
         self.store.put(entry.fingerprint, entry.id, values, cost=cost, now_s=now_s)

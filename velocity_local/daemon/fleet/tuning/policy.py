@@ -52,7 +52,7 @@ class LoadPolicy:
     def options(self, entry: ModelEntry) -> LoadOptions:
         """How this model is to be loaded."""
         found = self._tuned(entry) | _aliased(entry)
-        return msgspec.structs.replace(self.untuned(entry), **found)
+        return msgspec.structs.replace(self.untuned(entry), **found, pass_ms=self._pass_ms(entry))
 
     def untuned(self, entry: ModelEntry) -> LoadOptions:
         """How it would be loaded if nothing had been measured."""
@@ -62,6 +62,8 @@ class LoadPolicy:
         """Every option with its value and where that comes from."""
         options = self.options(entry)
         origins: dict[str, str] = dict.fromkeys(self._tuned(entry), "tuned")
+        if self._pass_ms(entry) and self._origin("speculation") == _DEFAULT:
+            origins["speculation"] = "tuned"  # the choice begins with what was measured
         origins |= dict.fromkeys(_aliased(entry), "alias")
         return tuple(
             OptionItem(
@@ -88,6 +90,10 @@ class LoadPolicy:
             return {}
         given = found.values.given()
         return {key: value for key, value in given.items() if self._origin(key) == _DEFAULT}
+
+    def _pass_ms(self, entry: ModelEntry) -> tuple[tuple[int, float], ...]:
+        found = self._measured.find(entry.fingerprint)
+        return () if found is None else found.values.pass_ms
 
 
 def _aliased(entry: ModelEntry) -> dict[str, Value]:

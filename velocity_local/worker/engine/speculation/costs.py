@@ -5,6 +5,7 @@ machine knows: on two cores 16 rows take as long as 7 single ones, on a GPU as l
 """
 
 from collections import deque
+from collections.abc import Sequence
 
 KEPT_PASSES = 5
 # A size that was seen so seldom may have been measured in a bad moment; after so many passes it
@@ -40,6 +41,14 @@ class PassCosts:
         self._bands: dict[int, dict[int, _Cell]] = {}
         self._n_passes = 0
         self._known: dict[tuple[int, int, int], float | None] = {}
+
+    def know(self, pass_ms: Sequence[tuple[int, float]]) -> None:
+        """Sizes that were measured before; the first passes of theirs tell anew."""
+        self._known.clear()
+        cells = self._bands.setdefault(_band(0), {})
+        for n_rows, ms in pass_ms:
+            cell = cells[n_rows] = _Cell()
+            cell.n, cell.ms = FIRM_PASSES, ms
 
     def observe(self, n_rows: int, n_cells: int, ms: float) -> None:
         """A pass of so many rows, with so many cells in use, took so long, sampling included."""

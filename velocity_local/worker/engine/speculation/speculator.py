@@ -92,6 +92,10 @@ class Speculator:
         self._refused: list[int] = []
         self._n_refusals = 0
 
+    def know(self, pass_ms: Sequence[tuple[int, float]]) -> None:
+        """What passes of so many rows were measured to take here: it need not be tried."""
+        self._costs.know(pass_ms)
+
     def drafts(self, batch: Batch, running: Sequence[LiveSequence], cells: Cells) -> Drafts:
         """A draft for each sequence of the pass, some of them empty; [] if there is none."""
         before, self._plan = self._plan, None

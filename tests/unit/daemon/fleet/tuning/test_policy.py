@@ -45,6 +45,22 @@ def test_what_was_measured_replaces_defaults(tmp_path: Path) -> None:
     assert found["kv_type"] == "flag"
 
 
+def test_what_passes_cost_is_where_guessing_begins(tmp_path: Path) -> None:
+    """The choice itself stays open, and is told to begin with what was measured."""
+    loaded = settings(tmp_path)
+    one = policy(tmp_path, loaded)
+    assert (origins(one)["speculation"], one.options(ENTRY).pass_ms) == ("default", ())
+    costs = ((1, 10.0), (8, 12.5))
+    found = msgspec.structs.replace(FOUND, pass_ms=costs)
+    TunedStore(tmp_path / "tuned.json", machine="here").put("print", "m", found, cost=1, now_s=1)
+    again = LoadPolicy(
+        loaded.settings.engine, loaded.origins, TunedStore(tmp_path / "tuned.json", machine="here")
+    )
+    assert (again.options(ENTRY).speculation, again.options(ENTRY).pass_ms) == ("auto", costs)
+    assert origins(again)["speculation"] == "tuned"
+    assert origins(again, OTHER)["speculation"] == "default"
+
+
 def test_what_somebody_set_wins(tmp_path: Path) -> None:
     loaded = settings(tmp_path, "[engine]\nn_batch = 64\n", {"VELOCITY_ENGINE_N_THREADS": "1"})
     one = policy(tmp_path, loaded)
@@ -63,7 +79,10 @@ def test_another_model_and_another_machine_have_their_own(tmp_path: Path) -> Non
 
 def test_what_is_set_is_not_measured(tmp_path: Path) -> None:
     one = policy(tmp_path, settings(tmp_path, "[engine]\nn_batch = 64\n"))
-    assert one.tunable(with_quality=False) == (("n_threads", "flash_attention"), ("n_batch",))
+    assert one.tunable(with_quality=False) == (
+        ("n_threads", "flash_attention", "speculation"),
+        ("n_batch",),
+    )
     free, fixed = one.tunable(with_quality=True)
     assert "kv_type" in fixed
     assert "kv_type" not in free
