@@ -86,10 +86,11 @@ class Passes:
             BackendError: as the backend's `forward`.
         """
         n_rows = sum(len(span.tokens) for span in spans)
+        if n_rows == len(spans) + sum(span.n_drafted for span in spans):
+            return self._backend.forward(spans)
         parts = [Part(span.start, len(span.tokens)) for span in spans]
         reach = self._limits.reach(parts, n_cells)
-        prefills = n_rows > len(spans) + sum(span.n_drafted for span in spans)
-        if prefills and not self._was_aborted and self._is_long(n_rows, reach):
+        if not self._was_aborted and self._table.expected_ms(n_rows, reach) > INTERRUPT_ABOVE_MS:
             self._interruptible = frozenset(handles())
         started_s = self._clock.monotonic_s()
         try:
@@ -100,9 +101,6 @@ class Passes:
         if outcome is Forward.DONE:
             self._table.observe(n_rows, reach, (self._clock.monotonic_s() - started_s) * 1000)
         return outcome
-
-    def _is_long(self, n_rows: int, reach: float) -> bool:
-        return self._table.expected_ms(n_rows, reach) > INTERRUPT_ABOVE_MS
 
     def interrupt(self, handle: int | None) -> None:
         """From any thread: stop a long prefill pass, if that request is part of it.
