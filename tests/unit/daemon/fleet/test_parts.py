@@ -68,6 +68,7 @@ def test_a_worker_sees_only_what_it_needs() -> None:
         "OMP_NUM_THREADS",
         "GGML_METAL",
         "LD_LIBRARY_PATH",
+        "CUDA_DEVICE_ORDER",
         "GOMP_SPINCOUNT",
         "PYTHONPATH",
         "PYTHONUTF8",

@@ -7,7 +7,7 @@ from itertools import accumulate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from velocity_local.worker.backends.llama_cpp.native import split_over
+from velocity_local.worker.backends.llama_cpp.devices import split_over
 
 
 def f32(value: float) -> float:

@@ -11,7 +11,7 @@ def open_bench(path: str, options: LoadOptions) -> "LlamaCppBench":
     """Load the weights; raises BackendError with the library's own reason."""
     native.start()
     log.forget_buffers()
-    return LlamaCppBench(native.open_model(path, n_gpu_layers=options.n_gpu_layers))
+    return LlamaCppBench(native.open_model(path, options))
 
 
 class LlamaCppBench:

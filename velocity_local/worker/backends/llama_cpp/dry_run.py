@@ -15,13 +15,7 @@ def weigh(path: str, options: LoadOptions) -> Buffers:
     """
     native.start()
     with_heads = wants_heads(path, options)
-    model = native.open_model(
-        path,
-        n_gpu_layers=options.n_gpu_layers,
-        gpu_split=options.gpu_split,
-        with_heads=with_heads,
-        is_dry=True,
-    )
+    model = native.open_model(path, options, with_heads=with_heads, is_dry=True)
     try:
         facts = native.model_facts(model)
         opened = open_context(model, facts, options, native.AbortFlag())

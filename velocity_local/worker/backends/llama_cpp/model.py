@@ -9,7 +9,13 @@ from typing import TypeVar
 from velocity_local.core.adapters import Adapter
 from velocity_local.core.models import LoadedModel, LoadOptions, Pooling
 from velocity_local.core.sampling import SamplingParams
-from velocity_local.worker.backends.llama_cpp import log, native, native_heads, native_states
+from velocity_local.worker.backends.llama_cpp import (
+    devices,
+    log,
+    native,
+    native_heads,
+    native_states,
+)
 from velocity_local.worker.backends.llama_cpp.adapters import LoadedAdapters
 from velocity_local.worker.backends.llama_cpp.batch import fill
 from velocity_local.worker.backends.llama_cpp.embed import Embedder
@@ -61,12 +67,7 @@ def load(path: str, options: LoadOptions) -> "LlamaCppBackend":
     native.start()
     log.forget_buffers()
     with_heads = wants_heads(path, options)
-    model = native.open_model(
-        path,
-        n_gpu_layers=options.n_gpu_layers,
-        gpu_split=options.gpu_split,
-        with_heads=with_heads,
-    )
+    model = native.open_model(path, options, with_heads=with_heads)
     try:
         return LlamaCppBackend(model, options, started_s=started_s, with_heads=with_heads)
     except BackendError:
@@ -376,7 +377,7 @@ class LlamaCppBackend:
             can_embed=capabilities.can_embed,
             has_chat_template=self._facts.chat_template is not None,
             pooling=capabilities.pooling,
-            device=native.device(),
+            device=devices.first(),
             description=self._facts.description,
             load_ms=(time.monotonic() - started_s) * 1000,
             memory_bytes=buffers.total_bytes,

@@ -9,7 +9,6 @@ import ctypes
 import os
 import re
 import sys
-from collections.abc import Sequence
 from functools import cache
 from itertools import repeat
 from typing import Any, NamedTuple
@@ -17,8 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from velocity_local.worker.backends.llama_cpp import log
-from velocity_local.worker.backends.llama_cpp.vendor import RELEASE, ggml, lib
+from velocity_local.core.models import LoadOptions
+from velocity_local.worker.backends.llama_cpp import devices, log
+from velocity_local.worker.backends.llama_cpp.vendor import RELEASE, lib
 from velocity_local.worker.engine.backend import BackendError, NoMemoryError
 from velocity_local.worker.sampling.rows import FloatRow
 
@@ -28,8 +28,6 @@ DECODE_DONE, DECODE_FULL, DECODE_ABORTED = 0, 1, 2
 KV_TYPES = {"f32": 0, "f16": 1, "q8_0": 8}
 # Numbers of llama_pooling_type in llama.h
 POOLING = {-1: "none", 0: "none", 1: "mean", 2: "cls", 3: "last", 4: "rank"}
-# ggml-backend.h: GGML_BACKEND_DEVICE_TYPE_GPU and _IGPU
-_GPU_TYPES = {1, 2}
 # How ggml and its devices say it: ggml-alloc.c, ggml-backend.cpp, ggml-cuda.cu, ggml-metal.m
 _NO_MEMORY = re.compile(
     r"(?:failed|unable) to allocate|bad_alloc|out of memory|not enough memory", re.IGNORECASE
@@ -84,39 +82,25 @@ def start() -> None:
 
 
 def open_model(
-    path: str,
-    *,
-    n_gpu_layers: int | None,
-    gpu_split: Sequence[int] = (),
-    with_heads: bool = False,
-    is_dry: bool = False,
+    path: str, options: LoadOptions, *, with_heads: bool = False, is_dry: bool = False
 ) -> int:
     """`is_dry` reads the header alone: the model can be asked for sizes, and cannot compute.
 
-    `gpu_split` is dropped where there are not as many GPUs: then the library divides the layers.
+    A split that is for other devices is dropped: then the library divides the layers.
     """
     params = lib.llama_model_default_params()
     params.load_mtp = with_heads
     if is_dry:
         params.no_alloc, params.load_mode = True, lib.LLAMA_LOAD_MODE_NONE  # a mapping would abort
-    if n_gpu_layers is not None:
-        params.n_gpu_layers = n_gpu_layers
-    split = split_over(gpu_split, n_devices=len(_gpus()), capacity=lib.llama_max_devices())
-    if split is not None:
-        params.tensor_split = split
+    if options.n_gpu_layers is not None:
+        params.n_gpu_layers = options.n_gpu_layers
+    proportions = devices.split(options.gpu_split)
+    if proportions is not None:
+        params.tensor_split = proportions
     model = lib.llama_model_load_from_file(os.fsencode(path), params)
     if not model:
         raise _failed(f"cannot load {path}")
     return int(model)
-
-
-def split_over(layers: Sequence[int], *, n_devices: int, capacity: int) -> Any:
-    """The proportions that the library makes these numbers of layers of, as it takes them; None
-    if they are not for these devices. Its rule: `load_tensors` in llama-model.cpp.
-    """
-    if len(layers) < 2 or len(layers) != n_devices or n_devices > capacity:
-        return None
-    return (ctypes.c_float * capacity)(*map(float, layers))
 
 
 def weights_bytes(model: int) -> int:
@@ -155,24 +139,6 @@ def _description(model: int) -> str:
     buffer = ctypes.create_string_buffer(256)
     lib.llama_model_desc(model, buffer, len(buffer))
     return buffer.value.decode("utf-8", "replace")
-
-
-def device() -> str:
-    """The first GPU's description, or `cpu` if the library has none."""
-    return next(iter(_gpus()), "cpu")
-
-
-def _gpus() -> list[str]:
-    """Descriptions, in the library's order."""
-    found = []
-    ggml.ggml_backend_dev_get.restype = ctypes.c_void_p
-    ggml.ggml_backend_dev_description.restype = ctypes.c_char_p
-    for i in range(ggml.ggml_backend_dev_count()):
-        handle = ctypes.c_void_p(ggml.ggml_backend_dev_get(ctypes.c_size_t(i)))
-        if ggml.ggml_backend_dev_type(handle) in _GPU_TYPES:
-            text = ggml.ggml_backend_dev_description(handle).decode("utf-8", "replace")
-            found.append(str(text))
-    return found
 
 
 def open_context(model: int, options: ContextOptions, abort_flag: "AbortFlag") -> int:

@@ -8,7 +8,7 @@ import psutil
 
 from velocity_local.core.fit import AUTOMATIC_KV_TYPE
 from velocity_local.core.models import LoadOptions, Pooling
-from velocity_local.worker.backends.llama_cpp import log, native
+from velocity_local.worker.backends.llama_cpp import devices, log, native
 
 # Cells of the cache if nobody says: room for some conversations at once, about 200 MB for a
 # model of 0.3 B parameters and 1 GB for one of 8 B.
@@ -56,7 +56,7 @@ def open_context(
 def takes_tiles(options: native.ContextOptions) -> bool:
     """Whether flash attention computes `PREFILL_TILE` rows at once: a CPU does, from as many on."""
     is_flash = options.flash_attention is not False
-    return is_flash and options.kv_type == "f16" and native.device() == "cpu"
+    return is_flash and options.kv_type == "f16" and devices.first() == "cpu"
 
 
 def _context_options(facts: native.ModelFacts, options: LoadOptions) -> native.ContextOptions:
