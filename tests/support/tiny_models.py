@@ -25,14 +25,8 @@ _TOKENS = (
     + [(text, _NORMAL) for text in ("▁", *LETTERS)]
 )
 N_VOCAB = len(_TOKENS)
-N_EXPERTS = 4
-# Layers whose outputs are made so small leave about half of the tokens to the last one alone.
-FAINT = 0.05
-_NOTHING, _ALL = np.zeros((N_EMBD, N_EMBD), np.float32), np.eye(N_EMBD, dtype=np.float32)
-_TOKENS_ALONE, _STATES_ALONE = np.hstack((_ALL, _NOTHING)), np.hstack((_NOTHING, _ALL))
-_LATENT, _LATENT_QUERY, _LATENT_ROPE = 32, 32, 8
 _STATE_CONV, _STATE_WIDTH, _STATE_HEADS = 4, 16, 2
-_HYBRID_SIZES = {
+HYBRID_SIZES = {
     "qwen35.ssm.conv_kernel": _STATE_CONV,
     "qwen35.ssm.inner_size": _STATE_WIDTH * _STATE_HEADS,
     "qwen35.ssm.state_size": _STATE_WIDTH,
@@ -55,7 +49,7 @@ class Tensor(NamedTuple):
         return raw + bytes(-len(raw) % 32)
 
 
-class _Weights:
+class Weights:
     """Draws tensors; shapes are given as the library writes them, fastest axis first."""
 
     def __init__(self, seed: int = 7) -> None:
@@ -71,7 +65,7 @@ class _Weights:
         return Tensor(name, values, F32)
 
 
-_Feed = Callable[[_Weights, str], list[Tensor]]
+Feed = Callable[[Weights, str], list[Tensor]]
 
 
 def write_llama(path: Path, **templates: str) -> Path:
@@ -84,8 +78,8 @@ def write_llama(path: Path, **templates: str) -> Path:
 
 def llama_tensors() -> list[Tensor]:
     """The weights of `write_llama`, to be changed and written by `write_llama_of`."""
-    weights = _Weights()
-    return [*_embeddings(weights), *_blocks(weights, kv_heads=2)]
+    weights = Weights()
+    return [*embeddings(weights), *_blocks(weights, kv_heads=2)]
 
 
 def write_llama_of(
@@ -95,12 +89,12 @@ def write_llama_of(
     extra: dict[str, Any] = {"llama.attention.head_count_kv": 2}
     for variant, source in (templates or {}).items():
         extra[key if variant == "default" else f"{key}.{variant}"] = source
-    return _write(path, "llama", extra, tensors)
+    return write_model(path, "llama", extra, tensors)
 
 
 def write_sliding_window(path: Path) -> Path:
     """Gemma 2: every other layer sees only the last `WINDOW` tokens."""
-    weights = _Weights()
+    weights = Weights()
     # Input and output share the embedding: small, or every token would call for itself.
     tensors = [
         weights.matrix("token_embd.weight", N_EMBD, N_VOCAB, std=0.05),
@@ -112,14 +106,14 @@ def write_sliding_window(path: Path) -> Path:
         for i in range(N_LAYERS)
         for name in ("post_attention_norm", "post_ffw_norm")
     ]
-    return _write(path, "gemma2", {"gemma2.attention.sliding_window": WINDOW}, tensors)
+    return write_model(path, "gemma2", {"gemma2.attention.sliding_window": WINDOW}, tensors)
 
 
 def write_recurrent(path: Path) -> Path:
     """Mamba: a state instead of a cache."""
     conv, inner, state, rank = 4, 2 * N_EMBD, 16, 4
-    weights = _Weights()
-    tensors = _embeddings(weights)
+    weights = Weights()
+    tensors = embeddings(weights)
     for i in range(N_LAYERS):
         b = f"blk.{i}"
         tensors += [
@@ -135,147 +129,23 @@ def write_recurrent(path: Path) -> Path:
             weights.matrix(f"{b}.ssm_out.weight", inner, N_EMBD),
         ]
     sizes = {"conv_kernel": conv, "inner_size": inner, "state_size": state, "time_step_rank": rank}
-    return _write(path, "mamba", {f"mamba.ssm.{key}": size for key, size in sizes.items()}, tensors)
+    return write_model(
+        path, "mamba", {f"mamba.ssm.{key}": size for key, size in sizes.items()}, tensors
+    )
 
 
 def write_hybrid(path: Path) -> Path:
     """Qwen 3.5: a layer with a state (gated delta net), then one with a cache."""
-    weights = _Weights()
-    return _write(path, "qwen35", _HYBRID_SIZES, _hybrid_tensors(weights, _dense))
+    weights = Weights()
+    return write_model(path, "qwen35", HYBRID_SIZES, hybrid_tensors(weights, dense))
 
 
-def write_hybrid_with_heads(path: Path) -> Path:
-    """Qwen 3.5 with its block for multi-token prediction."""
-    extra = {**_HYBRID_SIZES, "qwen35.nextn_predict_layers": 1}
-    return _write(path, "qwen35", extra, _hybrid_with_heads(_dense))
-
-
-def write_hybrid_experts_with_heads(path: Path) -> Path:
-    """Qwen 3.5 with experts, and its block for multi-token prediction."""
-    sizes = {
-        "expert_count": N_EXPERTS,
-        "expert_used_count": 2,
-        "expert_feed_forward_length": N_FF // 2,
-        "expert_shared_feed_forward_length": N_FF // 2,
-        "nextn_predict_layers": 1,
-        **{key.removeprefix("qwen35."): size for key, size in _HYBRID_SIZES.items()},
-    }
-    extra = {f"qwen35moe.{key}": size for key, size in sizes.items()}
-    return _write(path, "qwen35moe", extra, _hybrid_with_heads(_experts_beside_a_gated_one))
-
-
-def _hybrid_with_heads(feed: _Feed) -> list[Tensor]:
-    weights = _Weights()
-    tensors = [_faint(tensor) for tensor in _hybrid_tensors(weights, feed)]
-    block = f"blk.{N_LAYERS}"
-    tensors += [*_hybrid_ffn(weights, block, feed), *_gated_attention(weights, block)]
-    tensors += _next_token_tensors(weights, block, _TOKENS_ALONE)
-    return [_silent(block, tensor) for tensor in tensors]
-
-
-def write_experts_with_heads(path: Path) -> Path:
-    """GLM 4.5: plain attention, experts from the second layer on, and a block for MTP."""
-    return _write_experts(path, _TOKENS_ALONE)
-
-
-def write_experts_with_heads_of_states(path: Path) -> Path:
-    """The same with a block that sees the model's state before a token, and not the token."""
-    return _write_experts(path, _STATES_ALONE)
-
-
-def write_experts_without_their_heads(path: Path) -> Path:
-    """The same, stripped of the block that its header still names."""
-    return _write_experts(path, _TOKENS_ALONE, missing="blk.2.")
-
-
-def write_experts_with_broken_heads(path: Path) -> Path:
-    """The same, with a block of which a part is missing."""
-    return _write_experts(path, _TOKENS_ALONE, missing="blk.2.ffn_gate_inp")
-
-
-def write_latent_with_heads(path: Path, *, missing: str = "none") -> Path:
-    """GLM 4.7 Flash, which is a DeepSeek: latent attention, experts, and a block for MTP.
-
-    Tensors of which the name has `missing` in it are left out.
-    """
-    weights = _Weights()
-    tensors = _embeddings(weights)
-    for i in range(N_LAYERS + 1):
-        b = f"blk.{i}"
-        tensors += _latent_attention(weights, b)
-        tensors.append(weights.vector(f"{b}.ffn_norm.weight", N_EMBD, around=1))
-        tensors += _biased_experts(weights, b) if i else _dense(weights, b)
-    block = f"blk.{N_LAYERS}"
-    tensors = [_faint(tensor) for tensor in tensors]
-    tensors += _next_token_tensors(weights, block, _TOKENS_ALONE)
-    sizes = {
-        "attention.head_count_kv": 1,
-        "attention.q_lora_rank": _LATENT_QUERY,
-        "attention.kv_lora_rank": _LATENT,
-        "attention.key_length": _LATENT + _LATENT_ROPE,
-        "attention.value_length": _LATENT,
-        "attention.key_length_mla": 2 * _LATENT_ROPE,
-        "attention.value_length_mla": N_EMBD // N_HEADS,
-        "rope.dimension_count": _LATENT_ROPE,
-        "expert_count": N_EXPERTS,
-        "expert_used_count": 2,
-        "expert_shared_count": 1,
-        "expert_feed_forward_length": N_FF // 2,
-        "expert_gating_func": 2,
-        "leading_dense_block_count": 1,
-        "nextn_predict_layers": 1,
-    }
-    extra = {f"deepseek2.{key}": size for key, size in sizes.items()}
-    kept = [_silent(block, tensor) for tensor in tensors if missing not in tensor.name]
-    return _write(path, "deepseek2", extra, kept)
-
-
-def _latent_attention(weights: _Weights, block: str) -> list[Tensor]:
-    width = N_EMBD // N_HEADS
-    return [
-        weights.vector(f"{block}.attn_norm.weight", N_EMBD, around=1),
-        weights.matrix(f"{block}.attn_q_a.weight", N_EMBD, _LATENT_QUERY),
-        weights.vector(f"{block}.attn_q_a_norm.weight", _LATENT_QUERY, around=1),
-        weights.matrix(f"{block}.attn_q_b.weight", _LATENT_QUERY, N_HEADS * 2 * _LATENT_ROPE),
-        weights.matrix(f"{block}.attn_kv_a_mqa.weight", N_EMBD, _LATENT + _LATENT_ROPE),
-        weights.vector(f"{block}.attn_kv_a_norm.weight", _LATENT, around=1),
-        weights.matrix(f"{block}.attn_k_b.weight", _LATENT_ROPE, _LATENT, N_HEADS),
-        weights.matrix(f"{block}.attn_v_b.weight", _LATENT, width, N_HEADS),
-        weights.matrix(f"{block}.attn_output.weight", N_HEADS * width, N_EMBD),
-    ]
-
-
-def _write_experts(path: Path, sees: NDArray[np.float32], *, missing: str = "none") -> Path:
-    weights = _Weights()
-    tensors = _embeddings(weights)
-    for i in range(N_LAYERS + 1):
-        b = f"blk.{i}"
-        tensors.append(weights.vector(f"{b}.attn_norm.weight", N_EMBD, around=1))
-        tensors.append(weights.vector(f"{b}.post_attention_norm.weight", N_EMBD, around=1))
-        tensors += _attention(weights, b, kv_heads=N_HEADS)
-        tensors += _biased_experts(weights, b) if i else _dense(weights, b)
-    block = f"blk.{N_LAYERS}"
-    tensors = [_faint(tensor) for tensor in tensors]
-    tensors += _next_token_tensors(weights, block, sees)
-    tensors = [tensor for tensor in tensors if not tensor.name.startswith(missing)]
-    sizes = {
-        "expert_count": N_EXPERTS,
-        "expert_used_count": 2,
-        "expert_shared_count": 1,
-        "expert_feed_forward_length": N_FF // 2,
-        "leading_dense_block_count": 1,
-        "nextn_predict_layers": 1,
-    }
-    extra = {f"glm4moe.{key}": size for key, size in sizes.items()}
-    return _write(path, "glm4moe", extra, [_silent(block, tensor) for tensor in tensors])
-
-
-def _hybrid_tensors(weights: _Weights, feed: _Feed) -> list[Tensor]:
+def hybrid_tensors(weights: Weights, feed: Feed) -> list[Tensor]:
     conv, width, heads = _STATE_CONV, _STATE_WIDTH, _STATE_HEADS
     values = keys = width * heads
-    tensors = _embeddings(weights)
+    tensors = embeddings(weights)
     for i in range(N_LAYERS):
-        tensors += _hybrid_ffn(weights, f"blk.{i}", feed)
+        tensors += hybrid_block(weights, f"blk.{i}", feed)
     tensors += [
         weights.matrix("blk.0.attn_qkv.weight", N_EMBD, 2 * keys + values),
         weights.matrix("blk.0.attn_gate.weight", N_EMBD, values),
@@ -286,12 +156,12 @@ def _hybrid_tensors(weights: _Weights, feed: _Feed) -> list[Tensor]:
         weights.matrix("blk.0.ssm_alpha.weight", N_EMBD, heads),
         weights.vector("blk.0.ssm_norm.weight", width, around=1),
         weights.matrix("blk.0.ssm_out.weight", values, N_EMBD),
-        *_gated_attention(weights, "blk.1"),
+        *gated_attention(weights, "blk.1"),
     ]
     return tensors
 
 
-def _hybrid_ffn(weights: _Weights, block: str, feed: _Feed) -> list[Tensor]:
+def hybrid_block(weights: Weights, block: str, feed: Feed) -> list[Tensor]:
     return [
         weights.vector(f"{block}.attn_norm.weight", N_EMBD, around=1),
         weights.vector(f"{block}.post_attention_norm.weight", N_EMBD, around=1),
@@ -299,7 +169,7 @@ def _hybrid_ffn(weights: _Weights, block: str, feed: _Feed) -> list[Tensor]:
     ]
 
 
-def _dense(weights: _Weights, block: str) -> list[Tensor]:
+def dense(weights: Weights, block: str) -> list[Tensor]:
     return [
         weights.matrix(f"{block}.ffn_gate.weight", N_EMBD, N_FF),
         weights.matrix(f"{block}.ffn_up.weight", N_EMBD, N_FF),
@@ -307,31 +177,7 @@ def _dense(weights: _Weights, block: str) -> list[Tensor]:
     ]
 
 
-def _experts_beside_a_gated_one(weights: _Weights, block: str) -> list[Tensor]:
-    return [
-        weights.vector(f"{block}.ffn_gate_inp_shexp.weight", N_EMBD),
-        *_experts(weights, block),
-    ]
-
-
-def _biased_experts(weights: _Weights, block: str) -> list[Tensor]:
-    return [weights.vector(f"{block}.exp_probs_b.bias", N_EXPERTS), *_experts(weights, block)]
-
-
-def _experts(weights: _Weights, block: str) -> list[Tensor]:
-    each = N_FF // 2
-    return [
-        weights.matrix(f"{block}.ffn_gate_inp.weight", N_EMBD, N_EXPERTS, kind=F32),
-        weights.matrix(f"{block}.ffn_gate_exps.weight", N_EMBD, each, N_EXPERTS),
-        weights.matrix(f"{block}.ffn_up_exps.weight", N_EMBD, each, N_EXPERTS),
-        weights.matrix(f"{block}.ffn_down_exps.weight", each, N_EMBD, N_EXPERTS),
-        weights.matrix(f"{block}.ffn_gate_shexp.weight", N_EMBD, each),
-        weights.matrix(f"{block}.ffn_up_shexp.weight", N_EMBD, each),
-        weights.matrix(f"{block}.ffn_down_shexp.weight", each, N_EMBD),
-    ]
-
-
-def _gated_attention(weights: _Weights, block: str) -> list[Tensor]:
+def gated_attention(weights: Weights, block: str) -> list[Tensor]:
     head_width = N_EMBD // N_HEADS
     return [
         weights.matrix(f"{block}.attn_q.weight", N_EMBD, 2 * N_EMBD),
@@ -343,32 +189,9 @@ def _gated_attention(weights: _Weights, block: str) -> list[Tensor]:
     ]
 
 
-def _next_token_tensors(weights: _Weights, block: str, sees: NDArray[np.float32]) -> list[Tensor]:
-    """A block that looks at one of its inputs, and says what a model without layers would say."""
-    return [
-        Tensor(f"{block}.nextn.eh_proj.weight", sees, F16),
-        weights.vector(f"{block}.nextn.enorm.weight", N_EMBD, around=1),
-        weights.vector(f"{block}.nextn.hnorm.weight", N_EMBD, around=1),
-    ]
-
-
-def _faint(tensor: Tensor) -> Tensor:
-    return _scaled(tensor, FAINT)
-
-
-def _silent(block: str, tensor: Tensor) -> Tensor:
-    """The block's layers add next to nothing."""
-    return _scaled(tensor, 0.05) if tensor.name.startswith(block) else tensor
-
-
-def _scaled(tensor: Tensor, factor: float) -> Tensor:
-    is_out = any(part in tensor.name for part in ("attn_output", "ffn_down", "ssm_out"))
-    return tensor._replace(values=tensor.values * factor) if is_out else tensor
-
-
 def write_encoder(path: Path, *, pooling: int) -> Path:
     """BERT, with the number of a llama_pooling_type."""
-    weights = _Weights()
+    weights = Weights()
     tensors = [
         weights.matrix("token_embd.weight", N_EMBD, N_VOCAB),
         weights.matrix("token_types.weight", N_EMBD, 2, kind=F32),
@@ -378,7 +201,7 @@ def write_encoder(path: Path, *, pooling: int) -> Path:
     ]
     for i in range(N_LAYERS):
         b = f"blk.{i}"
-        tensors += _attention(weights, b, kv_heads=N_HEADS)
+        tensors += attention(weights, b, kv_heads=N_HEADS)
         tensors += [
             weights.matrix(f"{b}.ffn_up.weight", N_EMBD, N_FF),
             weights.matrix(f"{b}.ffn_down.weight", N_FF, N_EMBD),
@@ -392,18 +215,18 @@ def write_encoder(path: Path, *, pooling: int) -> Path:
         "bert.pooling_type": pooling,
         "tokenizer.ggml.token_type_count": 2,
     }
-    return _write(path, "bert", extra, tensors)
+    return write_model(path, "bert", extra, tensors)
 
 
 def write_embedder(path: Path) -> Path:
     """A decoder that pools the last token, as Qwen's embedding models do."""
-    weights = _Weights()
-    tensors = [*_embeddings(weights), *_blocks(weights, kv_heads=2)]
+    weights = Weights()
+    tensors = [*embeddings(weights), *_blocks(weights, kv_heads=2)]
     extra = {"llama.attention.head_count_kv": 2, "llama.pooling_type": 3}
-    return _write(path, "llama", extra, tensors)
+    return write_model(path, "llama", extra, tensors)
 
 
-def _embeddings(weights: _Weights) -> list[Tensor]:
+def embeddings(weights: Weights) -> list[Tensor]:
     return [
         weights.matrix("token_embd.weight", N_EMBD, N_VOCAB, std=1.0),
         weights.vector("output_norm.weight", N_EMBD, around=1),
@@ -411,18 +234,18 @@ def _embeddings(weights: _Weights) -> list[Tensor]:
     ]
 
 
-def _blocks(weights: _Weights, *, kv_heads: int) -> Iterator[Tensor]:
+def _blocks(weights: Weights, *, kv_heads: int) -> Iterator[Tensor]:
     for i in range(N_LAYERS):
         b = f"blk.{i}"
         yield weights.vector(f"{b}.attn_norm.weight", N_EMBD, around=1)
-        yield from _attention(weights, b, kv_heads=kv_heads)
+        yield from attention(weights, b, kv_heads=kv_heads)
         yield weights.vector(f"{b}.ffn_norm.weight", N_EMBD, around=1)
         yield weights.matrix(f"{b}.ffn_gate.weight", N_EMBD, N_FF)
         yield weights.matrix(f"{b}.ffn_up.weight", N_EMBD, N_FF)
         yield weights.matrix(f"{b}.ffn_down.weight", N_FF, N_EMBD)
 
 
-def _attention(weights: _Weights, block: str, *, kv_heads: int) -> Iterator[Tensor]:
+def attention(weights: Weights, block: str, *, kv_heads: int) -> Iterator[Tensor]:
     kv_width = N_EMBD // N_HEADS * kv_heads
     yield weights.matrix(f"{block}.attn_q.weight", N_EMBD, N_EMBD)
     yield weights.matrix(f"{block}.attn_k.weight", N_EMBD, kv_width)
@@ -430,7 +253,7 @@ def _attention(weights: _Weights, block: str, *, kv_heads: int) -> Iterator[Tens
     yield weights.matrix(f"{block}.attn_output.weight", N_EMBD, N_EMBD)
 
 
-def _write(path: Path, arch: str, extra: Mapping[str, Any], tensors: list[Tensor]) -> Path:
+def write_model(path: Path, arch: str, extra: Mapping[str, Any], tensors: list[Tensor]) -> Path:
     head_width = N_EMBD // N_HEADS
     values: dict[str, Any] = {
         "general.architecture": arch,

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.support import tiny_mlx, tiny_models
+from tests.support import tiny_heads, tiny_mlx, tiny_models
 from velocity_local.core.models import LoadOptions
 from velocity_local.worker.backends import registry
 from velocity_local.worker.backends.fake.model import FakeBackend
@@ -49,13 +49,13 @@ WRITERS = {
     "gemma2": tiny_models.write_sliding_window,
     "mamba": tiny_models.write_recurrent,
     "qwen35": tiny_models.write_hybrid,
-    "glm4moe": tiny_models.write_experts_with_heads,
-    "qwen35-heads": tiny_models.write_hybrid_with_heads,
-    "qwen35moe": tiny_models.write_hybrid_experts_with_heads,
-    "deepseek2": tiny_models.write_latent_with_heads,
-    "glm4moe-stripped": tiny_models.write_experts_without_their_heads,
-    "glm4moe-broken": tiny_models.write_experts_with_broken_heads,
-    "states-alone": tiny_models.write_experts_with_heads_of_states,
+    "glm4moe": tiny_heads.write_experts_with_heads,
+    "qwen35-heads": tiny_heads.write_hybrid_with_heads,
+    "qwen35moe": tiny_heads.write_hybrid_experts_with_heads,
+    "deepseek2": tiny_heads.write_latent_with_heads,
+    "glm4moe-stripped": tiny_heads.write_experts_without_their_heads,
+    "glm4moe-broken": tiny_heads.write_experts_with_broken_heads,
+    "states-alone": tiny_heads.write_experts_with_heads_of_states,
 }
 MLX_CONFIGS = {
     "mlx-llama": tiny_mlx.LLAMA,

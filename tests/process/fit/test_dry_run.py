@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.support import tiny_models
+from tests.support import tiny_heads, tiny_models
 from velocity_local.config.paths import data_root
 from velocity_local.core.errors import ModelFailed
 from velocity_local.core.models import Buffers, LoadOptions
@@ -55,13 +55,15 @@ def really_taken(path: Path, options: LoadOptions) -> Buffers:
 
 def _needs_a_path_alone(write: Callable[..., Path]) -> bool:
     first, *others = inspect.signature(write).parameters.values()
-    return first.name == "path" and all(other.kind is other.VAR_KEYWORD for other in others)
+    return first.name == "path" and all(
+        other.kind is other.VAR_KEYWORD or other.default is not other.empty for other in others
+    )
 
 
 def built(folder: Path) -> dict[str, Path]:
     """Every model that tests build, and the one that is shipped; a new one is among them."""
     files = {"demo": data_root() / "demo" / "velocity-demo-f16.gguf"}
-    for name, write in vars(tiny_models).items():
+    for name, write in (vars(tiny_models) | vars(tiny_heads)).items():
         if name.startswith("write_") and _needs_a_path_alone(write):
             files[name] = write(folder / f"{name}.gguf")
     files["encoder"] = tiny_models.write_encoder(folder / "encoder.gguf", pooling=1)
@@ -108,9 +110,9 @@ def test_the_formula_says_how_far_it_may_be_off(
 @pytest.mark.parametrize(
     "write",
     [
-        tiny_models.write_experts_with_heads,
-        tiny_models.write_latent_with_heads,
-        tiny_models.write_hybrid_with_heads,
+        tiny_heads.write_experts_with_heads,
+        tiny_heads.write_latent_with_heads,
+        tiny_heads.write_hybrid_with_heads,
     ],
 )
 async def test_heads_and_the_states_that_are_kept_for_them_are_counted(

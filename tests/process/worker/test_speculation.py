@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from tests.process.worker.harness import Answer, answer, ask, fake_worker, worker
-from tests.support import tiny_models
+from tests.support import tiny_heads, tiny_models
 from velocity_local.core.models import LoadOptions, Speculation
 from velocity_local.core.sampling import SamplingParams
 from velocity_local.wire.ipc.messages import Generate, Load, LoadFailed, Resumed, Step
@@ -71,7 +71,7 @@ def test_a_real_model_drafts_for_another(tmp_path: Path) -> None:
 
 
 def test_a_text_that_heads_guess_goes_on_in_another_worker_after_a_kill(tmp_path: Path) -> None:
-    path = str(tiny_models.write_hybrid_with_heads(tmp_path / "tiny.gguf"))
+    path = str(tiny_heads.write_hybrid_with_heads(tmp_path / "tiny.gguf"))
     sampling = msgspec.structs.replace(GREEDY, repeat_penalty=1.3, repeat_last_n=64)
     command = ask(1, "the sea and the sea", sampling=sampling, max_tokens=150)
     with worker() as running:

@@ -20,12 +20,12 @@ class _Kind(NamedTuple):
     refused: bytes | None = None
 
 
-_LATENT = (b".attn_q_a.weight", b".attn_k_b.weight", b".ffn_gate_shexp.weight")
+_LATENT_TENSORS = (b".attn_q_a.weight", b".attn_k_b.weight", b".ffn_gate_shexp.weight")
 # Architectures with a tiny model among the tests. The library has graphs for some more.
 _ARCHITECTURES = {
     b"deepseek2": _Kind(
         has_states=False,
-        tensors=_LATENT,
+        tensors=_LATENT_TENSORS,
         refused=b"deepseek2.attention.temperature_scale",
     ),
     b"glm4moe": _Kind(has_states=False),
