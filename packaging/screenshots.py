@@ -41,7 +41,7 @@ N_BUSY = 6
 BUSY_S = 20
 N_RUNS = 4
 N_MEASURED = 40
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 QUESTIONS = ("Hello!", "What is velocity-local?", "Tell me a story.")
 FONT_FACE = re.compile(r"@font-face\s*\{[^}]*\}\s*|<!--.*?-->\s*", re.DOTALL)
 ADDRESS = re.compile(r"https?://(?!www\.w3\.org/|127\.0\.0\.1)[^\s\"'<)]+")
@@ -130,6 +130,7 @@ async def _measure(app: VelocityApp) -> None:
 async def _converse(app: VelocityApp) -> None:
     screen = app.screen
     assert isinstance(screen, ChatScreen)
+    await _until(lambda: screen.sides.first.model is not None)
     for n_asked, question in enumerate(QUESTIONS, 1):
         await _until(lambda: not screen.is_answering)
         screen.query_one(Draft).post_message(Draft.Submitted(question))

@@ -1,5 +1,9 @@
 """Bench: what is computed before it is drawn, and the screen over the real daemon and the lens."""
 
+import os
+import time
+from pathlib import Path
+
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
@@ -11,8 +15,19 @@ from tests.tui.living import over, until
 from tests.tui.scenes import bench, compared
 from tests.tui.terminal import text
 from velocity_tui.app import VelocityApp
-from velocity_tui.bench import Began, Course, Ended, Plan, Preparing, Progress, Result, advanced
+from velocity_tui.bench import (
+    Began,
+    ComparisonDocument,
+    Course,
+    Ended,
+    Plan,
+    Preparing,
+    Progress,
+    Result,
+    advanced,
+)
 from velocity_tui.plots import curves, spans, thinned, whisker
+from velocity_tui.programs import CommandFailed, Measuring, told
 from velocity_tui.screens.bench import BenchScreen, state_line
 from velocity_tui.screens.compared import table
 from velocity_tui.screens.confirm import Confirm
@@ -167,3 +182,14 @@ async def test_two_runs_stand_side_by_side() -> None:
     async with shown.run_test(size=(120, 40)) as pilot:
         await compared(pilot)
         await until(pilot, lambda: "unclear" in text(shown))
+
+
+@pytest.mark.process
+def test_what_our_command_line_refuses_is_told_in_its_words(tmp_path: Path) -> None:
+    environ = {**os.environ, "VELOCITY_HOME": str(tmp_path)}
+    measuring = Measuring(Plan("demo").arguments(), environ)
+    while (failure := measuring.take()[1]) is None:
+        time.sleep(0.01)
+    assert failure.startswith("the daemon does not run")
+    with pytest.raises(CommandFailed, match="no kept run"):
+        told(("lens", "compare", "this", "that"), environ, ComparisonDocument)
