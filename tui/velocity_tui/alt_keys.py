@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import cast
 
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
-from textual.keys import Keys
 
 
 class AltDigit(StrEnum):
@@ -27,6 +26,6 @@ class AltDigit(StrEnum):
 
 def teach() -> None:
     """Have Textual read them as keys, for the whole process."""
+    known = cast("dict[str, object]", ANSI_SEQUENCES_KEYS)
     for key in AltDigit:
-        digit = key.value[-1]
-        ANSI_SEQUENCES_KEYS[f"\x1b{digit}"] = (cast("Keys", key),)
+        known[f"\x1b{key.value[-1]}"] = (key,)
