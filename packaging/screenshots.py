@@ -121,7 +121,7 @@ async def _measure(app: VelocityApp) -> None:
     plan = Plan("demo", requests=N_MEASURED, prompt_tokens=64, output_tokens=96)
     for _ in range(N_RUNS):
         screen.begin(plan)
-        await _until(lambda: bool(screen.course.outcome))
+        await _until(lambda: not screen.is_measuring)
     screen.begin(replace(plan, requests=100 * N_MEASURED))
     await asyncio.sleep(BUSY_S)
     await _until(lambda: len(screen.course.samples) > N_MEASURED)
@@ -137,6 +137,7 @@ async def _converse(app: VelocityApp) -> None:
         await _until(
             lambda n=n_asked: (
                 len(screen.conversation.turns) == 2 * n  # type: ignore[misc] # n is now's
+                and bool(screen.conversation.turns[-1].note)
                 and not screen.is_answering
             )
         )

@@ -82,15 +82,18 @@ class BenchScreen(Page):
     async def load_runs(self) -> None:
         found = await self.attempt(self.session.kept_runs(_LISTED))
         if found is not None:
+            is_new = bool(found) and found[0].id not in self.runs
             self.runs = {run.id: run for run in found}
             self._fill()
+            if is_new:
+                self.query_one(Rows).move_cursor(row=0)
 
     def on_data_table_row_highlighted(self) -> None:
         self._show_trend()
 
     @work(exclusive=True, group="new")
     async def action_new(self) -> None:
-        if self._measuring is not None:
+        if self.is_measuring:
             self.notify("One run at a time: X ends the one that goes on.", severity="warning")
             return
         found = await self.attempt(self.session.models())
@@ -160,7 +163,7 @@ class BenchScreen(Page):
             self._tell()
 
     def _tell(self) -> None:
-        line = state_line(self.course, is_running=self._measuring is not None)
+        line = state_line(self.course, is_running=self.is_measuring)
         self.query_one("#course", Static).update(line, layout=False)
         for plot in self.query(CoursePlot):
             plot.show(self.course)
@@ -187,6 +190,11 @@ class BenchScreen(Page):
             return None
         older = [each for each in self._alike(run) if each.started_at_s < run.started_at_s]
         return older[-1] if older else None
+
+    @property
+    def is_measuring(self) -> bool:
+        """Whether a run goes on, or is being kept."""
+        return self._measuring is not None
 
     @property
     def _pointed_at(self) -> KeptRun | None:

@@ -11,8 +11,8 @@ from velocity_tui.plots import spans
 from velocity_tui.widgets.figures import TITLES, read, within
 
 _GAP = 2
-_LEAST_PLOT = 4
-_ROOMY = 8
+_LEAST_PLOT = 6
+_ROOMY = 10
 _MARGIN = 0.2
 
 
@@ -52,10 +52,9 @@ class RunTrend(Static):
         condition = Content.styled(printable(run.condition), "$muted")
         if not is_roomy:
             return Content("\n").join(_paired(figures, width)[:height])
-        plot_height = height - len(figures) - 2
-        lines = [condition, Content("")] if plot_height < _LEAST_PLOT else []
-        if not lines:
-            lines = [*_plot(self._alike, self._figure, width, plot_height), condition, Content("")]
+        plot_height = max(_LEAST_PLOT, height - len(figures) - 2)
+        plot = _plot(self._alike, self._figure, width, plot_height)
+        lines = [*plot, condition, Content("")]
         return Content("\n").join(line.truncate(width) for line in [*lines, *figures][:height])
 
 
