@@ -1,11 +1,14 @@
 """A worker ends, another begins: what was computed is not computed again, and says the same."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.contract.backends.conftest import DEMO, WRITERS
 from tests.process.worker.harness import Worker, answer, ask, worker
+from velocity_local.core import killpoints
 from velocity_local.core.kv import KvTiers
 from velocity_local.core.models import LoadOptions
 from velocity_local.core.requests import TextPrompt
@@ -92,6 +95,31 @@ def test_a_worker_that_is_killed_while_it_writes_leaves_nothing_that_is_used(
         assert say(second, 1, HEAD)[0] == before
         end(second)
     assert not list((tmp_path / "kv").glob("**/*.part"))
+
+
+WRITE = """
+import sys
+from pathlib import Path
+from velocity_local.core import killpoints
+from velocity_local.worker.states import files
+
+killpoints.arm("kv.before_rename")
+state = memoryview(bytearray(1000))
+files.write(Path(sys.argv[1]), "e", b"k", space="", start=0, tokens=[1] * 40, state=state)
+"""
+
+
+def test_a_kill_between_writing_and_naming_leaves_no_file_of_cells(tmp_path: Path) -> None:
+    folder = tmp_path / "kv" / "m"
+    folder.mkdir(parents=True)
+    ended = subprocess.run([sys.executable, "-c", WRITE, str(folder)], check=False)
+    assert ended.returncode == killpoints.EXIT_STATUS
+    assert [path.suffix for path in folder.iterdir()] == [".part"]
+    with worker() as running:
+        load(running, DEMO, tiers(tmp_path / "kv"))
+        assert say(running, 1, HEAD)[1] == 0
+        end(running)
+    assert {path.suffix for path in folder.iterdir()} == {".kv"}
 
 
 def test_every_file_altered_is_a_file_computed_again(tmp_path: Path) -> None:

@@ -166,6 +166,16 @@ def test_who_is_not_begun_in_its_time_is_told_so() -> None:
     assert (error.code, error.message.split(";")[0]) == ("queue_timeout", "not begun within 5 s")
 
 
+def test_one_whose_time_was_over_before_it_came_is_not_computed() -> None:
+    """It waited elsewhere in the worker: that counts."""
+    driver = Driver(n_seq_max=1)
+    driver.clock.advance(10.0)
+    driver.submit(_spec(1, "aaa", "api", timeout_s=5.0)._replace(arrived_s=4.0))
+    driver.run()
+    assert broken(driver, SequenceKey(1, 0)).code == "queue_timeout"
+    assert driver.backend.passes == []
+
+
 def test_a_request_that_has_begun_may_take_longer_than_it_may_wait() -> None:
     driver = Driver(n_seq_max=1)
     specs = [_spec(1, "aaa", "api", choice=i, timeout_s=5.0, max_tokens=6) for i in (0, 1)]
