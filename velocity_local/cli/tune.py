@@ -61,6 +61,8 @@ def _line(step: TuneStep) -> str:
     what = f"  {step.key} {shown(step.value)}"
     if step.cost is None:
         return f"{what}: refused by the engine ({step.problem})"
+    if step.key == "speculation":
+        return f"  guessing, {shown(step.value)}: {step.cost:.2f} of the time without is expected"
     verdict = "better" if step.is_better else step.objection or "no clear gain"
     against = f"of the time with {shown(step.against)}"
     return f"{what}: {step.cost:.2f} {against} over {step.rounds} rounds, {verdict}"
@@ -86,6 +88,8 @@ def _tell(out: Output, ended: TuningItem) -> None:
         out.note(f"With this it needs {ended.cost:.2f} of the time. Used from its next load on.")
     elif ended.steps:
         out.note("Nothing tried is clearly faster than the defaults, which stay.")
+    if ended.values is not None and ended.values.pass_ms:
+        out.note("Guessing begins with what it was found to cost.")
     if ended.fixed:
         out.note(f"Left alone, because they are set: {', '.join(ended.fixed)}.")
     if ended.unmeasured:

@@ -53,6 +53,15 @@ def test_every_value_tried_is_told_as_it_ends(server: ScriptServer) -> None:
     assert "flash_attention off: refused by the engine (no such kernel)" in lines[2]
 
 
+def test_what_guessing_is_expected_to_give_is_told_as_such(server: ScriptServer) -> None:
+    step = TuneStep("speculation", "copied text", "off", 0.59, 5, is_better=True)
+    values = TunedValues(pass_ms=((1, 10.0), (8, 12.0)))
+    ran = ask(server, tuning(values=values, cost=1.0, steps=(step,)), "tune", "m")
+    assert ran.out == ""
+    assert "guessing, copied text: 0.59 of the time without is expected" in ran.err
+    assert "Guessing begins with what it was found to cost." in ran.err
+
+
 def test_nothing_found_is_said(server: ScriptServer) -> None:
     ran = ask(server, tuning(values=TunedValues(), cost=1.0, steps=STEPS[1:]), "tune", "m")
     assert ran.out == ""
