@@ -73,12 +73,20 @@ def velocity_at(
 
 
 @contextmanager
-def peer(template: str, model: Path, *, threads: int, ready_path: str) -> Iterator[Server]:
-    """Another server; `{model}`, `{port}` and `{threads}` in `template` are filled in."""
+def peer(
+    template: str, model: Path, *, threads: int, ready_path: str, name: str | None = None
+) -> Iterator[Server]:
+    """Another server; `{model}`, `{port}` and `{threads}` in `template` are filled in.
+
+    Its model is called `name`, or as the first that it lists.
+    """
     port = free_port()
     filled = template.format(model=shlex.quote(str(model)), port=port, threads=threads)
     url = f"http://127.0.0.1:{port}"
     with _running(shlex.split(filled), url + ready_path, os.environ) as pid:
+        if name is not None:
+            yield Server(url, name, pid)
+            return
         listed = get(f"{url}/v1/models")
         if listed is None:
             raise StartFailed(
