@@ -25,7 +25,7 @@ class Hasher:
         else:
             self._hash = hashlib.sha256()
 
-    def update(self, piece: bytes) -> None:
+    def update(self, piece: bytes | memoryview) -> None:
         self._hash.update(piece)
 
     def digest(self) -> str:

@@ -10,6 +10,7 @@ import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 
 import msgspec
@@ -138,10 +139,11 @@ class PartFile:
         finally:
             os.close(descriptor)
 
-    def read(self, offset: int, n_bytes: int) -> bytes:
-        """Bytes that are here. One reader at a time."""
+    def read_into(self, offset: int, view: memoryview) -> int:
+        """Bytes that are here, into memory that is there; how many. One reader at a time."""
         os.lseek(self._descriptor, offset, os.SEEK_SET)
-        return os.read(self._descriptor, n_bytes)
+        with FileIO(self._descriptor, closefd=False) as file:
+            return file.readinto(view) or 0
 
     def verify(self, digest: str) -> None:
         """Compare the hash with what the hub promised, and make the bytes durable.
