@@ -100,8 +100,11 @@ async def test_what_was_paused_stays_paused(yard: Yard) -> None:
 
 async def test_pulling_again_joins_what_goes_on(yard: Yard) -> None:
     identifier = await half_fetched(yard)
+    yard.hub.released.clear()
+    yard.hub.faults.hold_after = 0
     async with living(yard) as downloads:
         assert (await downloads.start(WANTED)).id == identifier
+        yard.hub.released.set()
         await until(downloads, identifier, lambda now: now.has_ended)
 
 
