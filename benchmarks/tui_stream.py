@@ -140,6 +140,7 @@ def main() -> int:
     feed = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.tui_stream", "--feed", *sys.argv[1:]],
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         text=True,
     )
     try:

@@ -39,7 +39,7 @@ hostile = st.lists(st.sampled_from(ATTACKS) | st.text(max_size=4), max_size=6).m
 Shows = Callable[[str], tuple[Widget, Callable[[], object]]]
 
 
-def of_snapshot(kind: type[Widget], **arguments: object) -> Shows:
+def of_snapshot(kind: Callable[..., Widget], **arguments: object) -> Shows:
     def shows(said: str) -> tuple[Widget, Callable[[], object]]:
         widget = kind(**arguments)
         return widget, lambda: widget.show(knowing(said))  # type: ignore[attr-defined] # all have it

@@ -131,7 +131,7 @@ class ChatScreen(Shelving):
         if all(done):
             self._editing.clear()
             self.query_one(Enclosures).clear()
-            self.query_one(Draft).text = ""
+            self.query_one(Draft).take(message.text)
             self._tell_with_whom()
 
     async def on_side_answered(self, message: Side.Answered) -> None:

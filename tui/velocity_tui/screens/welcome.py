@@ -59,6 +59,8 @@ class Welcome(Dialog[str]):
                 yield Button("Demo model now  D", id="demo", compact=True)
 
     def on_mount(self) -> None:
+        self._tell("")
+        self._tell_wrong("")
         self.set_interval(1 / LOOKS_PER_S, self._look)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -132,10 +134,15 @@ class Welcome(Dialog[str]):
         )
 
     def _tell(self, text: str) -> None:
-        self.query_one("#progress", Static).update(Content(printable(text)))
+        self._say("#progress", text)
 
     def _tell_wrong(self, text: str) -> None:
-        self.query_one("#wrong", Static).update(Content(printable(text)))
+        self._say("#wrong", text)
+
+    def _say(self, where: str, text: str) -> None:
+        shown = self.query_one(where, Static)
+        shown.update(Content(printable(text)))
+        shown.display = bool(text)
 
 
 def _progress(download: Download) -> str:

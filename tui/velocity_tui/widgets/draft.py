@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.events import Key
 from textual.message import Message
 from textual.widgets import TextArea
 
@@ -17,7 +18,6 @@ class Draft(TextArea):
             "Send",
             id="draft.send",
             tooltip="Send the message",
-            priority=True,
         ),
         Binding(
             "ctrl+j,shift+enter,alt+enter",
@@ -43,6 +43,22 @@ class Draft(TextArea):
             highlight_cursor_line=False,
             placeholder="Ask something. Enter sends, Ctrl+J begins a new line.",
         )
+
+    async def _on_key(self, event: Key) -> None:
+        """A binding with priority would overtake the letters that wait before it."""
+        if event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            self.action_submit()
+        else:
+            await super()._on_key(event)
+
+    def take(self, text: str) -> None:
+        """Somebody took this message; what was written since then stays."""
+        written = self.text.lstrip()
+        if written.startswith(text):
+            self.text = written[len(text) :].lstrip()
+            self.move_cursor(self.document.end)
 
     def action_submit(self) -> None:
         if self.text.strip():
