@@ -30,6 +30,8 @@ from velocity_tui.session import Session
 FOLDER = Path(__file__).parent / "layouts"
 SIZES = ((80, 24), (120, 40), (200, 50))
 _WIDTH, _HEIGHT, _FONT = 8, 17, 13
+_STILL = 4
+"""Code in an answer takes a theme's colours a few steps after the rest."""
 
 
 async def drawn(size: tuple[int, int]) -> dict[str, str]:
@@ -53,12 +55,13 @@ async def drawn(size: tuple[int, int]) -> dict[str, str]:
 
 async def _settled(pilot: Pilot[None]) -> str:
     """The screen once its footer has its keys and nothing changes any more."""
-    before, now = "", svg(pilot.app)
-    while before != now or not (
+    now, n_same = svg(pilot.app), 0
+    while n_same < _STILL or not (
         pilot.app.screen.query(FooterKey) or isinstance(pilot.app.screen, ModalScreen)
     ):
         await pilot.pause()
         before, now = now, svg(pilot.app)
+        n_same = n_same + 1 if before == now else 0
     return now
 
 

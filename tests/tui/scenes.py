@@ -7,6 +7,7 @@ from textual.pilot import Pilot
 from tests.tui.benches import comparison, course, kept
 from tests.tui.models_known import DEMO, DOWNLOADS, FOUND, LARGER
 from tests.tui.snapshots import busy, snapshot
+from tests.tui.talks import beside, chat, welcome
 from velocity_local.wire.http.admin import ConfigItem, ConfigList, RequestList
 from velocity_tui.bench import Plan
 from velocity_tui.messages import SnapshotArrived
@@ -100,6 +101,9 @@ async def compared(pilot: Pilot[None]) -> None:
 
 SCENES: dict[str, Callable[[Pilot[None]], Awaitable[None]]] = {
     "home": home,
+    "chat": chat,
+    "beside": beside,
+    "welcome": welcome,
     "monitor": monitor,
     "models": models,
     "history": history,

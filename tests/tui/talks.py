@@ -11,6 +11,7 @@ from velocity_tui.proposal import propose
 from velocity_tui.screens.chat import ChatScreen
 from velocity_tui.screens.welcome import Welcome
 from velocity_tui.session import Session
+from velocity_tui.widgets.draft import Draft
 from velocity_tui.widgets.shelf import Shelf
 
 ANSWER = """Sure. A **queue** has two ends:
@@ -103,7 +104,12 @@ async def welcome(pilot: Pilot[None]) -> None:
 
 
 async def _laid_out(pilot: Pilot[None]) -> None:
-    """Markdown is laid out on the side."""
+    """Markdown is laid out on the side; a cursor would blink, and focus comes a moment later."""
+    draft = pilot.app.screen.query_one(Draft)
+    draft.read_only, draft.show_cursor = True, False
+    draft.focus()
+    while not draft.has_focus:
+        await pilot.pause()
     while any(not shown.children for shown in pilot.app.screen.query(Markdown)):
         await pilot.pause()
     await pilot.pause()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,21 +12,27 @@ from textual.app import App, ComposeResult
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tests.tui.snapshots import GPU, ROW, STATUS, SYSTEM, WORKER, snapshot
+from tests.tui.snapshots import busy, snapshot
 from velocity_local.core.conversations import Attachment, Conversation, Parameters, Summary, Turn
-from velocity_local.wire.http.admin import HistoryState
+from velocity_local.core.notices import Notice
 from velocity_tui.conversation import Place
 from velocity_tui.copying import text_of
 from velocity_tui.state import Down, Snapshot, Up
 from velocity_tui.widgets.alerts import Alerts
+from velocity_tui.widgets.cores import Cores
 from velocity_tui.widgets.enclosures import Enclosures
 from velocity_tui.widgets.fields import Fields
+from velocity_tui.widgets.kvmap import KvMap
 from velocity_tui.widgets.machine import Machine
 from velocity_tui.widgets.masthead import Masthead
+from velocity_tui.widgets.processes import Processes
 from velocity_tui.widgets.recent import Recent
 from velocity_tui.widgets.rows import Rows
 from velocity_tui.widgets.shelf import Shelf
 from velocity_tui.widgets.side import Side
+from velocity_tui.widgets.slots import Slots
+from velocity_tui.widgets.throughput import Throughput
+from velocity_tui.widgets.tiers import Tiers
 from velocity_tui.widgets.turns import Question, Reply
 from velocity_tui.widgets.workers import Workers
 
@@ -48,16 +55,36 @@ def of_snapshot(kind: Callable[..., Widget], **arguments: object) -> Shows:
 
 
 def knowing(said: str) -> Snapshot:
-    """A daemon whose every text is this one."""
-    worker = msgspec.structs.replace(WORKER, model=said, last_error=said)
-    row = msgspec.structs.replace(ROW, model=said, client=said, error_message=said, status="error")
-    gpu = msgspec.structs.replace(GPU, name=said)
-    cpu = msgspec.structs.replace(SYSTEM.cpu, name=said)
-    status = msgspec.structs.replace(
-        STATUS, workers=(worker,), degraded=(said,), history=HistoryState(said, 1, 1)
+    """A busy daemon whose every text is this one."""
+    known = busy()
+    notice = Notice(1, 1.0, "evicted", said, said)
+    return replace(
+        known,
+        link=Up(said),
+        status=saying(known.status, said),
+        telemetry=saying(known.telemetry, said),
+        kept=saying(known.kept, said),
+        recent=saying(known.recent, said),
+        notices=(notice,),
     )
-    system = msgspec.structs.replace(SYSTEM, cpu=cpu, gpus=(gpu,), gpu_reason=said)
-    return replace(snapshot(), link=Up(said), status=status, system=system, recent=(row,))
+
+
+def saying(value: Any, said: str) -> Any:
+    """The value with this in place of every text that is not one of a few words."""
+    match value:
+        case msgspec.Struct():
+            changes = {
+                field.name: said if field.type in {str, str | None} else saying(now, said)
+                for field in msgspec.structs.fields(value)
+                if (now := getattr(value, field.name)) is not None
+            }
+            return msgspec.structs.replace(value, **changes)
+        case tuple():
+            return tuple(said if isinstance(each, str) else saying(each, said) for each in value)
+        case dict():
+            return {key: saying(each, said) for key, each in value.items()}
+        case _:
+            return value
 
 
 def question(said: str) -> tuple[Widget, Callable[[], object]]:
@@ -114,6 +141,12 @@ WIDGETS: dict[str, Shows] = {
     "machine": of_snapshot(Machine),
     "workers": of_snapshot(Workers),
     "recent": of_snapshot(Recent),
+    "processes": of_snapshot(Processes),
+    "slots": of_snapshot(Slots),
+    "tiers": of_snapshot(Tiers),
+    "kvmap": of_snapshot(KvMap),
+    "throughput": of_snapshot(Throughput),
+    "cores": of_snapshot(Cores),
 }
 
 
