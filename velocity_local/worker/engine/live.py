@@ -1,7 +1,7 @@
 """A sequence while the engine has it: its tokens so far and how far they are computed."""
 
 from velocity_local.core.events import EngineTimings, Usage
-from velocity_local.worker.engine.backend import Sampler
+from velocity_local.worker.engine.backend import Capabilities, Sampler
 from velocity_local.worker.engine.sequence import SequenceSpec
 from velocity_local.worker.engine.speculation.guesses import Guesses
 
@@ -101,6 +101,13 @@ class LiveSequence:
     def promised(self) -> int:
         """Cells it was promised at admission and has not taken yet."""
         return max(0, self.reserve_end - max(self.n_computed, self.n_shared))
+
+    def follow(self, leader: "LiveSequence", join: int, capabilities: Capabilities) -> None:
+        """Wait for another one's cells; where they cannot be cut, it pauses just there."""
+        self.leader, self.join_length = leader, join
+        self.n_shared = join if capabilities.shares_cells else 0
+        if not capabilities.can_copy_part and join < len(leader.tokens):
+            leader.checkpoints.add(join)
 
     def step_back(self) -> None:
         """Its slot is gone; all of its tokens are to be computed again."""

@@ -224,16 +224,10 @@ class Engine:
         if opening.leader is None and not opening.has_more:
             self._begin(sequence, now_s)
         elif opening.leader is not None:
-            self._follow(sequence, self._roster.in_slot(opening.leader), opening.join)
+            leader = self._roster.in_slot(opening.leader)
+            sequence.follow(leader, opening.join, self._capabilities)
         self._roster.start(sequence, now_s)
         return True
-
-    def _follow(self, sequence: LiveSequence, leader: LiveSequence, join: int) -> None:
-        """Wait for another one's cells; where they cannot be cut, it pauses just there."""
-        sequence.leader, sequence.join_length = leader, join
-        sequence.n_shared = join if self._capabilities.shares_cells else 0
-        if not self._capabilities.can_copy_part and join < len(leader.tokens):
-            leader.checkpoints.add(join)
 
     def _restore_on(self, now_s: float) -> None:
         """One more piece for the first that waits for saved cells."""
