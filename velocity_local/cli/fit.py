@@ -99,7 +99,7 @@ def _fields(answer: FitAnswer) -> dict[str, str]:
         "process": size(need.overhead_bytes),
         "loaded along": size(need.companion_bytes) if need.companion_bytes else "",
         **{share.device: _share(share) for share in answer.shares},
-        "largest context": f"{largest} tokens" if largest else "none fits",
+        "largest context": f"{largest} tokens of one conversation" if largest else "none fits",
         "best quantization": answer.best_quantization or "none fits",
         "by": _SOURCES[need.source] + (f"; {need.doubt}" if need.doubt else ""),
     }

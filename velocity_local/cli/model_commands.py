@@ -1,6 +1,7 @@
 """The commands about models and their adapters, for the table in `commands`."""
 
 from velocity_local.cli.command import HOST, JSON, MODEL, VERBS, Argument, Command, option
+from velocity_local.cli.numbers import seconds, whole
 from velocity_local.core.tuning import DEFAULT_BUDGET_S
 
 _GROUP = "Models"
@@ -250,15 +251,25 @@ MODEL_COMMANDS: tuple[Command, ...] = (
         VERBS + "fit:fit",
         (
             MODEL,
-            option("--ctx", help="tokens of KV cache, shared by all", metavar="N", parse=int),
-            option("--parallel", help="sequences at once", metavar="N", parse=int),
+            option(
+                "--ctx",
+                help="tokens of KV cache, shared by all",
+                metavar="N",
+                parse=whole(1, 2**31 - 1),
+            ),
+            option("--parallel", help="sequences at once", metavar="N", parse=whole(1, 256)),
             option(
                 "--kv-type",
                 help="number format of the KV cache",
                 metavar="TYPE",
                 choices=("f16", "q8_0", "f32"),
             ),
-            option("--gpu-layers", help="layers on the GPU; -1 for all", metavar="N", parse=int),
+            option(
+                "--gpu-layers",
+                help="layers on the GPU; -1 for all",
+                metavar="N",
+                parse=whole(-1, 10_000),
+            ),
             HOST,
             JSON,
         ),
@@ -275,7 +286,7 @@ MODEL_COMMANDS: tuple[Command, ...] = (
                 "--keep-alive",
                 help="seconds it stays unused, from now on; 0 for ever",
                 metavar="S",
-                parse=float,
+                parse=seconds(1e9),
             ),
             HOST,
             JSON,

@@ -43,7 +43,22 @@ def test_what_does_not_fit_ends_with_5_and_its_numbers(shell: Shell) -> None:
     asked = shell.run("fit", "tiny", "--ctx", "1000000000")
     assert asked.status == 5
     assert "does not fit" in asked.out
-    assert "more memory would be needed" in asked.out
+    assert "more would be needed of" in asked.out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("fit", "demo", "--ctx", "0"), "'0' is no whole number from 1 to"),
+        (("fit", "demo", "--parallel", "x"), "'x' is no whole number from 1 to 256"),
+        (("load", "demo", "--keep-alive", "-5"), "'-5' is no number of seconds"),
+        (("load", "demo", "--keep-alive", "nan"), "'nan' is no number of seconds"),
+    ],
+)
+def test_numbers_out_of_bounds_are_named(shell: Shell, words: tuple[str, ...], told: str) -> None:
+    asked = shell.run(*words)
+    assert asked.status == 2
+    assert told in asked.err
 
 
 def test_a_pinned_model_is_shown_and_let_go(shell: Shell) -> None:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from velocity_local.core.fit import Fit, FitAsk, Machine, Need, QuantFit, Shape, Share, Verdict
+from velocity_local.core.units import size
 
 # Compute buffers, library and context of a driver on each processor that takes part.
 GPU_OVERHEAD_BYTES = 320 * 1024 * 1024
@@ -67,11 +68,14 @@ def place(shape: Shape, ask: FitAsk, machine: Machine, need: Need) -> Placed:
     host = Share(machine.host.name, shape.layers - on_gpu, host_bytes, machine.host.free_bytes)
     shares = (*shares, host)
     if on_gpu < most and ask.n_gpu_layers is not None:
-        reason = f"{ask.n_gpu_layers} layers do not fit the GPU; {on_gpu} do"
+        wanted = "all" if ask.n_gpu_layers < 0 else ask.n_gpu_layers
+        reason = f"{wanted} layers do not fit the GPU; {on_gpu} do"
+        if not machine.gpus:
+            reason = f"{wanted} layers are wanted on a GPU, and none can be used"
         return Placed("too large", reason, on_gpu, shares)
     if host_bytes > machine.host.free_bytes:
-        missing = _gib(host_bytes - machine.host.free_bytes)
-        reason = f"{missing} more memory would be needed on {machine.host.name}"
+        missing = size(host_bytes - machine.host.free_bytes)
+        reason = f"{missing} more would be needed of {machine.host.name}"
         return Placed("too large", reason, on_gpu, shares)
     if on_gpu == shape.layers:
         return Placed("gpu", "all layers fit the GPU", on_gpu, shares)
@@ -164,7 +168,3 @@ def _best(quantizations: tuple[QuantFit, ...]) -> str | None:
     if not top:
         return None
     return next(each.quantization for each in quantizations if _RANK[each.verdict] == top)
-
-
-def _gib(size_bytes: int) -> str:
-    return f"{size_bytes / 1024**3:.1f} GiB"
