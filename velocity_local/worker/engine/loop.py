@@ -11,26 +11,21 @@ from velocity_local.worker.engine.backend import (
     Backend,
     BackendError,
     Forward,
-    Sampled,
     SampleRow,
-    Unsampled,
 )
 from velocity_local.worker.engine.cache import KvCache
 from velocity_local.worker.engine.checks import check
 from velocity_local.worker.engine.endings import Endings
+from velocity_local.worker.engine.lifecycle import Lifecycle
 from velocity_local.worker.engine.live import NO_SLOT, LiveSequence
 from velocity_local.worker.engine.passes import STALL_TARGET_MS, Passes
 from velocity_local.worker.engine.planner import Batch, Planner
 from velocity_local.worker.engine.roster import Roster
 from velocity_local.worker.engine.rows import row_of, spans_of
 from velocity_local.worker.engine.sequence import (
-    Broken,
-    Ended,
-    Prefilling,
     SequenceEvent,
     SequenceKey,
     SequenceSpec,
-    Token,
 )
 from velocity_local.worker.engine.speculation.speculator import Cells, Drafts, Speculator
 from velocity_local.worker.engine.statecache import Kept
@@ -63,19 +58,19 @@ class Engine:
         self._backend = backend
         self._clock = clock
         self._reserve_tokens = reserve_tokens
-        self._endings = Endings(backend.tokenizer.is_end)
         self._roster = Roster()
         self._cache = KvCache(backend, state_bytes, on_drop, lambda: bool(self._roster.running))
         self._passes = Passes(backend, clock, stall_target_ms=stall_target_ms)
         self._planner = Planner(self._passes, clock)
         self._speculator = Speculator(backend, clock, speculation, draft, stall_target_ms)
         self._speculator.know(pass_ms)
-        self._events: list[SequenceEvent] = []
-        self._is_blocked, self._step_ms = False, 0.0
+        endings = Endings(backend.tokenizer.is_end)
+        self._lives = Lifecycle(self._roster, self._cache, endings, clock)
+        self._step_ms = 0.0
 
     @property
     def has_work(self) -> bool:
-        return len(self._roster) > 0 or bool(self._events)
+        return len(self._roster) > 0 or self._lives.has_events
 
     def adapters_in_use(self) -> set[str]:
         """Adapters by which a sequence computes, or is going to."""
@@ -91,16 +86,14 @@ class Engine:
         What cannot run is answered in the next step, with `Broken`.
         """
         now_s, n_ctx = self._clock.monotonic_s(), self._capabilities.n_ctx
-        self._is_blocked = False
         for spec in specs:
             try:
                 check(spec, self._capabilities)
             except VelocityError as error:
-                self._events.append(Broken(spec.key, error.info()))
+                self._lives.refuse(spec.key, error)
                 continue
-            self._roster.add(
-                LiveSequence(spec, n_ctx=n_ctx, reserve=self._reserve_tokens, now_s=now_s)
-            )
+            reserve = self._reserve_tokens
+            self._lives.add(LiveSequence(spec, n_ctx=n_ctx, reserve=reserve, now_s=now_s))
 
     @property
     def cache(self) -> KvCache:
@@ -109,17 +102,11 @@ class Engine:
 
     def cancel(self, handle: int) -> None:
         """Forget all sequences of a request; no event of them follows. Unknown ones are fine."""
-        self._events = [event for event in self._events if event.key.handle != handle]
-        for sequence in self._roster.of_handle(handle):
-            self._leave(sequence)
+        self._lives.cancel(handle)
 
     def finish(self, key: SequenceKey) -> tuple[Usage, EngineTimings] | None:
         """End a sequence from outside (its text holds a stop). None if it has ended already."""
-        sequence = self._roster.get(key)
-        if sequence is None:
-            return None
-        self._leave(sequence)
-        return sequence.usage(), sequence.timings(self._clock.monotonic_s())
+        return self._lives.finish(key)
 
     def interrupt(self, handle: int | None = None) -> None:
         """From any thread: stop a long prefill step, so that what was asked is seen soon.
@@ -141,18 +128,17 @@ class Engine:
         """Admit, plan, compute and sample once; the events in the order of each sequence."""
         started_s = self._clock.monotonic_s()
         if started_s >= self._roster.next_deadline_s:
-            self._expire(started_s)
+            self._lives.expire(started_s)
         self._cache.tidy()
-        self._restore_on(started_s)
-        if self._roster.waiting and not self._is_blocked:
+        self._restore_on()
+        if self._roster.waiting and not self._lives.is_blocked:
             self._admit(started_s)
         batch = self._plan()
         if batch:
             self._planner.had(batch, self._roster.running)
             self._compute(batch)
             self._step_ms = (self._clock.monotonic_s() - started_s) * 1000
-        events, self._events = self._events, []
-        return events
+        return self._lives.take_events()
 
     def check_integrity(self) -> None:
         """Assert what must hold between steps."""
@@ -168,20 +154,15 @@ class Engine:
                 assert leader in self._roster.running, f"{sequence.key} follows nobody"
                 assert leader.n_computed < sequence.join_length, f"{sequence.key} was forgotten"
 
-    def _expire(self, now_s: float) -> None:
-        for sequence, error in self._roster.take_expired(now_s):
-            self._leave(sequence)
-            self._events.append(Broken(sequence.key, error.info()))
-
     def _admit(self, now_s: float) -> None:
         """Give slots to waiting sequences, in the order of their turns, until one does not fit."""
         while self._roster.waiting:
             sequence = self._roster.next_waiting(now_s)
-            if self._endings.reason(sequence) is not None:
-                self._begin(sequence, now_s)
-                self._end_if_done(sequence)
+            if self._lives.has_ended(sequence):
+                self._lives.begin(sequence)
+                self._lives.end_if_done(sequence)
             elif self._has_sampler(sequence) and not self._fit(sequence, now_s):
-                self._is_blocked = True
+                self._lives.is_blocked = True
                 return
 
     def _fit(self, sequence: LiveSequence, now_s: float) -> bool:
@@ -190,7 +171,7 @@ class Engine:
             return True
         for other in self._roster.displaceable_for(sequence, self._capabilities.n_cells):
             other.n_displaced += 1
-            self._requeue(other)
+            self._lives.requeue(other)
             if self._open(sequence, now_s):
                 return True
         return False
@@ -203,7 +184,7 @@ class Engine:
         try:
             sequence.sampler = self._backend.sampler(spec.sampling, spec.prompt, spec.constraint)
         except VelocityError as error:
-            self._break(sequence, error)
+            self._lives.fail(sequence, error)
             return False
         for token in spec.emitted:
             sequence.sampler.accept(token)
@@ -222,42 +203,26 @@ class Engine:
         sequence.checkpoints = self._cache.checkpoints_of(sequence.n_prompt, opening)
         sequence.is_restoring = opening.has_more
         if opening.leader is None and not opening.has_more:
-            self._begin(sequence, now_s)
+            self._lives.begin(sequence)
         elif opening.leader is not None:
             leader = self._roster.in_slot(opening.leader)
             sequence.follow(leader, opening.join, self._capabilities)
         self._roster.start(sequence, now_s)
         return True
 
-    def _restore_on(self, now_s: float) -> None:
+    def _restore_on(self) -> None:
         """One more piece for the first that waits for saved cells."""
         for sequence in [s for s in self._roster.running if s.is_restoring][:1]:
             sequence.n_computed, sequence.is_restoring = self._cache.restore_on(sequence.slot)
             if not sequence.is_restoring:
-                self._begin(sequence, now_s)
-
-    def _begin(self, sequence: LiveSequence, now_s: float) -> None:
-        """Tell, once, that a sequence has left the queue."""
-        if sequence.admitted_s is None:
-            sequence.admitted_s = now_s
-            sequence.n_cached = min(sequence.n_computed, sequence.n_prompt)
-            self._events.append(Prefilling(sequence.key, sequence.n_prompt, sequence.n_cached))
+                self._lives.begin(sequence)
 
     def _plan(self) -> Batch:
         while True:
             batch = self._planner.next_batch(self._roster.running, self._cache.used_cells)
             n_rows = sum(n_tokens for _, n_tokens in batch)
-            if self._cache.free_cells >= n_rows or not self._make_room():
+            if self._cache.free_cells >= n_rows or not self._lives.make_room():
                 return batch
-
-    def _make_room(self) -> bool:
-        """Free cells: a resident's, else the least urgent sequence goes back to the queue."""
-        if self._cache.evict_oldest():
-            return True
-        if len(self._roster.running) <= 1:
-            return False
-        self._requeue(self._roster.least_urgent())
-        return True
 
     def _compute(self, batch: Batch) -> None:
         cells = Cells(self._cache.used_cells, self._cache.free_cells)
@@ -283,7 +248,7 @@ class Engine:
         """Fail all that were part of a pass, those included that shared its logits."""
         sharers = [s for s in self._roster.running if s.n_pending == 0]
         for sequence in {id(s): s for s in (*(s for s, _ in batch), *sharers)}.values():
-            self._break(sequence, error)
+            self._lives.fail(sequence, error)
 
     def _verify(self, batch: Batch, drafts: Drafts) -> int:
         """Sample along the guesses, and let go of what was guessed wrong; the number of tokens."""
@@ -297,7 +262,7 @@ class Engine:
             sequence.n_accepted += len(run) - 1
             self._cache.cut(sequence.slot, sequence.n_computed)
             for outcome in run:
-                self._take(sequence, outcome, is_last=outcome is run[-1])
+                self._lives.take(sequence, outcome, is_last=outcome is run[-1])
         return sum(map(len, runs))
 
     def _sample(self, batch: Batch) -> int:
@@ -314,7 +279,7 @@ class Engine:
         if len(self._roster.running) > len(batch):
             self._join_followers(owners, rows)
         for sequence, outcome in zip(owners, self._backend.sample(rows), strict=True):
-            self._take(sequence, outcome)
+            self._lives.take(sequence, outcome)
         return len(owners)
 
     def _join_followers(self, owners: list[LiveSequence], rows: list[SampleRow]) -> None:
@@ -324,71 +289,23 @@ class Engine:
             if leader is None or leader.n_computed < follower.join_length:
                 continue
             if not self._cache.can_join(follower.join_length):
-                self._requeue(follower)
+                self._lives.requeue(follower)
                 continue
             self._cache.join(leader.slot, follower.slot, follower.join_length)
             follower.n_computed = follower.join_length
             follower.leader = None
-            self._begin(follower, self._clock.monotonic_s())
+            self._lives.begin(follower)
             if follower.n_pending == 0:
                 rows.append(row_of(follower, rows[owners.index(leader)].span))
                 owners.append(follower)
 
     def _on_full(self, batch: Batch) -> None:
         """The library found no room where the ledger did: make some, else give up on one."""
-        if not self._make_room():
-            self._break(batch[-1][0], OutOfMemory("the KV cache is full; ask for less"))
+        if not self._lives.make_room():
+            self._lives.fail(batch[-1][0], OutOfMemory("the KV cache is full; ask for less"))
 
     def _on_aborted(self, batch: Batch) -> None:
         """Parts of the batch may have been computed; their logits are lost."""
         for sequence, _ in batch:
             sequence.n_computed = self._cache.resync(sequence.slot, len(sequence.tokens) - 1)
         self._join_followers([], [])
-
-    def _take(
-        self, sequence: LiveSequence, outcome: Sampled | Unsampled, *, is_last: bool = True
-    ) -> None:
-        """One more token; only the last of several can be an end."""
-        if isinstance(outcome, Unsampled):
-            self._break(sequence, outcome.error)
-            return
-        if sequence.first_token_s is None:
-            sequence.first_token_s = self._clock.monotonic_s()
-        sequence.tokens.append(outcome.token)
-        self._events.append(Token(sequence.key, outcome))
-        if is_last:
-            self._end_if_done(sequence)
-
-    def _end_if_done(self, sequence: LiveSequence) -> None:
-        reason = self._endings.reason(sequence)
-        if reason is not None:
-            self._leave(sequence)
-            timings = sequence.timings(self._clock.monotonic_s())
-            self._events.append(Ended(sequence.key, reason, sequence.usage(), timings))
-
-    def _break(self, sequence: LiveSequence, error: VelocityError) -> None:
-        """End in an error; what the sequence computed is not trusted any more."""
-        self._leave(sequence, keep_cells=False)
-        self._events.append(Broken(sequence.key, error.info()))
-
-    def _leave(self, sequence: LiveSequence, *, keep_cells: bool = True) -> None:
-        """Take a sequence out, whatever its state; its slot and promise are free."""
-        for follower in reversed(self._roster.followers_of(sequence)):
-            self._requeue(follower)
-        self._roster.remove(sequence)
-        if sequence.slot != NO_SLOT and keep_cells:
-            self._cache.retire(sequence.slot, sequence.tokens)
-        elif sequence.slot != NO_SLOT:
-            self._cache.drop(sequence.slot)
-        if sequence.sampler is not None:
-            sequence.sampler.close()
-        self._is_blocked = False
-
-    def _requeue(self, sequence: LiveSequence) -> None:
-        """Back to the head of its flow: its tokens are kept, its cells leave the device."""
-        for follower in reversed(self._roster.followers_of(sequence)):
-            self._requeue(follower)
-        self._roster.requeue(sequence, self._clock.monotonic_s())
-        self._cache.park(sequence.slot, sequence.tokens)
-        sequence.step_back()
-        self._is_blocked = True
