@@ -152,7 +152,8 @@ def _origin(about: About) -> dict[str, str]:
         return {"from": "not known"}
     first = about.origins[0]
     commit = f" at {first.revision[:12]}" if first.revision else ""
-    return {"from": f"{first.repository}{commit}", "promised": first.digest}
+    promised = {"promised": first.digest} if len(about.files) == 1 else {}
+    return {"from": f"{first.repository}{commit}"} | promised
 
 
 def _loaded(model: ModelItem) -> dict[str, str]:
