@@ -46,6 +46,7 @@ from tests.process.fleet.yard import (
 from tests.support import tiny_adapters
 from tests.support.shelved import described
 from velocity_local.core.adapters import Adapter
+from velocity_local.core.events import Finished
 from velocity_local.core.kv import NO_TIERS, KvTiers
 from velocity_local.core.messages import Message
 from velocity_local.core.models import Speculation
@@ -161,7 +162,7 @@ class Drive:
         tally = self.tally
         tally.hear(heard)
         tally.bytes_compared += len(calm.text.encode())
-        if heard.text != calm.text:
+        if heard.text != calm.text and isinstance(heard.events[-1], Finished):
             tally.unequal += 1
             tally.gaps.append(await self._gap(request, heard, calm))
 

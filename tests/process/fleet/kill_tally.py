@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from tests.process.fleet.yard import Heard
-from velocity_local.core.events import Finished, Started
+from velocity_local.core.events import Failed, Finished, Started
 
 
 @dataclass
@@ -14,6 +14,7 @@ class Tally:
     bytes_compared: int = 0
     unequal: int = 0
     failed: int = 0
+    reasons: list[str] = field(default_factory=list)
     files: int = 0
     cached_tokens: int = 0
     guessed_tokens: int = 0
@@ -34,10 +35,11 @@ class Tally:
             begun = [event.cached_tokens for event in heard.events if isinstance(event, Started)]
             self.cached_tokens += max(end.usage.cached_tokens, *begun)
             self.guessed_tokens += end.timings.accepted_tokens
-        else:
+        elif isinstance(end, Failed):
             self.failed += 1
+            self.reasons.append(f"{end.error.code} after {heard.count} tokens")
 
-    def report(self) -> dict[str, float | int]:
+    def report(self) -> dict[str, float | int | list[str]]:
         waits = sorted(self.ready_again_s)
         return {
             "kills": self.kills,
@@ -48,6 +50,7 @@ class Tally:
             "widest_gap_where_texts_part": round(max(self.gaps, default=0.0), 5),
             "widest_tie": round(self.widest_tie, 5),
             "failed_streams": self.failed,
+            "reasons": self.reasons,
             "files_of_cells": self.files,
             "tokens_not_computed": self.cached_tokens,
             "tokens_guessed_right": self.guessed_tokens,
