@@ -95,16 +95,18 @@ def over_time(run: RunResult, names: Names, metric: Metric) -> Markup | None:
 def throughput_and_latency(
     runs: Sequence[RunResult], names: Names, quantity: Quantity
 ) -> Markup | None:
-    """What latency each throughput costs; runs of one side are joined in order of throughput."""
+    """What latency each throughput costs; runs of one side are joined from the smallest load to the
+    largest, so that a line that turns back shows where more load brings less.
+    """
     sides: dict[str, list[plots.Point]] = {}
-    for run in runs:
+    for run in sorted(runs, key=_load_size):
         rate, latency = estimate([run], _RATE), estimate([run], quantity)
         if rate is not None and latency is not None:
             sides.setdefault(names.side(run), []).append((rate.value, latency.value))
     if sum(map(len, sides.values())) < 2:
         return None
     lines = [
-        Curve(name, tuple(sorted(found)), colour=names.sides.index(name), has_dots=True)
+        Curve(name, tuple(found), colour=names.sides.index(name), has_dots=True)
         for name, found in sides.items()
     ]
     everything = [point for line in lines for point in line.points]
@@ -115,6 +117,10 @@ def throughput_and_latency(
         Axis("output tokens/s", linear(max(at for at, _ in everything))),
         Axis("ms", linear(max(value for _, value in everything))),
     )
+
+
+def _load_size(run: RunResult) -> float:
+    return float(run.load.concurrency or run.load.rate_per_s or 0.0)
 
 
 def side_by_side(runs: Sequence[RunResult], names: Names, quantity: Quantity) -> Markup | None:

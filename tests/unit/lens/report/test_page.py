@@ -231,7 +231,7 @@ def test_a_report_of_nothing_says_so() -> None:
     assert "No runs." in page([])
 
 
-def test_a_sweep_is_one_line_in_order_of_throughput() -> None:
+def test_a_sweep_is_one_line_from_the_smallest_load_to_the_largest() -> None:
     runs = [
         replace_series(run(seed, n_requests=40, concurrency=concurrency))
         for seed, concurrency in enumerate((8, 1, 4))
@@ -240,8 +240,14 @@ def test_a_sweep_is_one_line_in_order_of_throughput() -> None:
     assert plot is not None
     (path,) = ET.fromstring(SVG.findall(plot)[0]).iter("path")
     lefts = [float(x) for x in re.findall(r"[ML]([\d.]+)", path.get("d") or "")]
-    assert lefts == sorted(lefts)
+    assert lefts == sorted(lefts), "more streams of this server make more tokens a second"
     assert len(lefts) == 3
+    turned = [msgspec.structs.replace(made, load=runs[1].load) for made in runs]
+    assert turned[0].load.concurrency == turned[2].load.concurrency
+    again = views.throughput_and_latency(turned, Names(turned), parse("ttft_ms:p50"))
+    assert again is not None
+    (path,) = ET.fromstring(SVG.findall(again)[0]).iter("path")
+    assert [float(x) for x in re.findall(r"[ML]([\d.]+)", path.get("d") or "")] != lefts
 
 
 def replace_series(made: RunResult) -> RunResult:
