@@ -16,7 +16,7 @@ import msgspec
 
 from velocity_local.core.adapters import Adapter
 from velocity_local.core.clock import Clock
-from velocity_local.core.errors import ModelError, VelocityError
+from velocity_local.core.errors import VelocityError
 from velocity_local.core.kv import NO_TIERS, KvTiers
 from velocity_local.core.models import Speculation
 from velocity_local.wire.ipc.codec import FrameError
@@ -45,6 +45,7 @@ from velocity_local.worker.adapters import Adapters
 from velocity_local.worker.chat.pieces import PieceTable, with_markers
 from velocity_local.worker.constraining import Constraining
 from velocity_local.worker.embeddings import EmbeddingJob, Embeddings
+from velocity_local.worker.engine import faults
 from velocity_local.worker.engine.backend import Backend, BackendError
 from velocity_local.worker.engine.loop import Engine
 from velocity_local.worker.engine.passes import STALL_TARGET_MS
@@ -300,7 +301,7 @@ class WorkerService:
             embedded = self._embeddings.step()
         except BackendError as error:
             handle = self._embeddings.give_up()
-            self._writer.send(Refused(handle, ModelError(f"embedding failed: {error}").info()))
+            self._writer.send(Refused(handle, faults.told(error).info()))
             return
         if embedded is not None:
             self._writer.send(embedded)

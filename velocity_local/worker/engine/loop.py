@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from velocity_local.core.clock import Clock
-from velocity_local.core.errors import ModelError, OutOfMemory, VelocityError
+from velocity_local.core.errors import OutOfMemory, VelocityError
 from velocity_local.core.events import EngineTimings, Usage
 from velocity_local.core.models import Speculation
 from velocity_local.wire.ipc.messages import EngineLoad
+from velocity_local.worker.engine import faults
 from velocity_local.worker.engine.backend import (
     Backend,
     BackendError,
@@ -242,7 +243,7 @@ class Engine:
             elif not drafts:
                 self._on_full(batch)
         except BackendError as error:
-            self._break_batch(batch, ModelError(f"the model's library failed: {error}; try again"))
+            self._break_batch(batch, faults.told(error))
 
     def _break_batch(self, batch: Batch, error: VelocityError) -> None:
         """Fail all that were part of a pass, those included that shared its logits."""

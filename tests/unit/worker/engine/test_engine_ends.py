@@ -16,6 +16,7 @@ from tests.unit.worker.engine.driving import (
 )
 from velocity_local.core.sampling import SamplingParams
 from velocity_local.worker.backends.fake.script import Fault, Script
+from velocity_local.worker.engine.backend import NoMemoryError
 from velocity_local.worker.engine.sequence import (
     Broken,
     Ended,
@@ -240,3 +241,21 @@ def test_a_cache_that_is_full_unforeseen_costs_residents_then_the_youngest_then_
     driver.run()
     assert broken(driver, B).code == "out_of_memory"
     assert driver.tokens(C) == alone(spec(3, "b", max_tokens=4), ENDLESS)
+
+
+def test_a_pass_without_memory_fails_those_in_it_by_name_and_others_go_on() -> None:
+    driver = Driver(ENDLESS)
+
+    def no_memory() -> None:
+        raise NoMemoryError("llama_decode: failed to allocate")
+
+    driver.backend.during_pass = no_memory
+    driver.submit(spec(1, "x" * 10, max_tokens=5))
+    driver.run()
+    error = broken(driver, A)
+    assert error.code == "out_of_memory"
+    assert "failed to allocate" in error.message
+    driver.backend.during_pass = None
+    driver.submit(spec(2, "y" * 10, max_tokens=5))
+    driver.run()
+    assert len(driver.tokens(B)) == 5

@@ -24,6 +24,7 @@ from velocity_local.worker.sampling.rows import FloatRow
 
 # Return codes of llama_decode (llama.h)
 DECODE_DONE, DECODE_FULL, DECODE_ABORTED = 0, 1, 2
+_NO_MEMORY_TO_DECODE = -2
 # Numbers of ggml_type in ggml.h
 KV_TYPES = {"f32": 0, "f16": 1, "q8_0": 8}
 # Numbers of llama_pooling_type in llama.h
@@ -249,11 +250,13 @@ class Batch:
         self._struct.n_tokens = n_tokens
         code = lib.llama_encode(context, self._struct)
         if code:
-            raise BackendError(f"llama_encode answered {code}: {log.last_errors()}")
+            raise _failed(f"llama_encode answered {code}")
 
 
 def checked(code: int, call: str) -> int:
     """The code, if it is one of those that the engine can go on after."""
+    if code == _NO_MEMORY_TO_DECODE:
+        raise NoMemoryError(f"{call}: {log.last_errors()}")
     if code not in {DECODE_DONE, DECODE_FULL, DECODE_ABORTED}:
         raise BackendError(f"{call} answered {code}: {log.last_errors()}")
     return code
