@@ -104,7 +104,7 @@ class VelocityApp(App[None]):
             self._greets = False
             self.greet()
         for screen in reversed(self.screen_stack):
-            if isinstance(screen, Page):
+            if isinstance(screen, Page) and screen.is_there:
                 screen.show(message.snapshot)
 
     def on_tab_chosen(self, message: Tab.Chosen) -> None:

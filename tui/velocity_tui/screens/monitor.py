@@ -120,7 +120,7 @@ class MonitorScreen(Page):
         for line in lines:
             if self.wanted.holds(line):
                 colour = colours.get(_COLOURS.get(logtail.level_of(line), ""), "")
-                log.write(Text(printable(line), style=colour))
+                log.write(Text(printable(line), style=colour), expand=True)
 
     def _tell_which(self) -> None:
         source = "the daemon" if self.source is None else printable(self.source)

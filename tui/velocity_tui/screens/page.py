@@ -70,12 +70,19 @@ class Page(Screen[None]):
         return None
 
     async def attempt(self, question: Awaitable[T]) -> T | None:
-        """The answer; None if there is none, which is then told."""
+        """The answer; None if there is none, which is then told, or nobody is there to see it."""
         try:
-            return await question
+            answer = await question
         except ClientError as error:
-            self.notify(printable(str(error)), severity="error", markup=False)
+            if self.is_there:
+                self.notify(printable(str(error)), severity="error", markup=False)
             return None
+        return answer if self.is_there else None
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it has its widgets: not before they are made, nor while the program ends."""
+        return self.is_mounted and self.app.is_running
 
     @property
     def velocity(self) -> Velocity:

@@ -140,10 +140,11 @@ class SettingsScreen(Page):
     async def _settled(self, change: Awaitable[T]) -> T | None:
         """What came of it; None if it did not work, which is then told."""
         try:
-            return await change
+            settled = await change
         except ConfigError as error:
             self.notify(printable(str(error)), severity="error", markup=False)
             return None
+        return settled if self.is_there else None
 
     def _may_change(self) -> bool:
         if not self.session.can_configure:
