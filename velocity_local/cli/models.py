@@ -40,7 +40,10 @@ def list_(call: Call) -> int:
         headers = ("MODEL", "STATE", "SIZE", "PARAMETERS", "QUANTIZATION", "CONTEXT")
         call.out.table(headers, [_row(model) for model in found])
     else:
-        call.out.note("There are no models yet. Put a GGUF file into the models folder:")
+        call.out.note(
+            "There are no models yet: velocity-local search, and pull what fits; or put a GGUF file"
+            " into the models folder:"
+        )
         call.out.note(f"  {call.local().paths.models_dir}")
     return Exit.OK
 

@@ -11,6 +11,7 @@ from tests.unit.cli.terminal import Ran, cli
 from velocity_local.cli.adapters import _path
 from velocity_local.cli.call import Call
 from velocity_local.cli.output import Output
+from velocity_local.core.library import About, FileOrigin
 from velocity_local.wire.http.adapters import AdapterItem, AdapterList
 from velocity_local.wire.http.admin import ModelItem
 
@@ -92,6 +93,11 @@ def test_a_model_shows_its_adapters(server: ScriptServer) -> None:
         licence="", has_chat_template=True, is_embedding=False, created_s=1,
         adapters=("m:pirate", "m:poet"),
     )  # fmt: skip
-    server.reply("200 OK", msgspec.json.encode(model), "Content-Type: application/json")
+    origin = FileOrigin("/m.gguf", "owner/repo", "0123456789abcdef", "m.gguf", "sha256:0")
+    about = About("m", ("/m.gguf",), (origin,), "", {})
+    # The server has one answer: what is asked first and what is asked then, in one.
+    both = msgspec.to_builtins(model) | msgspec.to_builtins(about)
+    server.reply("200 OK", msgspec.json.encode(both), "Content-Type: application/json")
     ran = cli("show", "m", environ={"VELOCITY_HOST": server.url})
+    assert ["from", "owner/repo", "at", "0123456789ab"] in [x.split() for x in ran.out.splitlines()]
     assert ["adapters", "m:pirate,", "m:poet"] in [line.split() for line in ran.out.splitlines()]
