@@ -23,7 +23,8 @@ def start(call: Call) -> int:
     state = "started" if started.is_new else "already running"
     call.out.note(f"velocity-local {record.version}: {state}, pid {record.pid}.")
     outcome = Outcome(is_ready=False, model=None)
-    if not call.args.no_wait:
+    waits = bool(settings.fleet.preload) and not call.args.no_wait
+    if waits:
         timeout_s = settings.fleet.load_timeout_s
         outcome = readiness.wait(local.client(record), call.out, timeout_s=timeout_s)
     if call.args.json:
@@ -31,7 +32,7 @@ def start(call: Call) -> int:
     else:
         for line in greeting(record.base_url, outcome.model or _first(settings.fleet.preload)):
             call.out.line(line)
-    return _told(call, outcome)
+    return _told(call, outcome) if waits else Exit.OK
 
 
 def stop(call: Call) -> int:
@@ -69,7 +70,7 @@ def serve(call: Call) -> int:
 
 
 def _told(call: Call, outcome: Outcome) -> int:
-    if outcome.is_ready or call.args.no_wait:
+    if outcome.is_ready:
         return Exit.OK
     told = f"the daemon runs, but no model can answer: {outcome.reason}"
     call.out.error(told, "velocity-local logs")

@@ -43,7 +43,7 @@ def shell(
     monkeypatch.setenv("HF_ENDPOINT", hub.url)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
     with shell_in(tmp_path / "home") as typed:
-        ran = typed.run("start", "--port", "0", "--no-wait", "--set", "fleet.preload=")
+        ran = typed.run("start", "--port", "0", "--set", "fleet.preload=")
         assert ran.status == 0, ran.err
         yield typed
 

@@ -41,7 +41,7 @@ def shell(tmp_path: Path, hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 def start(shell: Shell) -> None:
-    ran = shell.run("start", "--port", "0", "--no-wait", "--set", "fleet.preload=")
+    ran = shell.run("start", "--port", "0", "--set", "fleet.preload=")
     assert ran.status == 0, ran.err
 
 
