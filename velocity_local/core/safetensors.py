@@ -36,11 +36,15 @@ class SafetensorsError(UnsoundFile):
 class SafetensorsHeader(NamedTuple):
     """What a header says. `types` counts the elements stored in each type."""
 
-    tensor_count: int
+    shapes: Mapping[str, tuple[int, ...]]
     types: Mapping[str, int]
     metadata: Mapping[str, str]
     data_offset: int
     size_bytes: int
+
+    @property
+    def tensor_count(self) -> int:
+        return len(self.shapes)
 
 
 class _Extent(NamedTuple):
@@ -68,7 +72,8 @@ def read_header(file: BinaryIO, size_bytes: int) -> SafetensorsHeader:
         extents.append(extent)
         types[dtype] = types.get(dtype, 0) + elements
     _check_extents(extents, size_bytes - data_offset, data_offset)
-    return SafetensorsHeader(len(extents), types, metadata, data_offset, size_bytes)
+    shapes = {name: tuple(value["shape"]) for name, value in document.values.items()}
+    return SafetensorsHeader(shapes, types, metadata, data_offset, size_bytes)
 
 
 class _Document(NamedTuple):

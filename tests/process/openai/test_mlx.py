@@ -2,17 +2,21 @@
 llama.cpp and by MLX, and an MLX worker that is killed in the middle of an answer.
 """
 
+import json
 import os
 import shutil
 import signal
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from tests.support.daemon import RunningDaemon, running_daemon
+from tests.support.tiny_mlx import write_adapter
 from velocity_local.config.paths import data_root
 
 pytestmark = pytest.mark.process
@@ -67,6 +71,44 @@ def test_both_engines_answer_a_conversation_alike(daemon: RunningDaemon) -> None
         if llama["choices"][0]["message"] == mlx["choices"][0]["message"]:
             assert llama["usage"]["completion_tokens"] == mlx["usage"]["completion_tokens"]
         messages.append({"role": "assistant", "content": llama["choices"][0]["message"]["content"]})
+
+
+def test_an_adapter_is_asked_for_by_name(daemon: RunningDaemon) -> None:
+    write_demo_adapter(daemon.home / "models" / "lora", n_out_factor=1)
+    ask = {"model": "twin", "name": "other", "path": "lora/adapters.safetensors"}
+    status, answer = daemon.get("/api/v1/adapters", method="POST", body=ask)
+    assert status == 201, answer
+    messages = [{"role": "user", "content": QUESTIONS[0]}]
+    plain, changed, again = (
+        said(daemon, asked(model, messages))["choices"][0]["message"]["content"]
+        for model in ("twin", "twin:other", "twin")
+    )
+    assert changed != plain
+    assert again == plain
+
+
+def test_an_adapter_of_another_model_is_refused_by_name(daemon: RunningDaemon) -> None:
+    write_demo_adapter(daemon.home / "models" / "wide", n_out_factor=2)
+    ask = {"model": "twin", "name": "wide", "path": "wide/adapters.safetensors"}
+    assert daemon.get("/api/v1/adapters", method="POST", body=ask)[0] == 201
+    body = asked("twin:wide", [{"role": "user", "content": "Hi"}])
+    status, answer = daemon.get("/v1/chat/completions", method="POST", body=body)
+    assert status == 400, answer
+    assert b"made for another" in answer
+
+
+def write_demo_adapter(folder: Path, *, n_out_factor: int) -> None:
+    """A strong random change of the first layer's queries, as mlx-lm would write it."""
+    config = json.loads((data_root() / "demo" / "mlx" / "config.json").read_bytes())
+    random = np.random.default_rng(5)
+    n_in, rank = config["hidden_size"], 4
+    n_out = n_out_factor * config["num_attention_heads"] * config["head_dim"]
+    path = "model.layers.0.self_attn.q_proj"
+    weights = {
+        f"{path}.lora_a": random.normal(0, 1, (n_in, rank)).astype(np.float16),
+        f"{path}.lora_b": random.normal(0, 1, (rank, n_out)).astype(np.float16),
+    }
+    write_adapter(folder, weights=weights)
 
 
 def test_an_answer_goes_on_after_its_worker_was_killed(daemon: RunningDaemon) -> None:

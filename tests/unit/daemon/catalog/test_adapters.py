@@ -1,10 +1,12 @@
 """Names of adapters, over real files: what they resolve to, and what outlives the daemon."""
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.support import tiny_adapters, tiny_models
+from tests.support import tiny_adapters, tiny_mlx, tiny_models
 from velocity_local.core.clock import ManualClock
 from velocity_local.core.errors import Conflict, InvalidAdapter, ModelNotFound
 from velocity_local.daemon.catalog.adapters.registry import Registry
@@ -75,6 +77,64 @@ async def test_only_known_ids_become_labels_of_metrics(shelf: AdapterShelf) -> N
     assert shelf.knows("org/Tiny")
     assert shelf.knows("org/Tiny:pirate")
     assert not shelf.knows("org/Tiny:other")
+
+
+@pytest.fixture
+async def mlx(models: Path) -> AdapterShelf:
+    """A model in MLX's format, and an adapter as mlx-lm writes it."""
+    tiny_mlx.write_folder(models / "apple", tiny_mlx.LLAMA)
+    tiny_mlx.write_adapter(models / "lora")
+    return shelf_of(models)
+
+
+async def test_models_in_mlx_format_have_adapters_in_safetensors(mlx: AdapterShelf) -> None:
+    adapter = await mlx.add("apple", "pirate", "lora/adapters.safetensors", 1.0)
+    assert adapter.rank == tiny_mlx.RANK
+    assert adapter.tensors == len(tiny_mlx.adapter_weights())
+    assert (await mlx.resolve("apple:pirate")).adapter == adapter
+
+
+async def test_other_settings_make_another_adapter(mlx: AdapterShelf, models: Path) -> None:
+    first = await mlx.add("apple", "pirate", "lora/adapters.safetensors", 1.0)
+    settings = {"fine_tune_type": "lora", "lora_parameters": {"rank": 4, "scale": 9.0}}
+    (models / "lora" / "adapter_config.json").write_text(json.dumps(settings))
+    changed = (await mlx.resolve("apple:pirate")).adapter
+    assert changed is not None
+    assert changed.fingerprint != first.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("shapes", "reason"),
+    [
+        ({"x.lora_a": (8, 2)}, "only one of its two"),
+        ({"x.lora_a": (8, 2), "x.lora_b": (3, 8)}, "have ranks 2, 3"),
+        ({"x.lora_A.weight": (2, 8), "x.lora_B.weight": (8, 3)}, "have ranks 2, 3"),
+        ({"x.weight": (8, 8)}, "no half of a pair"),
+        ({"x.lora_a": (8,), "x.lora_b": (1, 8)}, "no half of a pair"),
+    ],
+)
+async def test_what_is_no_adapter_in_safetensors_is_refused(
+    shapes: dict[str, tuple[int, ...]], reason: str, mlx: AdapterShelf, models: Path
+) -> None:
+    weights = {name: np.ones(shape, np.float16) for name, shape in shapes.items()}
+    tiny_mlx.write_adapter(models / "bad", weights=weights)
+    with pytest.raises(InvalidAdapter, match=reason):
+        await mlx.add("apple", "bad", "bad/adapters.safetensors", 1.0)
+
+
+@pytest.mark.parametrize("settings", ["{", "[]", None], ids=["cut", "a list", "missing"])
+async def test_an_adapter_in_safetensors_needs_sound_settings(
+    settings: str | None, mlx: AdapterShelf, models: Path
+) -> None:
+    file = models / "lora" / "adapter_config.json"
+    file.unlink() if settings is None else file.write_text(settings)
+    with pytest.raises(InvalidAdapter, match=r"adapter_config\.json|No such file"):
+        await mlx.add("apple", "pirate", "lora/adapters.safetensors", 1.0)
+
+
+async def test_an_adapter_in_gguf_is_not_for_models_in_mlx_format(mlx: AdapterShelf) -> None:
+    with pytest.raises(InvalidAdapter, match=r"are \.safetensors files"):
+        await mlx.add("apple", "pirate", "pirate.gguf", 1.0)
 
 
 async def test_names_outlive_the_daemon(models: Path, shelf: AdapterShelf) -> None:

@@ -13,12 +13,11 @@ import msgspec
 from velocity_local.core.adapters import SEPARATOR, Adapter
 from velocity_local.core.errors import InvalidAdapter, ModelNotFound, OutOfMemory
 from velocity_local.core.models import ModelEntry
+from velocity_local.core.unsound import UnsoundFile
 from velocity_local.daemon.catalog import resolve
-from velocity_local.daemon.catalog.adapters import lora
+from velocity_local.daemon.catalog.adapters import lora, lora_mlx
 from velocity_local.daemon.catalog.adapters.registry import Record, Registry
-from velocity_local.daemon.catalog.cursor import GgufError
 from velocity_local.daemon.catalog.files import UnreadableFile, inside
-from velocity_local.daemon.catalog.gguf import Header
 from velocity_local.daemon.catalog.preflight import inspect_part, parts_of
 
 _MIB = 1024 * 1024
@@ -166,11 +165,11 @@ class AdapterShelf:
         identifier = f"{record.model}{SEPARATOR}{record.name}"
         try:
             path = inside(Path(record.path), self._models.resolve())
-            state = path.stat()
+            state, modified_ns = path.stat(), _modified_ns(path, entry)
         except (OSError, UnreadableFile, ValueError) as error:  # ValueError: a zero in the path
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise _unusable(identifier, f"{record.path}: {reason}") from error
-        key = (str(path), state.st_size, state.st_mtime_ns, entry.fingerprint)
+        key = (str(path), state.st_size, modified_ns, entry.fingerprint)
         if key not in self._inspected:
             await asyncio.to_thread(self._inspect, key, path, entry)
         facts = self._inspected[key]
@@ -192,12 +191,10 @@ class AdapterShelf:
         """On a thread: look at the headers of adapter and model."""
         facts: lora.LoraFacts | InvalidAdapter
         try:
-            part = inspect_part(path)
-            facts = lora.check(part.header, _headers_of(entry))
-            self._digests[key] = part.digest
+            facts, self._digests[key] = _inspected(path, entry)
         except InvalidAdapter as error:
             facts = error
-        except (GgufError, UnreadableFile) as error:
+        except (UnsoundFile, UnreadableFile) as error:
             facts = InvalidAdapter(f"its file cannot be used: {error}")
         self._inspected[key] = facts
 
@@ -210,10 +207,17 @@ class AdapterShelf:
         )
 
 
-def _headers_of(entry: ModelEntry) -> list[Header]:
-    if entry.format != "gguf":
-        raise InvalidAdapter(f"{entry.id!r} is in MLX's format; adapters go with GGUF models")
-    return [part.header for part in parts_of(Path(entry.path))]
+def _inspected(path: Path, entry: ModelEntry) -> tuple[lora.LoraFacts, str]:
+    """What the adapter is, and the name of its content."""
+    if entry.format == "mlx":
+        return lora_mlx.inspect(path)
+    part = inspect_part(path)
+    headers = [part.header for part in parts_of(Path(entry.path))]
+    return lora.check(part.header, headers), part.digest
+
+
+def _modified_ns(path: Path, entry: ModelEntry) -> int:
+    return lora_mlx.modified_ns(path) if entry.format == "mlx" else path.stat().st_mtime_ns
 
 
 def _unusable(identifier: str, reason: str) -> InvalidAdapter:

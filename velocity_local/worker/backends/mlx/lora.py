@@ -1,27 +1,22 @@
 """LoRA adapters as safetensors, of mlx-lm's or of PEFT's making, and the layers they change.
 
-Both have an `adapter_config.json` beside the weights. mlx-lm writes `PATH.lora_a` (in, rank) and
-`PATH.lora_b` (rank, out) and a factor; PEFT writes `base_model.model.PATH.lora_A.weight` (rank, in)
-and `.lora_B.weight` (out, rank), and the factor is alpha / rank.
+Both have settings beside the weights: mlx-lm's tell a factor, PEFT's alpha, and the factor is
+alpha / rank.
 """
 
 import json
 import math
-import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from velocity_local.core.adapters import Adapter
+from velocity_local.core.lora_names import SETTINGS_NAME, half_of
 from velocity_local.core.safetensors import SafetensorsError, read_header
 from velocity_local.worker.backends.mlx.folder import MAX_SETTINGS_BYTES, Settings
 from velocity_local.worker.backends.mlx.native import LIBRARY_ERRORS, Array, Model, mx, nn
 from velocity_local.worker.engine.backend import BackendError
 
 MAX_RANK = 4096
-_PEFT = re.compile(
-    r"^(?:base_model\.model\.)?(?P<path>.+)\.lora_(?P<half>[AB])(?:\.default)?\.weight$"
-)
-_MLX = re.compile(r"^(?P<path>.+)\.lora_(?P<half>[ab])$")
 
 
 class Delta(NamedTuple):
@@ -45,7 +40,7 @@ def read_adapter(model: Model, adapter: Adapter) -> Deltas:
     try:
         with file.open("rb") as opened:
             read_header(opened, file.stat().st_size)
-        settings = _settings(file.with_name("adapter_config.json"))
+        settings = _settings(file.with_name(SETTINGS_NAME))
         weights = mx.load(str(file))
     except SafetensorsError as error:
         raise BackendError(f"adapter {file.name} is damaged: {error}") from error
@@ -142,11 +137,11 @@ def _pairs(weights: dict[str, Array]) -> dict[str, tuple[Array, Array]]:
     """Both halves of each layer, as (in, rank) and (rank, out)."""
     halves: dict[str, dict[str, Array]] = {}
     for name, weight in weights.items():
-        found = _MLX.match(name) or _PEFT.match(name)
-        if found is None or weight.ndim != 2:
+        half = half_of(name)
+        if half is None or weight.ndim != 2:
             raise BackendError(f"adapter: {name[:80]!r} is no half of a pair of matrices")
-        half = found["half"]
-        halves.setdefault(found["path"], {})[half.lower()] = weight.T if half.isupper() else weight
+        matrix = weight.T if half.is_transposed else weight
+        halves.setdefault(half.path, {})[half.letter] = matrix
     if not halves:
         raise BackendError("adapter: it changes nothing")
     for path, found_halves in halves.items():
