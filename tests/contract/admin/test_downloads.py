@@ -82,7 +82,7 @@ async def test_a_cancelled_download_leaves_nothing(daemon: Daemon, hub: LocalHub
     identifier = (await post(daemon, f"{REPOSITORY}:Q8_0")).json()["id"]
     await held(hub)
     cancelling = asyncio.create_task(daemon.http.delete(f"/api/v1/downloads/{identifier}"))
-    await asyncio.sleep(0)
+    await until(daemon, identifier, "cancelling", "cancelled")
     hub.released.set()
     assert (await cancelling).status_code == 200
     assert (await ended(daemon, identifier))["state"] == "cancelled"
