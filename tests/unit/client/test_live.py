@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
 import msgspec
 import pytest
@@ -45,6 +45,7 @@ def pushing(*events: Event, stays: bool = False) -> Iterator[tuple[HttpClient, l
                 connection.sendall(protocol.send(event))
             if stays:
                 over.wait(30)
+            _see_off(connection)
 
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         thread = threading.Thread(target=serve)
@@ -53,6 +54,14 @@ def pushing(*events: Event, stays: bool = False) -> Iterator[tuple[HttpClient, l
         yield HttpClient(f"http://127.0.0.1:{port}/below", secret="key"), asked
         over.set()
         thread.join()
+
+
+def _see_off(connection: socket.socket) -> None:
+    """Closing with something unread would reset the connection, and lose what was sent."""
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(65536):
+            pass
 
 
 def test_what_is_pushed_comes_as_values_whatever_its_frames() -> None:
