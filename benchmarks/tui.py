@@ -8,14 +8,10 @@ then with streams. Processor time is the process's own and hardly depends on who
 
 import argparse
 import contextlib
-import fcntl
 import json
 import os
-import pty
-import struct
 import subprocess
 import sys
-import termios
 import threading
 import time
 from collections.abc import Iterator
@@ -25,6 +21,7 @@ from dataclasses import asdict, dataclass
 import psutil
 
 from benchmarks.processes import Server, velocity, velocity_environment
+from tests.support.terminals import on_terminal
 from velocity_local.client.chat import ChatRequest, Turn, stream_chat
 from velocity_local.client.daemon import LocalDaemon
 from velocity_local.config.paths import locate
@@ -90,24 +87,11 @@ class Shown:
 def shown(server: Server) -> Iterator[Shown]:
     """The terminal UI of that daemon's user, ended at the end."""
     assert server.home is not None
-    ours, theirs = pty.openpty()
     columns, lines = SIZE
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "velocity_local.cli.main", "tui"],
-        env={**velocity_environment(server.home), "TERM": "xterm-256color"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-    )
-    os.close(theirs)
-    try:
-        yield Shown(process, ours)
-    finally:
-        process.kill()
-        process.wait()
-        os.close(ours)
+    command = [sys.executable, "-P", "-m", "velocity_local.cli.main", "tui"]
+    environ = {**velocity_environment(server.home), "TERM": "xterm-256color"}
+    with on_terminal(command, environ, columns=columns, lines=lines) as (process, terminal):
+        yield Shown(process, terminal)
 
 
 @contextmanager

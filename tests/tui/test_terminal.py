@@ -1,12 +1,8 @@
 """The command on a real terminal, from its first byte to its last."""
 
-import fcntl
 import os
-import pty
 import select
-import struct
 import subprocess
-import termios
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.process.cli.shell import COMMAND, Shell
+from tests.support.terminals import on_terminal
 
 pytestmark = pytest.mark.process
 TIMEOUT_S = 30.0
@@ -58,23 +55,9 @@ class Typed:
 
 @contextmanager
 def typed(shell: Shell, arguments: Sequence[str], **environ: str) -> Iterator[Typed]:
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    process = subprocess.Popen(
-        [*COMMAND, *arguments],
-        env={**shell.environ, "TERM": "xterm-256color", **environ},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-    )
-    os.close(theirs)
-    try:
-        yield Typed(process, ours)
-    finally:
-        process.kill()
-        process.wait()
-        os.close(ours)
+    environment = {**shell.environ, "TERM": "xterm-256color", **environ}
+    with on_terminal([*COMMAND, *arguments], environment) as (process, terminal):
+        yield Typed(process, terminal)
 
 
 @pytest.fixture

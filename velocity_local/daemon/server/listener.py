@@ -14,10 +14,10 @@ from functools import partial
 from uvicorn.config import Config
 
 from velocity_local.config.settings import LimitSettings, ServerSettings
+from velocity_local.daemon.server.connection_state import ConnectionState
 from velocity_local.daemon.server.protocol import (
     MAX_MESSAGE_BYTES,
     Connection,
-    ConnectionState,
 )
 
 logger = logging.getLogger(__name__)

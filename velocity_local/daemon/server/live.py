@@ -7,7 +7,7 @@ from typing import Any
 from uvicorn.config import Config
 from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 
-from velocity_local.daemon.server.protocol import ConnectionState
+from velocity_local.daemon.server.connection_state import ConnectionState
 
 
 class LiveConnection(WSProtocol):

@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
-from uvicorn.server import ServerState
 
 from velocity_local.config.settings import LimitSettings
 from velocity_local.core.errors import (
@@ -25,6 +24,7 @@ from velocity_local.core.errors import (
     UriTooLong,
     VelocityError,
 )
+from velocity_local.daemon.server.connection_state import ConnectionState
 from velocity_local.daemon.server.errors import headers_of, openai_body
 
 logger = logging.getLogger(__name__)
@@ -36,15 +36,6 @@ MAX_MESSAGE_BYTES = 4096
 LINGER_S = 1.0
 LINGER_BYTES = 16 * 1024 * 1024
 _HEADER_OVERHEAD_BYTES = len(": \r\n")
-
-
-class ConnectionState(ServerState):
-    """What all connections of one listener share; `is_empty` is set when the last has gone."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.is_empty = asyncio.Event()
-        self.is_empty.set()
 
 
 class _Stage(enum.Enum):
