@@ -18,9 +18,12 @@ TARGET_MS = 250.0
 class SlowBackend(RecordingBackend):
     """Takes its time on a manual clock: whole tiles, or row by row below one."""
 
-    def __init__(self, clock: ManualClock, *, noise: float = 0.0) -> None:
+    def __init__(
+        self, clock: ManualClock, *, noise: float = 0.0, reaches_all: bool = False
+    ) -> None:
         options = LoadOptions(backend="fake", n_ctx=16_384, n_seq_max=32, n_batch=512)
-        super().__init__(Script(reply=ENDLESS.reply, n_ctx=16_384), options)
+        script = Script(reply=ENDLESS.reply, n_ctx=16_384, tile_reaches_all=reaches_all)
+        super().__init__(script, options)
         self._clock = clock
         self._random = Random(1)
         self._noise = noise
@@ -28,6 +31,8 @@ class SlowBackend(RecordingBackend):
     def forward(self, spans: Sequence[Span]) -> Forward:
         n_rows = sum(len(span.tokens) for span in spans)
         depth = sum(len(span.tokens) * span.start for span in spans) / n_rows
+        if self.capabilities.tile_reaches_all and n_rows >= 64:
+            depth = sum(span.start for span in spans)
         if n_rows < 64:
             ms = 6 + n_rows * (1.7 + 0.00177 * depth)
         else:
@@ -39,9 +44,9 @@ class SlowBackend(RecordingBackend):
 class Machine(Driver):
     """A driver whose every token has the moment at which it came."""
 
-    def __init__(self, *, noise: float = 0.0) -> None:
+    def __init__(self, *, noise: float = 0.0, reaches_all: bool = False) -> None:
         super().__init__(ENDLESS)
-        self.backend = SlowBackend(self.clock, noise=noise)
+        self.backend = SlowBackend(self.clock, noise=noise, reaches_all=reaches_all)
         self.engine = Engine(self.backend, clock=self.clock, stall_target_ms=TARGET_MS)
         self.engine.warm_up()
         self.came_s: dict[SequenceKey, list[float]] = {}
@@ -64,10 +69,10 @@ class Machine(Driver):
         return sorted((b - a) * 1000 for one in times for a, b in pairwise(one))
 
 
-def _streams(machine: Machine, n: int) -> range:
+def _streams(machine: Machine, n: int, *, length: int = 20) -> range:
     """So many streams, each some tokens on its way; gaps count from here."""
     for handle in range(n):
-        machine.submit(spec(handle, chr(97 + handle) * 20, max_tokens=100_000))
+        machine.submit(spec(handle, chr(97 + handle) * length, max_tokens=100_000))
     for _ in range(10):
         machine.go_on()
     machine.came_s = {key: times[-1:] for key, times in machine.came_s.items()}
@@ -111,6 +116,19 @@ def test_the_long_prompt_itself_takes_little_longer_than_in_steps_of_just_a_tile
     machine.submit(spec(99, "z" * 6000, max_tokens=1))
     in_tiles_ms = sum(92 + 0.046 * depth for depth in range(0, 6000, 60))
     assert machine.first_token_ms(99) <= 1.05 * in_tiles_ms
+
+
+def test_streams_have_turns_between_the_passes_of_a_prompt_of_its_own() -> None:
+    machine = Machine(reaches_all=True)
+    streams = _streams(machine, 16, length=300)
+    n_before = len(machine.backend.passes)
+    machine.submit(spec(99, "z" * 640, max_tokens=1))
+    machine.first_token_ms(99)
+    for _ in range(3):
+        machine.go_on()
+    passes = machine.backend.passes[n_before:]
+    assert sum(len(one) == 1 for one in passes) >= 5, "the prompt was computed beside the streams"
+    assert machine.gaps_ms(streams)[-1] <= 1.75 * TARGET_MS
 
 
 def test_many_prompts_that_come_together_decode_together() -> None:
