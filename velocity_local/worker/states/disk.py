@@ -20,6 +20,7 @@ from velocity_local.worker.engine.prefix import PrefixIndex
 from velocity_local.worker.engine.statecache import Kept, chain
 from velocity_local.worker.states import files
 from velocity_local.worker.states.budget import WriteBudget
+from velocity_local.worker.states.room import Room
 
 # Reading more than this would keep the requests behind it waiting.
 MAX_FETCH_BYTES = 512 * 2**20
@@ -45,16 +46,17 @@ class StateDisk:
     """One model's files. `engine` names the build and the number format that reads them."""
 
     def __init__(self, tiers: KvTiers, engine: str, *, has_parts: bool, clock: Clock) -> None:
-        self._root = Path(tiers.folder)
-        self._folder = self._root / tiers.fingerprint
+        self._folder = Path(tiers.folder) / tiers.fingerprint
         self._key = tiers.key
         self._engine = engine
         self._limit_bytes = tiers.disk_bytes
         self._has_parts = has_parts
+        self._room = Room(self._folder.parent, tiers.disk_bytes)
         self._budget = WriteBudget(tiers.write_bytes_per_hour, clock)
         self._lock = threading.Lock()
         self._index: PrefixIndex[int] = PrefixIndex()
         self._files: OrderedDict[int, _File] = OrderedDict()
+        self._numbers: dict[Path, int] = {}
         self._in_memory: set[int] = set()
         self._number = 0
         self._is_listed = threading.Event()
@@ -199,7 +201,7 @@ class StateDisk:
                 files.remove(path)
         for number in self._cut_off():
             self._remove(number, "what it goes on from is gone")
-        self._make_room()
+        self._forget_paths(self._room.count())
 
     def _list_one(self, path: Path) -> None:
         try:
@@ -223,6 +225,7 @@ class StateDisk:
         with self._lock:
             self._number += 1
             self._files[self._number] = file = _File(listed, listed.tokens)
+            self._numbers[listed.path] = self._number
             self._index.insert(self._number, file.tokens, listed.head.space)
 
     def _is_there(self, kept: Kept) -> bool:
@@ -248,26 +251,14 @@ class StateDisk:
             _log.warning("saved cells cannot be written: %s", error)
             return
         self._add(listed)
-        self._make_room()
+        self._forget_paths(self._room.add(listed.path))
 
-    def _make_room(self) -> None:
-        """Remove the oldest files of all models until the rest are within the limit."""
-        paths = sorted(self._root.glob(f"*/*{files.SUFFIX}"), key=_last_used_s)
-        sizes = [_size_of(path) for path in paths]
-        excess = sum(sizes) - self._limit_bytes
-        for path, size in zip(paths, sizes, strict=True):
-            if excess <= 0:
-                return
-            files.remove(path)
-            excess -= size
-            self._forget_path(path)
-
-    def _forget_path(self, path: Path) -> None:
-        with self._lock:
-            for number, file in self._files.items():
-                if file.listed.path == path:
+    def _forget_paths(self, paths: Iterable[Path]) -> None:
+        for path in paths:
+            with self._lock:
+                number = self._numbers.get(path)
+                if number is not None:
                     self._forget(number)
-                    return
 
     def _remove(self, number: int, reason: str) -> None:
         with self._lock:
@@ -279,7 +270,7 @@ class StateDisk:
         files.remove(file.listed.path)
 
     def _forget(self, number: int) -> None:
-        del self._files[number]
+        del self._numbers[self._files.pop(number).listed.path]
         self._index.remove(number)
         self._in_memory.discard(number)
 
@@ -299,10 +290,3 @@ def _last_used_s(path: Path) -> float:
         return path.stat().st_mtime
     except OSError:
         return 0.0
-
-
-def _size_of(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
