@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from benchmarks.gate_noise import wilson
@@ -20,7 +21,8 @@ from benchmarks.lens_report import DEMO
 from benchmarks.processes import MODEL_NAME, Server, new_home, place_model, velocity_at
 from velocity_local.config.paths import locate
 from velocity_local.config.secrets import read_token
-from velocity_local.lens import Concurrency, Lens, RunResult, Scenario, Synthetic, Target
+from velocity_local.lens import Concurrency, Lens, RunResult, Scenario, Synthetic, Target, formats
+from velocity_local.lens.compare import told_errors
 from velocity_local.lens.gate import Outcome, judge
 
 KEY = "VELOCITY_BENCH_KEY"
@@ -33,9 +35,10 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--pairs", type=int, default=40)
     parser.add_argument("--runs", type=int, default=1, help="of each side")
     parser.add_argument("--requests", type=int, default=100, help="of each run")
-    parser.add_argument("--streams", type=int, default=2)
+    parser.add_argument("--streams", type=int, default=1)
     parser.add_argument("--prompt-tokens", type=int, default=64)
     parser.add_argument("--output-tokens", type=int, default=32)
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="write every run there")
     parser.add_argument("--slowdown", type=float, default=1.1)
     arguments = parser.parse_args(given)
     with _measuring(arguments) as measure:
@@ -50,10 +53,15 @@ def main(given: Sequence[str] | None = None) -> None:
 def _judged(arguments: argparse.Namespace, measure: Measure) -> tuple[int, int]:
     """How many pairs failed: of the same build, and of the slower one."""
     n_false = n_found = 0
+    measure(1.0, 0)  # thrown away: a machine that stood still is slower at first
     for pair in range(arguments.pairs):
         sides = [1.0, 1.0, arguments.slowdown]
         order = [0, 1, 2] if pair % 2 == 0 else [2, 1, 0]
         made = {place: measure(sides[place], 10 * pair + place) for place in order}
+        if arguments.keep:
+            for place, runs in made.items():
+                path = arguments.keep / f"{pair}-{place}.msgpack"
+                formats.write(path, formats.result_file(runs))
         same, slower = judge(made[1], made[0]), judge(made[2], made[0])
         n_false += not same.is_passed
         n_found += not slower.is_passed
@@ -70,7 +78,8 @@ def _measuring(arguments: argparse.Namespace) -> Iterator[Measure]:
     with ExitStack() as opened:
         home = opened.enter_context(new_home())
         place_model(DEMO, home)
-        server = opened.enter_context(velocity_at(home))
+        through_proxies = 'server.allowed_hosts=["127.0.0.1"]'
+        server = opened.enter_context(velocity_at(home, [through_proxies]))
         factors = {1.0, arguments.slowdown}
         urls = {factor: opened.enter_context(_proxy(server, factor)) for factor in factors}
         token = read_token(locate({"VELOCITY_HOME": str(home)}).token_file)
@@ -103,6 +112,8 @@ def _scenario(arguments: argparse.Namespace, url: str, seed: int) -> Scenario:
 def _usable(lens: Lens, scenario: Scenario) -> RunResult:
     for _ in range(MOST_VOID):
         result = lens.run(scenario)
+        if result.n_errors:
+            raise SystemExit(f"requests failed, so nothing is measured: {told_errors(result)}")
         if result.void_reason is None:
             return result
         print(f"void: {result.void_reason}", flush=True)

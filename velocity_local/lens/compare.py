@@ -102,6 +102,26 @@ def refuse_void(runs: Sequence[RunResult]) -> None:
             raise Incomparable(f"run {run.id} is void ({run.void_reason}); measure it again")
 
 
+def refuse_unanswered(runs: Sequence[RunResult]) -> None:
+    """Raises Incomparable if one of the runs, to compare others with, measured nothing."""
+    for run in runs:
+        if not is_answered(run):
+            raise Incomparable(
+                f"run {run.id} got no answer ({told_errors(run)}), so it measured nothing; "
+                "measure it again"
+            )
+
+
+def is_answered(run: RunResult) -> bool:
+    """Whether a request of the run did not fail."""
+    return run.n_requests > sum(run.n_errors.values())
+
+
+def told_errors(run: RunResult) -> str:
+    """Of which kinds how many requests failed."""
+    return ", ".join(f"{kind}: {n}" for kind, n in run.n_errors.items()) or "no request was made"
+
+
 def comparable(
     before: Sequence[RunResult], after: Sequence[RunResult], quantity: Quantity
 ) -> str | None:

@@ -2,7 +2,8 @@
 
 A change fails its rule only if three things agree: the figure is worse by more than the rule
 allows, the one-sided lower bound of that (95 %) is too, and the permutation test does not take it
-for chance. A limit is held against the figure as measured.
+for chance. A limit is held against the figure as measured. A run that got no answer at all fails
+whatever the rules are.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,10 @@ from velocity_local.lens.compare import (
     SINGLE_RUNS,
     Incomparable,
     comparable,
+    is_answered,
+    refuse_unanswered,
     refuse_void,
+    told_errors,
 )
 from velocity_local.lens.conditions import Condition, Difference, by_condition, differences
 from velocity_local.lens.percentiles import percentile
@@ -79,9 +83,11 @@ def judge(
     that were made on another machine. Facts of the server may differ: it is what is gated.
 
     Raises:
-        Incomparable: if nothing could be decided at all, or a run is void.
+        Incomparable: if nothing could be decided at all, a run is void, or one of the baseline
+            got no answer.
     """
     refuse_void((*before, *after))
+    refuse_unanswered(before)
     baseline = by_condition(before)
     checks: list[Check] = []
     notes = [
@@ -89,6 +95,7 @@ def judge(
     ]
     for condition, runs in by_condition(after).items():
         known = baseline.get(condition, ())
+        checks += _unanswered(condition, runs)
         checks += [_check(rule, condition, known, runs) for rule in rules]
         if len(known) == len(runs) == 1:
             notes.append(SINGLE_RUNS)
@@ -108,6 +115,19 @@ def judge(
         differences=differing,
         notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def _unanswered(condition: Condition, runs: Sequence[RunResult]) -> list[Check]:
+    return [
+        Check(
+            "requests are answered",
+            condition.name,
+            Outcome.FAILED,
+            f"run {run.id} got no answer ({told_errors(run)})",
+        )
+        for run in runs
+        if not is_answered(run)
+    ]
 
 
 def _check(

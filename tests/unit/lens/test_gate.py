@@ -161,3 +161,24 @@ def test_token_and_chunk_times_are_undecided() -> None:
 def test_a_void_run_is_not_judged() -> None:
     with pytest.raises(Incomparable, match="void"):
         gate(msgspec.structs.replace(SAME, void_reason="busy"), "ttft_ms <= 5")
+
+
+def without_answers(made: RunResult) -> RunResult:
+    return msgspec.structs.replace(
+        made, n_errors={"http_status": made.n_requests}, histograms={}, slices=(), records=()
+    )
+
+
+def test_a_run_without_an_answer_fails_whatever_the_rules_are() -> None:
+    found = gate(without_answers(SAME), "ttft_ms <= +5%")
+    assert not found.is_passed
+    assert found.checks[0].rule == "requests are answered"
+    assert f"http_status: {SAME.n_requests}" in found.checks[0].message
+
+
+def test_a_baseline_without_an_answer_measured_nothing_to_compare_with() -> None:
+    nothing = without_answers(BASE)
+    with pytest.raises(Incomparable, match="got no answer"):
+        judge([nothing], [nothing])
+    with pytest.raises(Incomparable, match="got no answer"):
+        judge([SAME], [nothing])
