@@ -11,6 +11,7 @@ from textual.widget import Widget
 from textual.widgets import DataTable, Input, Markdown, OptionList, RichLog, Static, TextArea
 
 from velocity_local.core.printable import printable
+from velocity_tui.widgets.prose import Prose
 
 _KINDS: tuple[tuple[type[Widget], Callable[[Any], str]], ...] = (
     (TextArea, lambda widget: widget.selected_text or widget.text),
@@ -18,6 +19,7 @@ _KINDS: tuple[tuple[type[Widget], Callable[[Any], str]], ...] = (
     (DataTable, lambda widget: "\n".join(_rows(widget))),
     (OptionList, lambda widget: "\n".join(str(option.prompt) for option in widget.options)),
     (RichLog, lambda widget: "\n".join(line.text.rstrip() for line in widget.lines)),
+    (Prose, lambda widget: widget.text),
     (Markdown, lambda widget: widget.source),
     (Static, lambda widget: str(widget.content)),
 )

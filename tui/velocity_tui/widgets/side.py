@@ -107,7 +107,6 @@ class Side(Vertical):
                 shown.tell(turn.note)
 
     async def _finish(self, reply: Reply, outcome: Outcome) -> None:
-        self._answering = self._reply = None
         note = _note(outcome)
         await reply.close(note, is_wrong=isinstance(outcome, Broken))
         turn = replace(
@@ -118,6 +117,7 @@ class Side(Vertical):
             request_id=None if isinstance(outcome, Stopped | Broken) else outcome.id,
         )
         self.conversation = talk.changed(self.conversation, turn)
+        self._answering = self._reply = None
         self.post_message(self.Answered(self, turn, turn.request_id))
 
 

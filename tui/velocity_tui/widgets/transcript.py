@@ -7,6 +7,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from velocity_tui.conversation import Place
+from velocity_tui.widgets.prose import Page
 from velocity_tui.widgets.turns import Question, Reply
 
 MAX_SHOWN = 60
@@ -22,6 +23,8 @@ class Transcript(VerticalScroll, can_focus=False):
 
     def on_mount(self) -> None:
         self.anchor()
+        for moved in ("scroll_y", "virtual_size"):
+            self.watch(self, moved, self._fold_soon, init=False)
 
     @property
     def shown(self) -> list[Question | Reply]:
@@ -51,6 +54,19 @@ class Transcript(VerticalScroll, can_focus=False):
                 await widget.fill()
         self._tell_beginning(len(path), len(path) - len(wanted))
         self.anchor()
+
+    def _fold_soon(self) -> None:
+        """Where everything is, is known once it is drawn."""
+        self.call_after_refresh(self._fold_far)
+
+    def _fold_far(self) -> None:
+        """Lay out what is in view, and a screen of lines before and behind it."""
+        near = self.region.grow((self.size.height, 0, self.size.height, 0))
+        for page in self.query(Page):
+            if page.region.overlaps(near):
+                page.unfold()
+            else:
+                page.fold()
 
     def _tell_beginning(self, n_turns: int, n_hidden: int) -> None:
         welcome = self.query_one("#welcome", Static)

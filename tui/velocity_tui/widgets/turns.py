@@ -8,15 +8,13 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Collapsible, Markdown, Static
-from textual.widgets.markdown import MarkdownStream
 
 from velocity_local.core.conversations import Turn
 from velocity_local.core.printable import printable
 from velocity_local.core.units import size
 from velocity_tui.conversation import Place, is_broken
+from velocity_tui.widgets.prose import Prose
 
-MAX_MARKDOWN_CHARS = 200_000
-"""Longer answers are shown as they are written: laying them out would take seconds."""
 _BRANCHES: list[BindingType] = [
     Binding(
         "left", "switch(-1)", "Branch before", id="turn.before", tooltip="Show the branch before"
@@ -102,25 +100,26 @@ class Reply(Vertical, can_focus=True):
         self._waiting = Static("…", classes="waiting", markup=False)
         self._thought = Static("", markup=False)
         self._thinking = Collapsible(self._thought, title="Thinking", collapsed=True)
-        self._markdown = Markdown("", open_links=False)
-        self._plain = Static("", classes="plain", markup=False)
+        self._prose = Prose()
         self._note = Static("", classes="note", markup=False)
-        self._stream: MarkdownStream | None = None
-        self.text = ""
         self.reasoning = ""
         self.n_updates = 0
 
     def compose(self) -> ComposeResult:
-        self._thinking.display = self._plain.display = False
+        self._thinking.display = False
         yield self._branch
         yield self._waiting
         yield self._thinking
-        yield self._markdown
-        yield self._plain
+        yield self._prose
         yield self._note
 
     def on_mount(self) -> None:
         self._branch.display = bool(str(self._branch.content))
+
+    @property
+    def text(self) -> str:
+        """What it has said so far."""
+        return self._prose.text
 
     async def fill(self) -> None:
         """Show the turn, an answer that is complete."""
@@ -146,12 +145,12 @@ class Reply(Vertical, can_focus=True):
         if not self.text:
             text = text.lstrip("\n")
         if text:
-            await self._say(text)
+            await self._prose.write(text)
 
     async def close(self, note: str, *, is_wrong: bool = False) -> None:
         """Nothing more comes; `note` says how it was or why it ended."""
         self._waiting.display = False
-        await self._end_stream()
+        await self._prose.finish()
         self.tell(note, is_wrong=is_wrong)
 
     def tell(self, note: str, *, is_wrong: bool = False) -> None:
@@ -175,26 +174,6 @@ class Reply(Vertical, can_focus=True):
         n_words = len(self.reasoning.split())
         self._thinking.title = f"Thinking, {n_words} word{'s' * (n_words != 1)}"
         self._thought.update(Content(printable(self.reasoning)))
-
-    async def _say(self, text: str) -> None:
-        self.text += text
-        if len(self.text) > MAX_MARKDOWN_CHARS:
-            await self._say_plainly()
-            return
-        if self._stream is None:
-            self._stream = Markdown.get_stream(self._markdown)
-        await self._stream.write(printable(text))
-
-    async def _say_plainly(self) -> None:
-        await self._end_stream()
-        self._markdown.display = False
-        self._plain.display = True
-        self._plain.update(Content(printable(self.text)))
-
-    async def _end_stream(self) -> None:
-        if self._stream is not None:
-            await self._stream.stop()
-            self._stream = None
 
 
 def _branch(place: Place) -> str:
