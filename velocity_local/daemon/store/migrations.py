@@ -123,12 +123,23 @@ def m005_conversations(connection: sqlite3.Connection) -> None:
     )
 
 
+def m006_sorted_requests(connection: sqlite3.Connection) -> None:
+    for name, key in (
+        ("ttft", "COALESCE(ttft_ms, -1.0)"),
+        ("total", "COALESCE(total_ms, -1.0)"),
+        ("completion_tokens", "COALESCE(completion_tokens, -1)"),
+    ):
+        connection.execute(f"CREATE INDEX requests_{name} ON requests ({key}, id)")
+    connection.execute("CREATE INDEX requests_status ON requests (status, created_s, id)")
+
+
 STEPS: tuple[Step, ...] = (
     m001_requests,
     m002_loads,
     m003_energy,
     m004_speculation,
     m005_conversations,
+    m006_sorted_requests,
 )
 
 

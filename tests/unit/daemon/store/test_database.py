@@ -154,6 +154,7 @@ RELEASED = {
     "m003_energy": "e3eeb643c0c811e8",
     "m004_speculation": "e1999b0daee7f818",
     "m005_conversations": "eb27d2d318a8052e",
+    "m006_sorted_requests": "0f81e6dd298e4033",
 }
 
 
