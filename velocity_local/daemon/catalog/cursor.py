@@ -12,6 +12,7 @@ MAX_HEADER_BYTES = 64 * 1024 * 1024
 MAX_STRING_BYTES = 16 * 1024 * 1024
 _LOOK_BYTES = 16 * 1024
 _SHORT_BYTES = 128
+_RUN = 512
 _U32 = struct.Struct("<I")
 _U64 = struct.Struct("<Q")
 _U64_BYTES = 8
@@ -22,13 +23,11 @@ class GgufError(UnsoundFile):
 
 
 @cache
-def _short_string() -> re.Pattern[bytes]:
-    """One string with its length before it: one alternative for each length below 128."""
+def _short_strings(count: int = 1) -> re.Pattern[bytes]:
+    """`count` strings with their lengths before them: one alternative for each length below 128."""
     lengths = range(_SHORT_BYTES)
-    return re.compile(
-        b"|".join(re.escape(bytes([length])) + rb"\0{7}.{%d}" % length for length in lengths),
-        re.DOTALL,
-    )
+    one = b"|".join(re.escape(bytes([length])) + rb"\0{7}.{%d}" % length for length in lengths)
+    return re.compile(one if count == 1 else b"(?>%b){%d}+" % (one, count), re.DOTALL)
 
 
 class Cursor:
@@ -90,7 +89,10 @@ class Cursor:
     def skip_strings(self, count: int) -> None:
         """Move past `count` strings; most of a header's bytes are skipped here."""
         while count:
-            count -= self._skip_in_window(count)
+            if count >= _RUN and self._skip_run():
+                count -= _RUN
+                continue
+            count -= self._skip_in_window(min(count, _RUN))
             if count:
                 self.skip(self._length(MAX_STRING_BYTES))
                 count -= 1
@@ -99,26 +101,34 @@ class Cursor:
         """`count` strings, each with the eight bytes of its length before it."""
         found: list[bytes] = []
         while len(found) < count:
-            some = self._short_strings(count - len(found))
+            some = self._find_short(count - len(found))
             if not some:
                 text = self.string()
                 some = [_U64.pack(len(text)) + text]
             found += some
         return found
 
-    def _short_strings(self, count: int) -> list[bytes]:
+    def _find_short(self, count: int) -> list[bytes]:
         """Up to `count` short strings that follow each other here, and move past them.
 
         `re` finds them faster than Python walks, but would find others behind a long one: what it
         found has to be what is here.
         """
         window, at = self._window, self._at
-        found = _short_string().findall(window, at, at + _LOOK_BYTES)[:count]
+        found = _short_strings().findall(window, at, at + _LOOK_BYTES)[:count]
         here = b"".join(found)
         if not window.startswith(here, at):
             return []
         self._at = at + len(here)
         return found
+
+    def _skip_run(self) -> bool:
+        """Move past `_RUN` strings if all of them are short and in the window."""
+        found = _short_strings(_RUN).match(self._window, self._at)
+        if found is None:
+            return False
+        self._at = found.end()
+        return True
 
     def _skip_in_window(self, count: int) -> int:
         """Move past up to `count` strings that lie in the window as a whole; how many."""
