@@ -98,7 +98,7 @@ def _fields(answer: FitAnswer) -> dict[str, str]:
         "buffers": f"{size(need.compute_bytes)} for {answer.n_seq_max} sequences",
         "process": size(need.overhead_bytes),
         "loaded along": size(need.companion_bytes) if need.companion_bytes else "",
-        **{share.device: _share(share) for share in answer.shares},
+        **{share.device: _share(share, answer.n_layers) for share in answer.shares},
         "largest context": f"{largest} tokens of one conversation" if largest else "none fits",
         "best quantization": answer.best_quantization or "none fits",
         "by": _SOURCES[need.source] + (f"; {need.doubt}" if need.doubt else ""),
@@ -112,6 +112,7 @@ def _chosen(answer: FitAnswer) -> str:
     return f"{answer.need.n_ctx} tokens of context in {answer.kv_type}: {answer.adjusted}"
 
 
-def _share(share: Share) -> str:
-    needed, free = size(share.needed_bytes), size(share.free_bytes)
-    return f"{share.layers} layers, {needed} of {free} free"
+def _share(share: Share, n_layers: int) -> str:
+    """Layers are told where the model is known in layers."""
+    layers = f"{share.layers} of {n_layers} layers, " if n_layers > 1 else ""
+    return f"{layers}{size(share.needed_bytes)} of {size(share.free_bytes)} free"
