@@ -1,8 +1,8 @@
 """Jump mode, and what gets into the clipboard."""
 
 from tests.tui.closed import ClosedDoor
+from tests.tui.living import until, until_shown
 from tests.tui.snapshots import snapshot
-from tests.tui.terminal import text
 from velocity_local.core.conversations import Conversation, Turn
 from velocity_tui.app import VelocityApp
 from velocity_tui.messages import SnapshotArrived
@@ -30,16 +30,18 @@ async def test_a_letter_leads_to_its_pane_and_another_key_nowhere() -> None:
         await pilot.press("alt+2")
         assert isinstance(shown.screen, ChatScreen)
         await shown.screen.open_conversation(TALK)
+        question = shown.screen.query_one(Question)
+        await until(pilot, lambda: question.region.area > 0)
         await pilot.press("ctrl+g")
-        await pilot.pause()
+        await until_shown(pilot, "A letter goes there")
         assert isinstance(shown.screen, Jump)
-        assert "A letter goes there" in text(shown)
         await pilot.press("a")
-        await pilot.pause()
-        assert isinstance(shown.focused, Question)
-        await pilot.press("ctrl+g", "9")
-        await pilot.pause()
-        assert isinstance(shown.focused, Question)
+        await until(pilot, lambda: shown.focused is question)
+        await pilot.press("ctrl+g")
+        await until_shown(pilot, "A letter goes there")
+        await pilot.press("9")
+        await until(pilot, lambda: isinstance(shown.screen, ChatScreen))
+        assert shown.focused is question
 
 
 async def test_a_pane_is_copied_as_text_that_commands_no_terminal() -> None:
