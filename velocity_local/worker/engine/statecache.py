@@ -11,16 +11,22 @@ from velocity_local.worker.engine.backend import State
 from velocity_local.worker.engine.prefix import PrefixIndex
 from velocity_local.worker.engine.radix import Match
 
+# Computing fewer tokens than these again costs little more than keeping them elsewhere.
+LONG_TOKENS = 256
 _TOKEN_BYTES = 8
 
 
 class Kept(NamedTuple):
-    """The cells from `start` on of a sequence that is `tokens` long."""
+    """The cells from `start` on of a sequence that is `tokens` long.
+
+    It `is_wanted` if it is long, or if somebody has come back to it.
+    """
 
     tokens: list[int]
     start: int
     state: State
     space: str
+    is_wanted: bool = True
 
     @property
     def n_bytes(self) -> int:
@@ -52,6 +58,7 @@ class StateCache:
         self._kept: OrderedDict[int, Kept] = OrderedDict()
         self._onto: dict[int, int] = {}
         self._n_onto: Counter[int] = Counter()
+        self._came_back: set[int] = set()
         self._on_drop = on_drop
         self._number = 0
         self.used_bytes = 0
@@ -99,6 +106,7 @@ class StateCache:
         links = self._chain(tokens, space, have)
         for number, _ in links:
             self._kept.move_to_end(number)
+            self._came_back.add(number)
         return [Piece(self._kept[number].state, end) for number, end in links]
 
     def missing_from(self, tokens: list[int], space: str) -> int:
@@ -126,6 +134,7 @@ class StateCache:
         if below:
             self._onto[self._number] = below[-1][0]
             self._n_onto[below[-1][0]] += 1
+            self._came_back.add(below[-1][0])
         self._fit()
 
     def clear(self) -> None:
@@ -135,6 +144,7 @@ class StateCache:
         self._kept.clear()
         self._onto.clear()
         self._n_onto.clear()
+        self._came_back.clear()
         self.used_bytes = 0
 
     def check_integrity(self) -> None:
@@ -142,6 +152,7 @@ class StateCache:
         assert self.used_bytes == sum(kept.n_bytes for kept in self._kept.values())
         assert self.used_bytes <= self._limit_bytes
         assert +self._n_onto == Counter(self._onto.values())
+        assert self._came_back <= set(self._kept)
         assert set(self._onto) | set(self._onto.values()) <= set(self._kept)
         for kept in self._kept.values():
             assert self.reach(kept.tokens, kept.space) == len(kept.tokens), "cut off from its start"
@@ -157,7 +168,9 @@ class StateCache:
         onto = self._onto.pop(number, None)
         if onto is not None:
             self._n_onto[onto] -= 1
-        self._tell(kept)
+        is_wanted = number in self._came_back or len(kept.tokens) >= LONG_TOKENS
+        self._came_back.discard(number)
+        self._tell(kept._replace(is_wanted=is_wanted))
 
     def _tell(self, dropped: Kept) -> None:
         if self._on_drop is not None:

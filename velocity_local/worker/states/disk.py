@@ -29,6 +29,9 @@ LISTING_LIMIT_S = 2.0
 MAX_AHEAD_BYTES = 64 * 2**20
 # What waits to be written is still in memory.
 MAX_WAITING_BYTES = 256 * 2**20
+# Short prompts to which nobody has come back may spend so small a part of what may be written:
+# where each is another one, writing all of them slows everybody and wears out the disk.
+_OTHERS_PART = 16
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +56,7 @@ class StateDisk:
         self._has_parts = has_parts
         self._room = Room(self._folder.parent, tiers.disk_bytes)
         self._budget = WriteBudget(tiers.write_bytes_per_hour, clock)
+        self._budget_of_others = WriteBudget(tiers.write_bytes_per_hour // _OTHERS_PART, clock)
         self._lock = threading.Lock()
         self._index: PrefixIndex[int] = PrefixIndex()
         self._files: OrderedDict[int, _File] = OrderedDict()
@@ -238,6 +242,8 @@ class StateDisk:
 
     def _write(self, kept: Kept) -> None:
         if kept.state.nbytes > self._limit_bytes:
+            return
+        if not kept.is_wanted and not self._budget_of_others.take(kept.state.nbytes):
             return
         if not self._budget.take(kept.state.nbytes):
             _log.info("saved cells are not written: this hour's budget is spent")

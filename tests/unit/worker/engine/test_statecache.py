@@ -1,7 +1,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from velocity_local.worker.engine.statecache import Kept, StateCache
+from velocity_local.worker.engine.statecache import LONG_TOKENS, Kept, StateCache
 
 # Long enough to be worth finding, few enough kinds to share beginnings.
 TOKENS = st.lists(st.sampled_from([[1] * 20, [2] * 20, [3] * 25]), min_size=1, max_size=4).map(
@@ -55,6 +55,33 @@ def test_with_less_room_the_oldest_go_and_are_told() -> None:
     cache.resize(10**6)
     cache.keep([4] * 40, 0, state_of([4] * 40, 0), "")
     assert len(cache) == 1
+
+
+def test_those_who_hear_of_it_are_told_what_is_wanted() -> None:
+    dropped: dict[int, bool] = {}
+    cache = StateCache(
+        10**6,
+        has_parts=True,
+        on_drop=lambda kept: dropped.update({len(kept.tokens): kept.is_wanted}),
+    )
+    sequences = {
+        "nobody came back": [1] * 30,
+        "used again": [2] * 40,
+        "gone on from": [3] * 50,
+        "goes on": [3] * 50 + [4] * 10,
+        "long": [5] * LONG_TOKENS,
+    }
+    for tokens in sequences.values():
+        start = cache.missing_from(tokens, "")
+        cache.keep(tokens, start, state_of(tokens, start), "")
+    restored(cache, sequences["used again"])
+    cache.resize(0)
+    told = {name: dropped[len(tokens)] for name, tokens in sequences.items()}
+    assert [name for name, is_wanted in told.items() if not is_wanted] == [
+        "nobody came back",
+        "goes on",
+    ]
+    cache.check_integrity()
 
 
 def test_only_the_part_that_is_new_is_saved() -> None:

@@ -138,6 +138,18 @@ def test_no_more_is_written_than_an_hour_may_have(open_disk: Open, tmp_path: Pat
     assert len(list((tmp_path / "a").iterdir())) == 2
 
 
+def test_what_nobody_came_back_to_may_spend_a_sixteenth_of_that(
+    open_disk: Open, tmp_path: Path
+) -> None:
+    disk = open_disk(per_hour=16 * 2500)
+    for number in range(9):
+        disk.offer(kept([number] * 50)._replace(is_wanted=False))
+    for number in range(10, 14):
+        disk.offer(kept([number] * 50))
+    disk.close((), limit_s=10)
+    assert len(list((tmp_path / "a").iterdir())) == 2 + 4
+
+
 def test_a_budget_fills_up_again() -> None:
     clock = ManualClock()
     budget = WriteBudget(3600, clock)
