@@ -8,15 +8,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from textual.widget import Widget
-from textual.widgets import DataTable, Input, Markdown, OptionList, RichLog, Static, TextArea
+from textual.widgets import Input, Markdown, OptionList, RichLog, Static, TextArea
 
 from velocity_local.core.printable import printable
 from velocity_tui.widgets.prose import Prose
+from velocity_tui.widgets.rows import Rows
 
 _KINDS: tuple[tuple[type[Widget], Callable[[Any], str]], ...] = (
     (TextArea, lambda widget: widget.selected_text or widget.text),
     (Input, lambda widget: widget.value),
-    (DataTable, lambda widget: "\n".join(_rows(widget))),
+    (Rows, lambda widget: "\n".join("\t".join(row) for row in widget.texts)),
     (OptionList, lambda widget: "\n".join(str(option.prompt) for option in widget.options)),
     (RichLog, lambda widget: "\n".join(line.text.rstrip() for line in widget.lines)),
     (Prose, lambda widget: widget.text),
@@ -38,8 +39,3 @@ def _texts(widget: Widget) -> Iterator[str]:
     for child in widget.children:
         if child.display:
             yield from _texts(child)
-
-
-def _rows(table: DataTable[object]) -> Iterator[str]:
-    for row in table.rows:
-        yield "\t".join(map(str, table.get_row(row)))

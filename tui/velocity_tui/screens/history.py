@@ -23,7 +23,7 @@ from velocity_tui.widgets.recent import STATUS_STYLES
 from velocity_tui.widgets.rows import Rows
 from velocity_tui.widgets.timeline import Timeline
 
-PAGE_ROWS = 100
+PAGE_ROWS = 50
 _TYPING_PAUSE_S = 0.15
 _SAVE_AS = "requests.csv"
 
