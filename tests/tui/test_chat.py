@@ -238,7 +238,7 @@ async def test_stopping_keeps_what_has_come(rambler: RunningDaemon) -> None:
         await until(pilot, lambda: reply.text != "")
         with holding_its_breath(rambler):
             await pilot.press("escape")
-            await until(pilot, lambda: not screen.is_answering, within_s=2)
+            await until(pilot, lambda: not screen.is_answering, within_s=10)
         (answer,) = answers(screen)
         assert (answer.text, answer.note) == (reply.text, "stopped")
 
@@ -251,7 +251,7 @@ async def test_a_wait_says_for_what_and_can_be_ended(rambler: RunningDaemon) -> 
             await say(pilot, screen, "Hello?")
             await until_shown(pilot, "reading the prompt · Esc stops")
             await pilot.press("escape")
-            await until(pilot, lambda: not screen.is_answering, within_s=2)
+            await until(pilot, lambda: not screen.is_answering, within_s=10)
         assert answers(screen)[0].note == "stopped"
 
 
