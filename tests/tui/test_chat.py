@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -60,6 +61,37 @@ def holding_its_breath(daemon: RunningDaemon) -> Iterator[None]:
     finally:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def falling_silent(daemon: RunningDaemon) -> Iterator[threading.Event]:
+    """The model's process stands still from its first tokens on, when the event is set: an answer
+    has begun then, and does not end before this does.
+    """
+    n_before, (pid,) = _n_tokens(daemon), daemon.worker_pids()
+    is_over, is_silent = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        while _n_tokens(daemon) == n_before and not is_over.wait(0.005):
+            pass
+        os.kill(pid, signal.SIGSTOP)
+        is_silent.set()
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        yield is_silent
+    finally:
+        is_over.set()
+        watching.join()
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
+def _n_tokens(daemon: RunningDaemon) -> int:
+    status, body = daemon.get("/api/v1/status")
+    assert status == 200, body
+    return int(msgspec.json.decode(body)["completion_tokens"])
 
 
 async def open_chat(pilot: Pilot[None], app: VelocityApp) -> ChatScreen:
@@ -233,10 +265,10 @@ async def test_stopping_keeps_what_has_come(rambler: RunningDaemon) -> None:
     async with app.run_test() as pilot:
         screen = await open_chat(pilot, app)
         screen.parameters = RAMBLING
-        await say(pilot, screen, "Go on and on.")
-        reply = screen.query_one(Reply)
-        await until(pilot, lambda: reply.text != "")
-        with holding_its_breath(rambler):
+        with falling_silent(rambler) as silent:
+            await say(pilot, screen, "Go on and on.")
+            reply = screen.query_one(Reply)
+            await until(pilot, lambda: silent.is_set() and reply.text != "")
             await pilot.press("escape")
             await until(pilot, lambda: not screen.is_answering, within_s=10)
         (answer,) = answers(screen)
@@ -291,10 +323,10 @@ async def test_an_answer_that_breaks_off_says_so_and_keeps_its_text(
     async with app.run_test() as pilot:
         screen = await open_chat(pilot, app)
         screen.parameters = RAMBLING
-        await say(pilot, screen, "Go on and on.")
-        reply = screen.query_one(Reply)
-        await until(pilot, lambda: reply.text != "")
-        with holding_its_breath(doomed):
+        with falling_silent(doomed) as silent:
+            await say(pilot, screen, "Go on and on.")
+            reply = screen.query_one(Reply)
+            await until(pilot, lambda: silent.is_set() and reply.text != "")
             doomed.process.kill()
             await until(pilot, lambda: not screen.is_answering)
         (answer,) = answers(screen)

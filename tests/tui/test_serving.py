@@ -1,10 +1,12 @@
 """The UI in a browser: who may come in, over a real socket, and a terminal behind the WebSocket."""
 
+import asyncio
 import socket
 import sys
 from collections.abc import AsyncIterator
 
 import aiohttp
+import psutil
 import pytest
 from aiohttp import web
 
@@ -21,8 +23,15 @@ async def gate() -> AsyncIterator[Gate]:
     runner = web.AppRunner(await GuardedServer(_PROGRAM, found).app())
     await runner.setup()
     await web.SockSite(runner, listening).start()
+    before = _programs()
     yield found
     await runner.cleanup()
+    while _programs() - before:  # noqa: ASYNC110 - the loop must outlive what it has started
+        await asyncio.sleep(0.01)
+
+
+def _programs() -> set[int]:
+    return {child.pid for child in psutil.Process().children()}
 
 
 @pytest.fixture
