@@ -1,5 +1,6 @@
 """Chat over the real daemon and the demo model."""
 
+import gc
 import os
 import signal
 import threading
@@ -265,12 +266,15 @@ async def test_stopping_keeps_what_has_come(rambler: RunningDaemon) -> None:
     async with app.run_test() as pilot:
         screen = await open_chat(pilot, app)
         screen.parameters = RAMBLING
+        usual = gc.get_threshold()
         with falling_silent(rambler) as silent:
             await say(pilot, screen, "Go on and on.")
             reply = screen.query_one(Reply)
             await until(pilot, lambda: silent.is_set() and reply.text != "")
+            assert gc.get_threshold()[2] > usual[2] * 1000, "keys would wait for full collections"
             await pilot.press("escape")
             await until(pilot, lambda: not screen.is_answering, within_s=10)
+        await until(pilot, lambda: gc.get_threshold() == usual)
         (answer,) = answers(screen)
         assert (answer.text, answer.note) == (reply.text, "stopped")
 

@@ -16,6 +16,7 @@ from velocity_local.core.printable import printable
 from velocity_local.wire.http.conversations import ConversationChange
 from velocity_tui import conversation as talk
 from velocity_tui import files, timings
+from velocity_tui.collecting import hold_full_collections, release_full_collections
 from velocity_tui.screens import chat_keys
 from velocity_tui.screens.ask import AskText
 from velocity_tui.screens.choose import Choose
@@ -58,6 +59,9 @@ class ChatScreen(Shelving):
 
     def on_mount(self) -> None:
         self._timer = self.set_interval(1 / UPDATES_PER_S, self._pump, pause=True)
+
+    def on_unmount(self) -> None:
+        release_full_collections()
 
     def show(self, snapshot: Snapshot) -> None:
         super().show(snapshot)
@@ -137,6 +141,7 @@ class ChatScreen(Shelving):
     async def on_side_answered(self, message: Side.Answered) -> None:
         if not self.is_answering and self._timer is not None:
             self._timer.pause()
+            release_full_collections()
         self.refresh_bindings()
         self._measure(message.side, message.side.conversation, message.turn)
 
@@ -282,6 +287,7 @@ class ChatScreen(Shelving):
         side.show(self.velocity.snapshot)
         assert self._timer is not None
         self._timer.resume()
+        hold_full_collections()
         self.refresh_bindings()
         return True
 
