@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import json
 import random
-import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from benchmarks.processes import new_home, velocity_at, velocity_environment
+from benchmarks.spread import spread
 from velocity_local.client.daemon import LocalDaemon
 from velocity_local.config.paths import locate
 from velocity_local.core.history import RequestRow
@@ -135,7 +135,7 @@ async def measure(home: Path) -> dict[str, object]:
         await keys.answered_ms("slash", lambda: search.display, 1)
         taken["letter"] = await keys.answered_ms("z", lambda: search.value, 3)
         taken["search_without_a_hit"] = await _search(screen, search)
-    return {name: _told(each) for name, each in taken.items()}
+    return {name: spread(each) for name, each in taken.items()}
 
 
 async def _search(screen: HistoryScreen, search: Input) -> list[float]:
@@ -150,14 +150,6 @@ async def _search(screen: HistoryScreen, search: Input) -> list[float]:
             await asyncio.sleep(0.001)
         taken_ms.append((time.monotonic() - begun_s) * 1000)
     return taken_ms
-
-
-def _told(taken_ms: list[float]) -> dict[str, float]:
-    return {
-        "presses": len(taken_ms),
-        "median_ms": round(statistics.median(taken_ms), 1),
-        "max_ms": round(max(taken_ms), 1),
-    }
 
 
 def main() -> int:

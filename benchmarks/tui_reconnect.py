@@ -12,7 +12,6 @@ import asyncio
 import json
 import os
 import signal
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from benchmarks.processes import new_home, velocity_at, velocity_environment
+from benchmarks.spread import spread
 from velocity_local.client.daemon import LocalDaemon
 from velocity_local.config.paths import locate
 from velocity_tui.app import VelocityApp
@@ -42,7 +42,7 @@ async def measure(home: Path, n_kills: int) -> dict[str, dict[str, float]]:
             back_ms.append(await _until(lambda: isinstance(app.snapshot.link, Up)))
             os.kill(server.pid, signal.SIGKILL)
             seen_ms.append(await _until(lambda: isinstance(app.snapshot.link, Down)))
-    return {"seen": _told(seen_ms), "back": _told(back_ms)}
+    return {"seen": spread(seen_ms), "back": spread(back_ms)}
 
 
 async def _until(is_so: Callable[[], bool]) -> float:
@@ -51,14 +51,6 @@ async def _until(is_so: Callable[[], bool]) -> float:
     while not is_so():  # noqa: ASYNC110 - the app has no event for it
         await asyncio.sleep(LOOK_S)
     return (time.monotonic() - begun_s) * 1000
-
-
-def _told(taken_ms: list[float]) -> dict[str, float]:
-    return {
-        "kills": len(taken_ms),
-        "median_ms": round(statistics.median(taken_ms), 1),
-        "max_ms": round(max(taken_ms), 1),
-    }
 
 
 def main() -> int:

@@ -41,15 +41,11 @@ def status(runs: Sequence[RunResult]) -> int:
     """130 for an interrupted run, 3 if nobody answered, 1 if a run is void or all of it failed."""
     if any(run.partial_reason is not None for run in runs):
         return Exit.INTERRUPTED
-    if all(set(run.n_errors) == {"connect"} and _all_failed(run) for run in runs):
+    if all(set(run.n_errors) == {"connect"} and not run.is_answered for run in runs):
         return Exit.UNREACHABLE
-    if any(run.void_reason is not None or _all_failed(run) for run in runs):
+    if any(run.void_reason is not None or not run.is_answered for run in runs):
         return Exit.FAILURE
     return Exit.OK
-
-
-def _all_failed(run: RunResult) -> bool:
-    return sum(run.n_errors.values()) >= run.n_requests
 
 
 def _written(call: Call, runs: Sequence[RunResult]) -> CliError | None:

@@ -105,16 +105,11 @@ def refuse_void(runs: Sequence[RunResult]) -> None:
 def refuse_unanswered(runs: Sequence[RunResult]) -> None:
     """Raises Incomparable if one of the runs, to compare others with, measured nothing."""
     for run in runs:
-        if not is_answered(run):
+        if not run.is_answered:
             raise Incomparable(
                 f"run {run.id} got no answer ({told_errors(run)}), so it measured nothing; "
                 "measure it again"
             )
-
-
-def is_answered(run: RunResult) -> bool:
-    """Whether a request of the run did not fail."""
-    return run.n_requests > sum(run.n_errors.values())
 
 
 def told_errors(run: RunResult) -> str:

@@ -18,7 +18,6 @@ from velocity_local.lens.compare import (
     SINGLE_RUNS,
     Incomparable,
     comparable,
-    is_answered,
     refuse_unanswered,
     refuse_void,
     told_errors,
@@ -126,7 +125,7 @@ def _unanswered(condition: Condition, runs: Sequence[RunResult]) -> list[Check]:
             f"run {run.id} got no answer ({told_errors(run)})",
         )
         for run in runs
-        if not is_answered(run)
+        if not run.is_answered
     ]
 
 

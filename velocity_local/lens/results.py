@@ -278,6 +278,11 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     partial_reason: str | None = None
     labels: dict[str, str] = {}
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether a request did not fail."""
+        return self.n_requests > sum(self.n_errors.values())
+
 
 class ResultFile(msgspec.Struct, frozen=True, kw_only=True):
     """One or more runs as they are written; `format` names the shape and its version."""

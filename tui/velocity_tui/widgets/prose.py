@@ -2,6 +2,8 @@
 short one.
 """
 
+from functools import cache
+
 from markdown_it import MarkdownIt
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -17,6 +19,11 @@ PAGE_CHARS = 1_000
 MAX_MARKDOWN_CHARS = 200_000
 """Longer texts are shown as they are written: laying them out would take seconds."""
 _LISTS = frozenset({"bullet_list_open", "ordered_list_open"})
+
+
+@cache
+def _parser() -> MarkdownIt:
+    return MarkdownIt("gfm-like")
 
 
 class Page(Vertical):
@@ -66,7 +73,6 @@ class Prose(Vertical):
         self.text = ""
         self._page = ""
         self._stream: MarkdownStream | None = None
-        self._parser = MarkdownIt("gfm-like")
 
     async def write(self, text: str) -> None:
         """Show more. Call `finish` after the last."""
@@ -117,7 +123,7 @@ class Prose(Vertical):
             return None
         lines = (self._page + text).splitlines(keepends=True)
         before = None
-        for block in self._parser.parse(self._page + text):
+        for block in _parser().parse(self._page + text):
             if block.level or block.nesting < 0 or block.map is None:
                 continue
             at = sum(map(len, lines[: block.map[0]]))
