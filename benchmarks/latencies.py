@@ -1,9 +1,11 @@
 """Runs as a server could have made them, from a seed: for checking the lens's statistics.
 
 A run has a factor of its own (machines are not twice the same), a slow drift (neighbouring
-requests share it), log-normal noise for each request, and now and then a pause of everything.
+requests share it), log-normal noise for each request, and now and then a pause of everything. Runs
+made in turns share the machine's moods, round by round.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, sqrt
 from random import Random
@@ -15,10 +17,14 @@ from velocity_local.lens.results import (
     ItlKind,
     Load,
     LoadKind,
+    Pairing,
     RequestRecord,
     RunResult,
+    Side,
     Tokens,
 )
+
+_WANDERING = 0.98
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +51,12 @@ def run(
     n_requests: int = 200,
     n_tokens: int = 48,
     concurrency: int = 4,
+    moods: Sequence[float] = (),
     **fields: object,
 ) -> RunResult:
-    """One run of a closed loop; the same seed gives the same run."""
+    """One run of a closed loop; the same seed gives the same run. `moods` are the logarithms of how
+    much slower the machine is at each request.
+    """
     server = server or Server()
     chance = Random(seed)
     factor = server.slowdown * exp(chance.gauss(0, server.between_runs))
@@ -58,7 +67,9 @@ def run(
         spread = server.drift * sqrt(1 - server.stickiness**2)
         drift = server.stickiness * drift + chance.gauss(0, spread)
         lane = free_s.index(min(free_s))
-        record = _request(index, free_s[lane], factor * exp(drift), server, chance, n_tokens)
+        mood = moods[index] if moods else 0.0
+        slower = factor * exp(drift + mood)
+        record = _request(index, free_s[lane], slower, server, chance, n_tokens)
         free_s[lane] = record.sent_s + (record.e2e_ms or 0.0) / 1000
         records.append(record)
     given: dict[str, object] = {
@@ -78,6 +89,37 @@ def run(
         "environment": Environment(machine={"cpu": "simulated"}, server={"version": "1"}),
     } | fields
     return RunResult(**given)  # type: ignore[arg-type] # each field by its name
+
+
+def in_turns(
+    seed: int,
+    before: Server,
+    after: Server,
+    *,
+    spread: float = 0.15,
+    n_requests: int = 200,
+    n_tokens: int = 12,
+) -> tuple[RunResult, RunResult]:
+    """Two runs made in turns on a machine whose speed wanders by `spread` (of a logarithm)."""
+    chance = Random(seed)
+    moods = [chance.gauss(0, spread)]
+    for _ in range(n_requests - 1):
+        step = spread * sqrt(1 - _WANDERING**2)
+        moods.append(_WANDERING * moods[-1] + chance.gauss(0, step))
+
+    def side(which: Side, server: Server, own_seed: int) -> RunResult:
+        pairing = Pairing(f"pair-{seed}", which)
+        return run(
+            own_seed,
+            server,
+            n_requests=n_requests,
+            n_tokens=n_tokens,
+            concurrency=1,
+            moods=moods,
+            pairing=pairing,
+        )
+
+    return side(Side.BEFORE, before, 2 * seed), side(Side.AFTER, after, 2 * seed + 1)
 
 
 def _request(

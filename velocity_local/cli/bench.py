@@ -9,7 +9,7 @@ import msgspec
 from velocity_local.cli.call import Call
 from velocity_local.cli.exits import CliError, Exit
 from velocity_local.cli.lens_made import keep
-from velocity_local.cli.lens_run import environ_of, saying
+from velocity_local.cli.lens_saying import environ_of, saying
 from velocity_local.core.clock import SystemClock
 from velocity_local.lens import targets
 from velocity_local.lens.engine_bench import EngineSource, EngineTest, combinations, repeat

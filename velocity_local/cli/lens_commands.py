@@ -88,6 +88,12 @@ LENS_COMMANDS: tuple[Command, ...] = (
             *_WORK,
             *_SLO,
             option("--repeat", help="so many runs, one series", metavar="N", parse=int, default=1),
+            option(
+                "--beside",
+                help="ask another server in turns, to compare with: its URL, or a scenario's file"
+                " with its target",
+                metavar="SERVER",
+            ),
             option("--workers", help="so many client processes (Dask)", metavar="N", parse=int),
             option(
                 "--scheduler",

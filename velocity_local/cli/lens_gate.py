@@ -4,24 +4,28 @@ from pathlib import Path
 
 from velocity_local.cli.call import Call
 from velocity_local.cli.exits import CliError, Exit
+from velocity_local.cli.lens_compared import show_comparison, values
 from velocity_local.cli.lens_sources import runs_of, write_text
-from velocity_local.lens.compare import Comparison, Incomparable, Section
+from velocity_local.lens.compare import Incomparable
 from velocity_local.lens.compare import compare as compare_runs
 from velocity_local.lens.gate import Gate, judge
 from velocity_local.lens.junit import junit
-from velocity_local.lens.markdown import comparison_markdown, figure, gate_markdown, relative
+from velocity_local.lens.markdown import comparison_markdown, gate_markdown
+from velocity_local.lens.paired import sides
 from velocity_local.lens.quantities import SHOWN, BadQuantity, parse
+from velocity_local.lens.results import RunResult
 from velocity_local.lens.rules import DEFAULT, BadRule, Rule, RuleKind, parse_rules
 from velocity_local.lens.webhook import NotTold, check_address, tell
+
+Sides = tuple[list[RunResult], list[RunResult]]
 
 
 def compare(call: Call) -> int:
     """Two sides, figure by figure, and which differences are more than chance."""
     try:
         quantities = tuple(map(parse, call.args.metric)) or SHOWN
-        found = compare_runs(
-            runs_of(call, call.args.before), runs_of(call, call.args.after), quantities=quantities
-        )
+        before, after = _both(call)
+        found = compare_runs(before, after, quantities=quantities)
     except BadQuantity as error:
         raise CliError(str(error), code=Exit.USAGE) from error
     except Incomparable as error:
@@ -31,7 +35,7 @@ def compare(call: Call) -> int:
     if call.args.json:
         call.out.json("lens-compare/1", comparison=found)
     else:
-        _show_comparison(call, found)
+        show_comparison(call, found)
     return Exit.OK
 
 
@@ -40,23 +44,45 @@ def gate(call: Call) -> int:
     rules = _rules(call)
     if call.args.webhook:
         _check_webhook(call.args.webhook)
-    before = runs_of(call, call.args.baseline) if call.args.baseline else []
+    before, after = _held(call)
     if not before and any(rule.kind is not RuleKind.LIMIT for rule in rules):
         raise CliError(
             "a change needs a baseline to be held against",
             code=Exit.USAGE,
-            next_step="add --baseline NAME, or give limits only, as in --rule 'ttft_ms:p99 <= 500'",
+            next_step="add --baseline NAME, measure with lens run --beside, or give limits only,"
+            " as in --rule 'ttft_ms:p99 <= 500'",
         )
     try:
-        found = judge(
-            runs_of(call, call.args.after), before, rules=rules, is_strict=call.args.strict
-        )
+        found = judge(after, before, rules=rules, is_strict=call.args.strict)
     except Incomparable as error:
         raise CliError(str(error)) from error
     _write_gate(call, found)
     if not found.is_passed and call.args.webhook:
         _tell(call, found)
     return Exit.OK if found.is_passed else Exit.GATE_FAILED
+
+
+def _both(call: Call) -> Sides:
+    """What is compared: two sources, or one of runs that were made in turns."""
+    first = runs_of(call, call.args.before)
+    if call.args.after is not None:
+        return first, runs_of(call, call.args.after)
+    found = sides(first)
+    if found is None:
+        raise CliError(
+            f"{call.args.before} holds no runs made in turns: what is it to be compared with?",
+            code=Exit.USAGE,
+            next_step="give a second source, or measure with lens run --beside",
+        )
+    return found
+
+
+def _held(call: Call) -> Sides:
+    """The baseline and what is held against it; runs made in turns have their own baseline."""
+    runs = runs_of(call, call.args.after)
+    if call.args.baseline:
+        return runs_of(call, call.args.baseline), runs
+    return sides(runs) or ([], runs)
 
 
 def _rules(call: Call) -> tuple[Rule, ...]:
@@ -96,39 +122,10 @@ def _show_gate(call: Call, found: Gate) -> None:
         n = f"{len(found.answers.changed)} of {found.answers.n_compared}"
         call.out.line(f"FAILED: {n} prompts are answered otherwise than before: {changed}")
     for one in found.differences:
-        call.out.note(f"differs: {one.name} {_values(one.before)} -> {_values(one.after)}")
+        call.out.note(f"differs: {one.name} {values(one.before)} -> {values(one.after)}")
     for note in found.notes:
         call.out.note(note)
     call.out.note("The gate passed." if found.is_passed else "The gate failed.")
-
-
-def _show_comparison(call: Call, found: Comparison) -> None:
-    for section in found.sections:
-        call.out.line(section.condition.name)
-        _show_section(call, section)
-        call.out.line()
-    for side, conditions in (("before", found.only_before), ("after", found.only_after)):
-        for condition in conditions:
-            call.out.note(f"only {side}: {condition.name}")
-
-
-def _show_section(call: Call, section: Section) -> None:
-    rows = [
-        (row.quantity.name, figure(row.before), figure(row.after), relative(row), row.verdict.value)
-        for row in section.rows
-    ]
-    call.out.table(("FIGURE", "BEFORE", "AFTER", "CHANGE", "VERDICT"), rows)
-    if section.answers.changed:
-        n = f"{len(section.answers.changed)} of {section.answers.n_compared}"
-        call.out.line(f"{n} prompts are answered otherwise than before")
-    for one in section.differences:
-        call.out.line(f"differs: {one.name}: {_values(one.before)} -> {_values(one.after)}")
-    for note in section.notes:
-        call.out.note(f"note: {note}")
-
-
-def _values(values: tuple[object, ...]) -> str:
-    return ", ".join("not known" if value is None else str(value) for value in values)
 
 
 def _check_webhook(address: str) -> None:

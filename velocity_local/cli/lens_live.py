@@ -103,6 +103,8 @@ def notes(result: RunResult) -> list[str]:
 def _about(result: RunResult) -> Iterable[tuple[str, str]]:
     load = result.load
     yield "run", f"{result.id}  {result.name}"
+    if result.pairing is not None:
+        yield "in turns", result.pairing.side.value
     yield "model", f"{result.model} ({result.provider})"
     yield "workload", result.workload
     yield "cache", result.cache_state.value

@@ -11,7 +11,7 @@ from velocity_local.cli.exits import CliError, Exit
 from velocity_local.cli.lens_flags import Given, scenario_of
 from velocity_local.cli.lens_live import Live
 from velocity_local.cli.lens_made import deliver
-from velocity_local.cli.lens_run import environ_of, saying
+from velocity_local.cli.lens_saying import environ_of, saying
 from velocity_local.cli.logs import parse_since
 from velocity_local.client import api
 from velocity_local.core.clock import SystemClock

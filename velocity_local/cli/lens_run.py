@@ -4,25 +4,26 @@ import secrets
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 from velocity_local.cli.call import Call
 from velocity_local.cli.exits import CliError, Exit
+from velocity_local.cli.lens_beside import in_turns
+from velocity_local.cli.lens_compared import show_comparison
 from velocity_local.cli.lens_events import Told
 from velocity_local.cli.lens_flags import load_flags, scenario_of
 from velocity_local.cli.lens_live import Live
 from velocity_local.cli.lens_made import deliver
+from velocity_local.cli.lens_saying import environ_of, saying
+from velocity_local.lens.compare import compare
 from velocity_local.lens.distributed.crowd import Crowd
-from velocity_local.lens.errors import BadScenario, LensError
 from velocity_local.lens.execution import Execution
 from velocity_local.lens.gathering import Spill
+from velocity_local.lens.paired import sides
 from velocity_local.lens.prompts import read_prompts
 from velocity_local.lens.records_file import RecordsFile
 from velocity_local.lens.results import RunResult
 from velocity_local.lens.scenarios import PromptFile, Scenario
-from velocity_local.lens.targets import HOST_VARIABLE, on_host
-
-T = TypeVar("T")
+from velocity_local.lens.targets import on_host
 
 
 def run(call: Call) -> int:
@@ -30,18 +31,37 @@ def run(call: Call) -> int:
     if call.args.events and call.args.json:
         raise CliError("give --events or --json, not both", code=Exit.USAGE)
     scenario = scenario_of(call, load_flags(call))
+    if call.args.beside is not None:
+        return _beside(call, scenario)
     if call.args.workers is not None or call.args.scheduler is not None:
         return deliver(call, saying(lambda: _together(call, scenario), call))
+    return _alone(call, scenario)
+
+
+def _alone(call: Call, scenario: Scenario) -> int:
+    """One server, asked by one client."""
     records = _records(call)
     try:
         spill = None if records is None else records.write
-        runs = _repeated(call, lambda series: measured(call, scenario, spill=spill, series=series))
+        runs = _repeated(
+            call, lambda series: (measured(call, scenario, spill=spill, series=series),)
+        )
     finally:
         if records is not None:
             records.close()
     status = deliver(call, runs, is_shown=call.args.events)
     if records is not None and records.fault is not None:
         raise CliError(f"{call.args.records} is not complete: {records.fault.lower()}")
+    return status
+
+
+def _beside(call: Call, scenario: Scenario) -> int:
+    """Two servers, asked in turns, and what differs."""
+    runs = _repeated(call, lambda series: in_turns(call, scenario, series=series))
+    status = deliver(call, runs)
+    both = sides(runs)
+    if both is not None and not call.args.json and all(run.void_reason is None for run in runs):
+        show_comparison(call, compare(*both))
     return status
 
 
@@ -56,19 +76,23 @@ def _together(call: Call, scenario: Scenario) -> list[RunResult]:
     call.out.progress(f"starting {n_workers} workers ...")
     with Crowd(n_workers, scheduler=scheduler) as crowd:
         return _repeated(
-            call, lambda series: crowd.run(at_host, listen=Live(call.out), series=series)
+            call, lambda series: (crowd.run(at_host, listen=Live(call.out), series=series),)
         )
 
 
-def _repeated(call: Call, run_once: Callable[[str | None], RunResult]) -> list[RunResult]:
+def _repeated(
+    call: Call, run_once: Callable[[str | None], tuple[RunResult, ...]]
+) -> list[RunResult]:
     """The run so often as it was asked for; an interrupted one is the last."""
     n = call.args.repeat
     if n < 1:
         raise CliError(f"--repeat {n}: once at least", code=Exit.USAGE)
     series = secrets.token_hex(6) if n > 1 else None
     runs: list[RunResult] = []
-    while len(runs) < n and not any(run.partial_reason for run in runs):
-        runs.append(run_once(series))
+    for _ in range(n):
+        runs += run_once(series)
+        if any(run.partial_reason for run in runs):
+            break
     return runs
 
 
@@ -100,29 +124,6 @@ def measured(
     if told is not None:
         told.listen_to(sys.stdin.fileno(), execution.cancel)
     return saying(execution.run, call)
-
-
-def environ_of(call: Call) -> dict[str, str]:
-    """The environment with --host in it, which says where the daemon is."""
-    host = {HOST_VARIABLE: call.host} if call.host is not None else {}
-    return {**call.environ, **host}
-
-
-def saying(work: Callable[[], T], call: Call | None = None) -> T:
-    """What `work` gives; what it refuses ends the command.
-
-    Raises:
-        CliError: with the exit status for it.
-    """
-    try:
-        return work()
-    except BadScenario as error:
-        raise CliError(str(error), code=Exit.USAGE) from error
-    except LensError as error:
-        raise CliError(str(error)) from error
-    finally:
-        if call is not None:
-            call.out.end_progress()
 
 
 def _records(call: Call) -> RecordsFile | None:

@@ -22,7 +22,7 @@ STUDY_COMMANDS: tuple[Command, ...] = (
         VERBS + "lens_gate:compare",
         (
             Argument(("before",), _SOURCE),
-            Argument(("after",), _SOURCE),
+            Argument(("after",), f"{_SOURCE}; none for runs made in turns", is_optional=True),
             option(
                 "--metric",
                 help="only this figure, as in ttft_ms:p99; may be given again",
@@ -41,7 +41,11 @@ STUDY_COMMANDS: tuple[Command, ...] = (
         VERBS + "lens_gate:gate",
         (
             Argument(("after",), _SOURCE),
-            option("--baseline", help=_SOURCE, metavar="SOURCE"),
+            option(
+                "--baseline",
+                help=f"{_SOURCE}; runs made in turns have their own",
+                metavar="SOURCE",
+            ),
             option(
                 "--rule",
                 help="as in 'ttft_ms:p99 <= 500'; may be given again",

@@ -5,7 +5,8 @@ from velocity_local.cli.call import Call
 from velocity_local.cli.exits import CliError, Exit
 from velocity_local.cli.lens_flags import closed, open_, scenario_of
 from velocity_local.cli.lens_made import deliver
-from velocity_local.cli.lens_run import measured, saying
+from velocity_local.cli.lens_run import measured
+from velocity_local.cli.lens_saying import saying
 from velocity_local.core.units import milliseconds
 from velocity_local.lens.goodness import good_share
 from velocity_local.lens.loads import Constant, Poisson

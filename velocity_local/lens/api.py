@@ -12,8 +12,9 @@ from collections.abc import AsyncIterator, Mapping
 from velocity_local.lens.distributed.shares import Part
 from velocity_local.lens.events import Event, Listener
 from velocity_local.lens.execution import Execution
+from velocity_local.lens.in_turns import InTurns
 from velocity_local.lens.results import RunResult
-from velocity_local.lens.scenarios import Scenario
+from velocity_local.lens.scenarios import Scenario, Target
 
 
 class Lens:
@@ -33,6 +34,19 @@ class Lens:
             LensError: if the scenario cannot be run.
         """
         return self.execution(scenario, on_event=on_event).run()
+
+    def run_in_turns(
+        self, scenario: Scenario, beside: Target, *, on_event: Listener | None = None
+    ) -> tuple[RunResult, RunResult]:
+        """Run it against `beside` as well, request by request in turns; blocks.
+
+        Returns the run of `beside`, then that of the scenario's target: what was before, and what
+        is now. `compare` and `judge` take the rounds together.
+
+        Raises:
+            LensError: if the scenario cannot be run against one of them.
+        """
+        return InTurns(scenario, beside, self._environ, listen=on_event or _deaf).run()
 
     async def run_async(self, scenario: Scenario, *, on_event: Listener | None = None) -> RunResult:
         """As `run`, without blocking the caller's event loop: the run has a thread of its own.

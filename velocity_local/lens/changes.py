@@ -4,7 +4,8 @@ With one run on each side its own requests are all there is: the change is drawn
 of both (`resampling`). Runs of one build differ among themselves, though, and that shows only where
 a side has several. Then runs are what is compared: their spread, on logarithms and never below what
 their own requests explain, with Student's t for the few it is known from (Welch's case of equal
-variances).
+variances). Sides that were asked in turns are compared with what they have in common left out
+(`paired`).
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from statistics import fmean, variance
 import msgspec
 
 from velocity_local.lens import resampling
+from velocity_local.lens.paired import in_pairs, likeness, together
 from velocity_local.lens.permutation import p_value
 from velocity_local.lens.quantities import Quantity
 from velocity_local.lens.resampling import CONFIDENCE, interval_of
@@ -23,6 +25,7 @@ from velocity_local.lens.samples import Values, collect
 
 _SEED = 22
 _FEWEST_RUNS = 2
+_FEW_DRAWS = 400
 _WIDEST = 20.0  # of a logarithm: a t of one degree of freedom knows no bounds
 
 
@@ -76,25 +79,28 @@ def change(
     before: Sequence[RunResult], after: Sequence[RunResult], quantity: Quantity
 ) -> Change | None:
     """How the figure changed; None if a side did not measure it."""
+    pairs = in_pairs(before, after)
+    before, after = pairs or (before, after)
     first, second = collect(before, quantity.metric), collect(after, quantity.metric)
     if first is None or second is None:
         return None
     drawn_first = resampling.draws(first, quantity)
     drawn_second = resampling.draws(second, quantity, seed=resampling.SEED + 1)
     known_before, known_after = quantity.of(first), quantity.of(second)
-    noise = run_noise((before, after), quantity)
-    pairs = list(zip(drawn_first, drawn_second, strict=False))
+    alike = likeness(first, second, quantity) if pairs else 0.0
+    drawn = together(drawn_first, drawn_second, alike=alike)
+    noise = pair_noise(*pairs, quantity) if pairs else run_noise((before, after), quantity)
     if noise is not None:
         spread = noise.share * sqrt(1 / len(before) + 1 / len(after))
-        pairs = [(known_before, known_after * one) for one in _factors(spread, noise.freedom)]
+        drawn = [(known_before, known_after * one) for one in _factors(spread, noise.freedom)]
     return Change(
         before=_estimate(first, quantity, drawn_first),
         after=_estimate(second, quantity, drawn_second),
         relative=known_after / known_before - 1 if known_before else None,
-        p_value=p_value(first, second, quantity),
+        p_value=p_value(first, second, quantity, in_turns=pairs is not None),
         run_noise=None if noise is None else noise.share,
-        draws=tuple(b / a - 1 for a, b in pairs if a),
-        absolute_draws=tuple(b - a for a, b in pairs),
+        draws=tuple(b / a - 1 for a, b in drawn if a),
+        absolute_draws=tuple(b - a for a, b in drawn),
     )
 
 
@@ -113,6 +119,20 @@ def run_noise(sides: Sequence[Sequence[RunResult]], quantity: Quantity) -> RunNo
     return RunNoise(sqrt(max(spreads / freedom, fmean(explained))), freedom)
 
 
+def pair_noise(
+    before: Sequence[RunResult], after: Sequence[RunResult], quantity: Quantity
+) -> RunNoise | None:
+    """As `run_noise`, of runs made in turns: what is on both sides of a pair is not in it. None if
+    fewer than two pairs measured it.
+    """
+    pairs = zip(before, after, strict=True)
+    known = [found for pair in pairs if (found := _log_ratio(*pair, quantity)) is not None]
+    if len(known) < _FEWEST_RUNS:
+        return None
+    spread = max(variance(ratio for ratio, _ in known), fmean(own for _, own in known))
+    return RunNoise(sqrt(spread / 2), len(known) - 1)  # a ratio varies as its two runs do
+
+
 def _estimate(values: Values, quantity: Quantity, drawn: Sequence[float]) -> Estimate:
     found = interval_of(drawn)
     value = quantity.of(values)
@@ -129,8 +149,27 @@ def _logs(run: RunResult, quantity: Quantity) -> tuple[float, float] | None:
     value = quantity.of(values)
     if value <= 0:
         return None
-    drawn = [log(one) for one in resampling.draws(values, quantity, n=400) if one > 0]
+    drawn = [log(one) for one in resampling.draws(values, quantity, n=_FEW_DRAWS) if one > 0]
     return log(value), variance(drawn) if len(drawn) > 1 else 0.0
+
+
+def _log_ratio(
+    before: RunResult, after: RunResult, quantity: Quantity
+) -> tuple[float, float] | None:
+    """The logarithm of a pair's change, and the variance its own requests leave it."""
+    first, second = collect([before], quantity.metric), collect([after], quantity.metric)
+    if first is None or second is None:
+        return None
+    known_before, known_after = quantity.of(first), quantity.of(second)
+    if min(known_before, known_after) <= 0:
+        return None
+    drawn = together(
+        resampling.draws(first, quantity, n=_FEW_DRAWS),
+        resampling.draws(second, quantity, n=_FEW_DRAWS, seed=resampling.SEED + 1),
+        alike=likeness(first, second, quantity),
+    )
+    logs = [log(b / a) for a, b in drawn if min(a, b) > 0]
+    return log(known_after / known_before), variance(logs) if len(logs) > 1 else 0.0
 
 
 def _factors(spread: float, freedom: int) -> list[float]:

@@ -8,6 +8,7 @@ import msgspec
 from velocity_local.lens.answers import AnswerCheck, compare_answers
 from velocity_local.lens.changes import Change, Estimate, change
 from velocity_local.lens.conditions import Condition, Difference, by_condition, differences
+from velocity_local.lens.paired import in_pairs
 from velocity_local.lens.quantities import SHOWN, Quantity
 from velocity_local.lens.resampling import CONFIDENCE, interval_of
 from velocity_local.lens.results import Metric, RunResult
@@ -18,7 +19,7 @@ SINGLE_RUNS = (
     " build differ; give several runs of each"
 )
 
-
+IN_TURNS = "asked in turns: what the machine did meanwhile was on both sides, and is left out"
 TOO_FEW = (
     "some figures have too few values to say: an interval takes 10 requests for a median, 100 for a"
     " p95 and 500 for a p99, more if neighbours are alike"
@@ -185,7 +186,9 @@ def _notes(before: Sequence[RunResult], after: Sequence[RunResult]) -> list[str]
         for run in (*before, *after)
         if run.partial_reason is not None
     ]
-    if len(before) == len(after) == 1:
+    if in_pairs(before, after) is not None:
+        notes.append(IN_TURNS)
+    elif len(before) == len(after) == 1:
         notes.append(SINGLE_RUNS)
     if any(run.histograms for run in (*before, *after)):
         notes.append("values that were only counted pass for independent: intervals are narrow")

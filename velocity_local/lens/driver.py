@@ -24,6 +24,7 @@ from velocity_local.lens.gathering import Gathering
 from velocity_local.lens.jobs import Session, Source
 from velocity_local.lens.loads import DEFAULT_REQUESTS, ClosedLoad, OpenLoad, streams_of
 from velocity_local.lens.overhead import OverheadMeter
+from velocity_local.lens.relay import Baton
 from velocity_local.lens.results import Metric, RequestRecord
 from velocity_local.lens.scenarios import Scenario
 
@@ -43,7 +44,9 @@ class Window:
 
 class Driver:
     """One run of one scenario, or a `part` of it. `on_begin` is called as the measured window
-    begins, `restore` empties the server's memory between priming and asking.
+    begins, `restore` empties the server's memory between priming and asking. With a `baton` a
+    closed load comes in waves of as many requests as it has streams, and the clock stands still
+    while it is the other side's turn.
     """
 
     def __init__(
@@ -59,8 +62,10 @@ class Driver:
         recorded_s: Sequence[float] = (),
         restore: Callable[[], Awaitable[None]] | None = None,
         part: Part | None = None,
+        baton: Baton | None = None,
     ) -> None:
         self._part = part
+        self._baton = baton
         self._share = Share() if part is None else part.share
         self._scenario = scenario
         self._asker = asker
@@ -82,6 +87,8 @@ class Driver:
             sessions = self._ahead(self._share.dealt(self._source.sessions()))
             if self._part is not None:
                 await asyncio.to_thread(self._part.ready)
+            if self._baton is not None:
+                await self._baton.prepared()
             self._begin(model)
             await self._drive(sessions)
         except asyncio.CancelledError:
@@ -141,10 +148,12 @@ class Driver:
         load = self._scenario.load
         async with asyncio.TaskGroup() as group:
             ticker = group.create_task(self._tick())
-            if isinstance(load, ClosedLoad):
-                await self._closed(load, sessions)
-            else:
+            if isinstance(load, OpenLoad):
                 await self._open(load, sessions)
+            elif self._baton is not None:
+                await self._waves(load, sessions, self._baton)
+            else:
+                await self._closed(load, sessions)
             ticker.cancel()
 
     async def _closed(self, load: ClosedLoad, sessions: Iterator[Session]) -> None:
@@ -155,6 +164,24 @@ class Driver:
         async with asyncio.TaskGroup() as group:
             for _ in range(streams_of(load)):
                 group.create_task(stream())
+
+    async def _waves(self, load: ClosedLoad, sessions: Iterator[Session], baton: Baton) -> None:
+        try:
+            while self._may_begin(load):
+                await self._wave(load, sessions, baton)
+        finally:
+            await baton.leave()
+
+    async def _wave(self, load: ClosedLoad, sessions: Iterator[Session], baton: Baton) -> None:
+        async def one() -> None:
+            if self._may_begin(load):
+                await self._session(next(sessions), None)
+
+        stopped_s = perf_counter()
+        async with baton.held(), asyncio.TaskGroup() as wave:
+            self._zero_s += perf_counter() - stopped_s
+            for _ in range(streams_of(load)):
+                wave.create_task(one())
 
     def _may_begin(self, load: ClosedLoad) -> bool:
         is_in_time = load.duration_s is None or perf_counter() - self._zero_s < load.duration_s

@@ -28,7 +28,8 @@ from velocity_local.lens.jobs import Source
 from velocity_local.lens.loads import described, most_at_once
 from velocity_local.lens.overhead import OverheadMeter, bottleneck
 from velocity_local.lens.providers.port import NotOffered
-from velocity_local.lens.results import CacheState, Environment, Fact, RunResult
+from velocity_local.lens.relay import Baton
+from velocity_local.lens.results import CacheState, Environment, Fact, Pairing, RunResult
 from velocity_local.lens.scenarios import PromptFile, Scenario
 from velocity_local.lens.selector import MeteredSelector, metered_loop
 from velocity_local.lens.surroundings import client_facts, machine_facts
@@ -41,16 +42,15 @@ Trace = Sequence[float]
 
 
 @dataclass(frozen=True, slots=True)
-class _Ran:
-    """A run that is over."""
+class Prepared:
+    """A run whose server was found and whose prompts can be made."""
 
     found: Found
     source: Source
-    meter: OverheadMeter
-    window: Window
-    started_s: float
+    electricity: Electricity | None
     server: dict[str, Fact]
     machine: dict[str, Fact]
+    started_s: float
 
 
 class Execution:
@@ -69,6 +69,7 @@ class Execution:
         recorded_s: Trace = (),
         series: str | None = None,
         part: Part | None = None,
+        pairing: Pairing | None = None,
     ) -> None:
         self._part = part
         self._scenario = scenario if part is None else part_of(scenario, part.share)
@@ -78,6 +79,7 @@ class Execution:
         self._given_source = source
         self._recorded_s = recorded_s
         self._series = series
+        self._pairing = pairing
         self._power: PowerItem | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[Window] | None = None
@@ -88,26 +90,36 @@ class Execution:
         Raises:
             LensError: if the scenario cannot be run.
         """
+        prepared = self.prepare()
+        selector = MeteredSelector()
+        meter = OverheadMeter(selector)
+        with asyncio.Runner(loop_factory=lambda: metered_loop(selector)) as runner:
+            self._loop = runner.get_loop()
+            window = runner.run(self.drive(prepared, meter))
+        return self.end(prepared, meter, window)
+
+    def prepare(self) -> Prepared:
+        """Look for the server and at what it is.
+
+        Raises:
+            LensError: if the scenario cannot be run.
+        """
         scenario = self._scenario
         self._listen(Preparing("looking at the server"))
         found = targets.find(scenario.target, self._environ)
-        server = targets.server_facts(found)
-        machine = machine_facts(found.admin, found.host)
         tables = targets.price_tables(self._environ)
         self._gathering.price = price_of(tables.price, found.provider.name, found.model)
         source = self._given_source or self._source(found)
         _check_askable(found, source)
         make_room(most_at_once(scenario.load))
-        selector = MeteredSelector()
-        meter = OverheadMeter(selector)
-        started_s = time.time()
-        with asyncio.Runner(loop_factory=lambda: metered_loop(selector)) as runner:
-            self._loop = runner.get_loop()
-            window = runner.run(self._drive(found, source, meter))
-        ran = _Ran(found, source, meter, window, started_s, server, machine)
-        result = self._with_energy(self._result(ran), found, tables.electricity)
-        self._listen(Ended(result))
-        return result
+        return Prepared(
+            found=found,
+            source=source,
+            electricity=tables.electricity,
+            server=targets.server_facts(found),
+            machine=machine_facts(found.admin, found.host),
+            started_s=time.time(),
+        )
 
     def cancel(self) -> None:
         """End the run early, from any thread; what was measured is kept and marked."""
@@ -115,8 +127,11 @@ class Execution:
             with contextlib.suppress(RuntimeError):  # its loop is closed: it has ended already
                 self._loop.call_soon_threadsafe(self._task.cancel)
 
-    async def _drive(self, found: Found, source: Source, meter: OverheadMeter) -> Window:
-        scenario = self._scenario
+    async def drive(
+        self, prepared: Prepared, meter: OverheadMeter, baton: Baton | None = None
+    ) -> Window:
+        """Make the requests; with a `baton`, in turns with another run in this loop."""
+        scenario, found = self._scenario, prepared.found
         door = Door(
             found.base_url,
             connect_timeout_s=scenario.patience.connect_s,
@@ -137,7 +152,7 @@ class Execution:
         driver = Driver(
             scenario,
             asker,
-            source,
+            prepared.source,
             self._gathering,
             meter,
             listen=self._listen,
@@ -145,12 +160,21 @@ class Execution:
             recorded_s=self._recorded_s,
             restore=_restoring(found, scenario.cache_state),
             part=self._part,
+            baton=baton,
         )
         self._task = asyncio.current_task()
         try:
             return await driver.run(model=found.model)
         finally:
             door.close()
+
+    def end(self, prepared: Prepared, meter: OverheadMeter, window: Window) -> RunResult:
+        """What was measured."""
+        result = self._result(prepared, meter, window)
+        if self._pairing is None:  # the machine's energy is not one side's
+            result = self._with_energy(result, prepared)
+        self._listen(Ended(result))
+        return result
 
     def _source(self, found: Found) -> Source:
         texts = WordTexts()
@@ -160,9 +184,9 @@ class Execution:
         nonce = secrets.token_hex(4) if self._part is None else self._part.nonce
         return source_of(self._scenario, texts, nonce=nonce)
 
-    def _result(self, ran: _Ran) -> RunResult:
+    def _result(self, ran: Prepared, meter: OverheadMeter, window: Window) -> RunResult:
         scenario = self._scenario
-        overhead = ran.meter.overhead()
+        overhead = meter.overhead()
         return RunResult(
             id=f"{int(ran.started_s):x}-{secrets.token_hex(4)}",
             started_at_s=ran.started_s,
@@ -175,12 +199,13 @@ class Execution:
             load=described(
                 scenario.load, warmup_requests=scenario.warmup_requests, seed=scenario.seed
             ),
-            duration_s=ran.window.duration_s,
+            duration_s=window.duration_s,
             series=self._series,
+            pairing=self._pairing,
             environment=Environment(ran.machine, ran.server, client_facts()),
             client_overhead=overhead,
             void_reason=bottleneck(overhead, self._gathering.shortest()) or self._cache_doubt(),
-            partial_reason=ran.window.partial_reason,
+            partial_reason=window.partial_reason,
             labels=scenario.labels,
             **self._gathering.fields(),
         )
@@ -188,10 +213,9 @@ class Execution:
     def _look(self, found: Found) -> None:
         self._power = energy.look(found.admin)
 
-    def _with_energy(
-        self, result: RunResult, found: Found, tariff: Electricity | None
-    ) -> RunResult:
+    def _with_energy(self, result: RunResult, ran: Prepared) -> RunResult:
         """The result with its energy, and with its cost if the tariff is known and nothing else."""
+        found, tariff = ran.found, ran.electricity
         after = energy.look(found.admin)
         spent = energy.spent(self._power, after, model=found.model, duration_s=result.duration_s)
         if spent is None:

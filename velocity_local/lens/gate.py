@@ -14,6 +14,7 @@ import msgspec
 from velocity_local.lens.answers import AnswerCheck, compare_answers
 from velocity_local.lens.changes import Change, Estimate, change, estimate
 from velocity_local.lens.compare import (
+    IN_TURNS,
     SIGNIFICANCE,
     SINGLE_RUNS,
     Incomparable,
@@ -23,6 +24,7 @@ from velocity_local.lens.compare import (
     told_errors,
 )
 from velocity_local.lens.conditions import Condition, Difference, by_condition, differences
+from velocity_local.lens.paired import in_pairs
 from velocity_local.lens.percentiles import percentile
 from velocity_local.lens.quantities import Quantity
 from velocity_local.lens.results import RunResult
@@ -96,7 +98,9 @@ def judge(
         known = baseline.get(condition, ())
         checks += _unanswered(condition, runs)
         checks += [_check(rule, condition, known, runs) for rule in rules]
-        if len(known) == len(runs) == 1:
+        if in_pairs(known, runs) is not None:
+            notes.append(IN_TURNS)
+        elif len(known) == len(runs) == 1:
             notes.append(SINGLE_RUNS)
         if before and not known:
             notes.append(f"the baseline has no run with: {condition.name}")

@@ -3,7 +3,8 @@
 If both came from one source, their blocks could as well have been dealt the other way. The figure
 looked at is the difference of the shares above the pooled percentile (for the median: Mood's
 test), or of the means. Values that were only counted are dealt one by one, which needs no dealing:
-the count above is hypergeometric (Fisher's exact test).
+the count above is hypergeometric (Fisher's exact test). Sides that were asked in turns are swapped
+block by block instead, since the two blocks of a place are of the same moments.
 """
 
 from collections.abc import Sequence
@@ -25,21 +26,31 @@ Part = tuple[float, int]
 
 
 def p_value(
-    before: Values, after: Values, quantity: Quantity, *, n: int = DEALS, seed: int = SEED
+    before: Values,
+    after: Values,
+    quantity: Quantity,
+    *,
+    in_turns: bool = False,
+    n: int = DEALS,
+    seed: int = SEED,
 ) -> float | None:
     """How likely a difference this large is if nothing changed, two-sided.
 
     None if there is nothing to deal. It is never zero: the deal that happened counts as one
     (Phipson and Smyth, Statistical Applications in Genetics and Molecular Biology 9, 2010).
     """
-    if quantity.percent is None:
-        if isinstance(before, Counted) or isinstance(after, Counted):
-            return None
-        return dealt(before.sums(), after.sums(), n=n, seed=seed)
-    threshold = pooled_percentile(before, after, quantity.percent)
     if isinstance(before, Counted) or isinstance(after, Counted):
+        if quantity.percent is None:
+            return None
+        threshold = pooled_percentile(before, after, quantity.percent)
         return exact(before.n_above(threshold), before.n, after.n_above(threshold), after.n)
-    return dealt(before.above(threshold), after.above(threshold), n=n, seed=seed)
+    if quantity.percent is None:
+        first, second = before.sums(), after.sums()
+    else:
+        threshold = pooled_percentile(before, after, quantity.percent)
+        first, second = before.above(threshold), after.above(threshold)
+    test = swapped if in_turns and len(first) == len(second) else dealt
+    return test(first, second, n=n, seed=seed)
 
 
 def dealt(
@@ -56,6 +67,26 @@ def dealt(
     for _ in range(n):
         chance.shuffle(blocks)
         n_as_large += abs(_difference(blocks[: len(before)], blocks[len(before) :])) >= tie
+    return (1 + n_as_large) / (1 + n)
+
+
+def swapped(
+    before: Sequence[Part], after: Sequence[Part], *, n: int = DEALS, seed: int = SEED
+) -> float | None:
+    """The p-value from `n` times swapping the blocks of each place at random (Fisher's test of
+    pairs); None if there are fewer than two places.
+    """
+    if len(before) < 2:
+        return None
+    chance = Random(seed)  # noqa: S311 - statistics, no secret
+    places = list(zip(before, after, strict=True))
+    seen = abs(_difference(before, after))
+    tie = seen * (1 - _TIE) - _TIE
+    n_as_large = 0
+    for _ in range(n):
+        dealt_out = [(b, a) if chance.random() < 0.5 else (a, b) for b, a in places]
+        first, second = zip(*dealt_out, strict=True)
+        n_as_large += abs(_difference(first, second)) >= tie
     return (1 + n_as_large) / (1 + n)
 
 

@@ -234,6 +234,20 @@ class EnginePoint(msgspec.Struct, frozen=True, kw_only=True):
     tokens_per_s: tuple[Amount, ...]
 
 
+class Side(StrEnum):
+    """Which of two runs that were made in turns."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+class Pairing(msgspec.Struct, frozen=True):
+    """Two runs of the same `id` were made in turns, request by request (`lens/in_turns.py`)."""
+
+    id: str
+    side: Side
+
+
 class RunResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One measured run at one load.
 
@@ -241,7 +255,8 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     keeps its `records` or, if there were too many or it was distributed, `histograms` by metric
     and `slices` by time. `n_good` counts the requests that kept the scenario's SLO, where it has
     one. `batch_cost` is what the provider's batch API would ask for the same. `series` ties the
-    runs of a sweep together. `void_reason` says why its figures must not be used, `partial_reason`
+    runs of a sweep together, `pairing` two that were made in turns: their clocks stood still while
+    it was the other's turn. `void_reason` says why its figures must not be used, `partial_reason`
     why it ended before its time.
     """
 
@@ -257,6 +272,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     duration_s: Amount
     n_requests: Count
     series: str | None = None
+    pairing: Pairing | None = None
     n_errors: dict[FaultKind, Count] = {}
     n_wrong: Count = 0
     n_good: Count | None = None

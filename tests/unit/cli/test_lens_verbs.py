@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.support.chat_server import HELLO, Served, serving
@@ -211,3 +212,70 @@ def test_a_scenario_with_prompts_that_are_not_there_is_none(tmp_path: Path) -> N
     path = tmp_path / "scenario.toml"
     path.write_text('[workload]\nkind = "file"\npath = "none.jsonl"\n')
     assert "cannot read" in cli("lens", "validate", str(path)).err
+
+
+def two(before: Served, after: Served, home: Path, *more: str) -> Ran:
+    return measure(after, home, "--beside", before.url, *more)
+
+
+def test_two_servers_asked_in_turns_are_compared_and_gated(tmp_path: Path) -> None:
+    out = tmp_path / "both.json"
+    with serving(lambda _: HELLO) as before, serving(lambda _: HELLO) as after:
+        ran = two(before, after, tmp_path, "--requests", "12", "--out", str(out))
+    assert (before.n_chats, after.n_chats) == (12, 12)
+    assert ran.status == (1 if "VOID" in ran.err else 0), "a busy machine makes a run void"
+    assert ("VERDICT" in ran.out) == ("VOID" not in ran.err)
+    runs = [msgspec.structs.replace(run, void_reason=None) for run in formats.read(out).runs]
+    assert [run.pairing.side.value for run in runs if run.pairing] == ["before", "after"]
+    formats.write(out, formats.result_file(runs))
+    environ = {"VELOCITY_HOME": str(tmp_path)}
+    compared = cli("lens", "compare", str(out), environ=environ)
+    assert compared.status == 0, compared.err
+    assert "asked in turns" in compared.err
+    gated = cli("lens", "gate", str(out), "--rule", "e2e_ms:p50 <= +900%", environ=environ)
+    assert gated.status == 0, gated.err
+    assert " -> " in gated.out
+
+
+def test_repeated_runs_in_turns_are_as_many_pairs(tmp_path: Path) -> None:
+    with serving(lambda _: HELLO) as before, serving(lambda _: HELLO) as after:
+        ran = two(before, after, tmp_path, "--requests", "2", "--repeat", "3", "--json")
+    pairings = [run["pairing"]["id"] for run in document(ran)["runs"]]
+    assert len(pairings) == 6
+    assert len(set(pairings)) == 3
+
+
+def test_the_server_beside_may_be_a_scenarios_target(tmp_path: Path) -> None:
+    with serving(lambda _: HELLO) as before, serving(lambda _: HELLO) as after:
+        file = tmp_path / "before.toml"
+        file.write_text(
+            f'[target]\nprovider = "openai_compatible"\nurl = "{before.url}"\nmodel = "old"\n'
+        )
+        ran = measure(after, tmp_path, "--beside", str(file), "--requests", "2", "--json")
+    assert [run["model"] for run in document(ran)["runs"]] == ["old", "m"]
+    assert {body["model"] for body in before.bodies} == {"old"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--workers", "2"), "--workers is for one server"),
+        (("--records", "r.jsonl"), "--records is for one server"),
+        (("--events",), "--events is for one server"),
+        (("--rate", "5"), "iterations or concurrency"),
+        (("--beside", "none.toml"), "none.toml"),
+    ],
+)
+def test_wrong_use_of_beside_is_told(tmp_path: Path, flags: tuple[str, ...], message: str) -> None:
+    with serving(lambda _: HELLO) as served:
+        ran = two(served, served, tmp_path, *flags)
+    assert (ran.status, message in ran.err) == (2, True), ran.err
+    assert served.n_chats == 0
+
+
+def test_runs_made_apart_need_something_to_be_compared_with(tmp_path: Path) -> None:
+    out = tmp_path / "one.json"
+    with serving(lambda _: HELLO) as served:
+        measure(served, tmp_path, "--requests", "2", "--out", str(out))
+    ran = cli("lens", "compare", str(out), environ={"VELOCITY_HOME": str(tmp_path)})
+    assert (ran.status, "holds no runs made in turns" in ran.err) == (2, True)

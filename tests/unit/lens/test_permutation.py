@@ -1,6 +1,6 @@
 """The permutation test against every deal there is, and against SciPy."""
 
-from itertools import combinations
+from itertools import combinations, product
 from random import Random
 from statistics import mean
 
@@ -9,7 +9,15 @@ import pytest
 from scipy import stats
 
 from velocity_local.lens.histogram import Histogram
-from velocity_local.lens.permutation import dealt, exact, p_value, pooled_percentile
+from velocity_local.lens.permutation import (
+    DEALS,
+    SEED,
+    dealt,
+    exact,
+    p_value,
+    pooled_percentile,
+    swapped,
+)
 from velocity_local.lens.quantities import parse
 from velocity_local.lens.samples import Counted, Sample, Values, blocked
 
@@ -38,6 +46,44 @@ def test_deals_at_random_agree_with_all_deals(seed: int) -> None:
     before = [(chance.gauss(10, 2), chance.randint(1, 4)) for _ in range(6)]
     after = [(chance.gauss(11, 2), chance.randint(1, 4)) for _ in range(6)]
     assert dealt(before, after, n=20_000) == pytest.approx(by_brute_force(before, after), abs=0.012)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_swaps_at_random_agree_with_all_swaps(seed: int) -> None:
+    chance = Random(seed)
+    before = [(chance.gauss(10, 2), 1) for _ in range(9)]
+    after = [(chance.gauss(1, 1) + total, 1) for total, _ in before]
+    seen = abs(ratio(after) - ratio(before))
+    outcomes = []
+    for swaps in product((False, True), repeat=len(before)):
+        first = [a if swap else b for b, a, swap in zip(before, after, swaps, strict=True)]
+        second = [b if swap else a for b, a, swap in zip(before, after, swaps, strict=True)]
+        outcomes.append(abs(ratio(second) - ratio(first)) >= seen - 1e-9)
+    assert swapped(before, after, n=20_000) == pytest.approx(mean(outcomes), abs=0.012)
+
+
+def test_for_means_of_pairs_it_is_scipys() -> None:
+    chance = Random(9)
+    before = [chance.gauss(50, 5) for _ in range(12)]
+    after = [value + chance.gauss(1.2, 1) for value in before]
+    theirs = stats.permutation_test(
+        (np.array(before), np.array(after)),
+        lambda x, y, axis: np.mean(x, axis=axis) - np.mean(y, axis=axis),
+        permutation_type="samples",
+        n_resamples=20_000,
+        vectorized=True,
+        rng=np.random.default_rng(3),
+    ).pvalue
+    mean_ttft = parse("ttft_ms:mean")
+    paired = p_value(_single(before), _single(after), mean_ttft, in_turns=True, n=20_000)
+    apart = p_value(_single(before), _single(after), mean_ttft, n=20_000)
+    assert paired == pytest.approx(float(theirs), abs=0.01)
+    assert apart is not None
+    assert apart > 0.3, "what both share hides the difference if nobody knows of it"
+
+
+def test_one_place_alone_cannot_be_swapped() -> None:
+    assert swapped([(1.0, 1)], [(2.0, 1)]) is None
 
 
 def test_for_means_of_single_values_it_is_scipys() -> None:
@@ -95,8 +141,10 @@ def test_equal_sources_differ_as_rarely_as_promised(quantity: str) -> None:
         assert stats.kstest(found, "uniform").pvalue > 0.01
 
 
-def found_p(before: Values, after: Values, quantity: str, **more: int) -> float:
-    p = p_value(before, after, parse(quantity), **more)
+def found_p(
+    before: Values, after: Values, quantity: str, *, n: int = DEALS, seed: int = SEED
+) -> float:
+    p = p_value(before, after, parse(quantity), n=n, seed=seed)
     assert p is not None
     return p
 
