@@ -1,5 +1,6 @@
 """What requests cost."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,27 @@ def test_the_table_that_ships_is_dated_and_unique() -> None:
     prices = read_tables([data_root() / FILE_NAME]).price
     names = [(each.provider, each.model) for each in prices]
     assert len(names) == len(set(names)) > 0
-    assert all(len(each.dated) == 10 for each in prices)
+    assert all(date.fromisoformat(each.dated) <= date(2026, 11, 21) for each in prices)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "input_price"),
+    [
+        ("anthropic", "claude-opus-5-5", 4.0),
+        ("anthropic", "claude-opus-5", 5.0),
+        ("anthropic", "claude-opus-4-8", 5.0),
+        ("anthropic", "claude-opus-4-1-20250805", 15.0),
+        ("anthropic", "claude-opus-4-20250514", 15.0),
+        ("openai", "gpt-5.4-mini-2026-03-17", 0.75),
+        ("openai", "gpt-5.4-pro", 30.0),
+        ("cohere", "command-r-plus-08-2024", None),
+    ],
+)
+def test_names_that_begin_alike_have_their_own_price(
+    provider: str, model: str, input_price: float | None
+) -> None:
+    found = price_of(read_tables([data_root() / FILE_NAME]).price, provider, model)
+    assert (found.input if found else None) == input_price
 
 
 def test_the_users_own_table_goes_first(tmp_path: Path) -> None:
