@@ -107,10 +107,11 @@ def _in_turns(
 ) -> tuple[Pair, Pair]:
     before, same, slower = targets
     scenario = _scenario(arguments, number)
+    base = msgspec.structs.replace(scenario, target=before)
 
     def pair(target: Target) -> Pair:
         asked = msgspec.structs.replace(scenario, target=target)
-        made = [_usable(lambda: lens.run_in_turns(asked, before)) for _ in range(arguments.runs)]
+        made = [_usable(lambda: lens.run_in_turns(base, asked)) for _ in range(arguments.runs)]
         return [first for first, _ in made], [second for _, second in made]
 
     return pair(same), pair(slower)

@@ -4,8 +4,8 @@ python -m benchmarks.lens_report --out docs/lens-report.html \
   --peer "llama-server -m {model} --port {port} --host 127.0.0.1 -t {threads} -np 8 -c 8192 \
   --alias demo --no-webui" --peer-name "llama.cpp server (llama-cpp-python 0.3.36)"
 
-Both run all the time and are asked in turns, one load after another; the one that is not asked is
-idle. The same prompts go to both, new ones for each load.
+Both run all the time and are asked in turns, round by round; the one that is not asked is idle.
+Prompts are as long for both, and new for each load.
 """
 
 import argparse
@@ -29,11 +29,15 @@ def main() -> None:
     runs: list[RunResult] = []
     with servers(arguments) as (environ, targets):
         for number, streams in enumerate(arguments.loads):
-            for name, target in targets.items():
-                scenario = _scenario(arguments, name, target, streams, seed=number)
-                result = Lens(environ=environ).run(scenario)
-                runs.append(result)
-                print(f"{name}, {streams} at once: {_outcome(result)}", flush=True)
+            ours, theirs = (
+                _scenario(arguments, name, target, streams, seed=number)
+                for name, target in targets.items()
+            )
+            pair = Lens(environ=environ).run_in_turns(theirs, ours)
+            runs += reversed(pair)
+            for result in pair:
+                server = result.labels["server"]
+                print(f"{server}, {streams} at once: {_outcome(result)}", flush=True)
                 if result.partial_reason is not None:
                     raise SystemExit(f"no report: {result.partial_reason}")
     write_atomic(

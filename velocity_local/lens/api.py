@@ -14,7 +14,7 @@ from velocity_local.lens.events import Event, Listener
 from velocity_local.lens.execution import Execution
 from velocity_local.lens.in_turns import InTurns
 from velocity_local.lens.results import RunResult
-from velocity_local.lens.scenarios import Scenario, Target
+from velocity_local.lens.scenarios import Scenario
 
 
 class Lens:
@@ -36,17 +36,17 @@ class Lens:
         return self.execution(scenario, on_event=on_event).run()
 
     def run_in_turns(
-        self, scenario: Scenario, beside: Target, *, on_event: Listener | None = None
+        self, before: Scenario, after: Scenario, *, on_event: Listener | None = None
     ) -> tuple[RunResult, RunResult]:
-        """Run it against `beside` as well, request by request in turns; blocks.
+        """Ask two servers the same, request by request in turns; blocks.
 
-        Returns the run of `beside`, then that of the scenario's target: what was before, and what
-        is now. `compare` and `judge` take the rounds together.
+        The scenarios differ in target and labels only; events are those of `after`. Returns both
+        runs in that order: `compare` and `judge` know that they belong together.
 
         Raises:
-            LensError: if the scenario cannot be run against one of them.
+            LensError: if a scenario cannot be run, or they ask for different things.
         """
-        return InTurns(scenario, beside, self._environ, listen=on_event or _deaf).run()
+        return InTurns(before, after, self._environ, listen=on_event or _deaf).run()
 
     async def run_async(self, scenario: Scenario, *, on_event: Listener | None = None) -> RunResult:
         """As `run`, without blocking the caller's event loop: the run has a thread of its own.

@@ -19,42 +19,38 @@ from velocity_local.lens.loads import OpenLoad
 from velocity_local.lens.overhead import OverheadMeter
 from velocity_local.lens.relay import Relay
 from velocity_local.lens.results import Pairing, RunResult, Side
-from velocity_local.lens.scenarios import Scenario, Target
+from velocity_local.lens.scenarios import Scenario
 from velocity_local.lens.selector import MeteredSelector, metered_loop
 
 Results = tuple[RunResult, RunResult]
 
 
 class InTurns:
-    """A scenario's run and the same of `beside`, the server before the change.
-
-    `listen` hears of the scenario's own target; the other is asked just as much.
+    """The server as it was and as it is, asked the same. `listen` hears of `after`; the other is
+    asked just as much.
     """
 
     def __init__(
         self,
-        scenario: Scenario,
-        beside: Target,
+        before: Scenario,
+        after: Scenario,
         environ: Mapping[str, str],
         *,
         listen: Listener,
         series: str | None = None,
     ) -> None:
-        """Raises BadScenario if the load follows a clock: a server cannot be kept waiting then."""
-        if isinstance(scenario.load, OpenLoad):
-            raise BadScenario(
-                "runs in turns take load.kind iterations or concurrency: requests at given times"
-                " cannot wait for another server's"
-            )
+        """Raises BadScenario if they are not asked the same, or if the load follows a clock: it
+        cannot wait for another server.
+        """
+        _check_alike(before, after)
         id_ = secrets.token_hex(6)
 
-        def side(which: Side, target: Target, heard: Listener) -> Execution:
-            one = msgspec.structs.replace(scenario, target=target)
+        def side(which: Side, scenario: Scenario, heard: Listener) -> Execution:
             pairing = Pairing(id_, which)
-            return Execution(one, environ, listen=heard, series=series, pairing=pairing)
+            return Execution(scenario, environ, listen=heard, series=series, pairing=pairing)
 
-        self._before = side(Side.BEFORE, beside, _deaf)
-        self._after = side(Side.AFTER, scenario.target, listen)
+        self._before = side(Side.BEFORE, before, _deaf)
+        self._after = side(Side.AFTER, after, listen)
 
     def run(self) -> Results:
         """Block until both have ended: before, after. Ctrl-C ends both early, and marks them.
@@ -86,6 +82,22 @@ class InTurns:
             task.cancel()
         await asyncio.wait(tasks)
         return tasks[0].result(), tasks[1].result()
+
+
+def _check_alike(before: Scenario, after: Scenario) -> None:
+    if isinstance(after.load, OpenLoad):
+        raise BadScenario(
+            "runs in turns take load.kind iterations or concurrency: requests at given times"
+            " cannot wait for another server's"
+        )
+    expected = msgspec.structs.replace(after, target=before.target, labels=before.labels)
+    if before != expected:
+        differing = [
+            name
+            for name in Scenario.__struct_fields__
+            if getattr(before, name) != getattr(expected, name)
+        ]
+        raise BadScenario(f"runs in turns ask two servers the same; {differing[0]} differs")
 
 
 def _deaf(event: Event) -> None:

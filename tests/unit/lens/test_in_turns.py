@@ -13,17 +13,13 @@ from tests.support.wire_server import Close, Step, json_answer
 from tests.unit.lens.running import LENS, scenario
 from velocity_local.lens.api import Lens
 from velocity_local.lens.errors import BadScenario, LensError
-from velocity_local.lens.events import Answered, Event, Progress
+from velocity_local.lens.events import Answered, Event, Listener, Progress
 from velocity_local.lens.gate import judge
 from velocity_local.lens.loads import Concurrency, Constant, Iterations
-from velocity_local.lens.results import Pairing, Side
+from velocity_local.lens.results import Pairing, RunResult, Side
 from velocity_local.lens.scenarios import Target
 
 SLOW_S = 0.03
-
-
-def target(served: Served) -> Target:
-    return Target(provider="openai_compatible", url=served.url, model="m")
 
 
 def named(name: str, told: list[str], answers: Answers = lambda _: HELLO) -> Answers:
@@ -41,6 +37,12 @@ def slow(_: int) -> Sequence[Step]:
     return HELLO
 
 
+def in_turns(
+    first: Served, second: Served, *, heard: Listener | None = None, **more: object
+) -> tuple[RunResult, RunResult]:
+    return LENS.run_in_turns(scenario(first, **more), scenario(second, **more), on_event=heard)
+
+
 @contextmanager
 def two(before: Answers, after: Answers) -> Iterator[tuple[Served, Served]]:
     with serving(before) as first, serving(after) as second:
@@ -51,7 +53,7 @@ def test_servers_are_asked_in_turns_and_none_is_always_first() -> None:
     told: list[str] = []
     with two(named("b", told), named("a", told)) as (first, second):
         load = Iterations(requests=4)
-        before, after = LENS.run_in_turns(scenario(second, load=load), target(first))
+        before, after = in_turns(first, second, load=load)
     assert "".join(told) == "baabbaab"
     assert (before.n_requests, after.n_requests) == (4, 4)
 
@@ -60,7 +62,7 @@ def test_a_round_has_a_request_of_each_stream() -> None:
     told: list[str] = []
     with two(named("b", told), named("a", told)) as (first, second):
         load = Concurrency(streams=3, requests=8)
-        before, after = LENS.run_in_turns(scenario(second, load=load), target(first))
+        before, after = in_turns(first, second, load=load)
     assert "".join(told) == "bbbaaa" + "aaabbb" + "bbaa"
     assert (before.n_requests, after.n_requests) == (8, 8)
     assert before.load.concurrency == 3
@@ -68,7 +70,7 @@ def test_a_round_has_a_request_of_each_stream() -> None:
 
 def test_results_know_that_they_belong_together() -> None:
     with two(lambda _: HELLO, lambda _: HELLO) as (first, second):
-        before, after = LENS.run_in_turns(scenario(second), target(first))
+        before, after = in_turns(first, second)
     assert before.pairing is not None
     assert before.pairing.side is Side.BEFORE
     assert after.pairing == Pairing(before.pairing.id, Side.AFTER)
@@ -78,7 +80,7 @@ def test_results_know_that_they_belong_together() -> None:
 def test_ones_clock_stands_still_while_the_other_is_asked() -> None:
     with two(slow, lambda _: HELLO) as (first, second):
         load = Iterations(requests=10)
-        before, after = LENS.run_in_turns(scenario(second, load=load), target(first))
+        before, after = in_turns(first, second, load=load)
     assert before.duration_s >= 10 * SLOW_S
     assert after.duration_s < before.duration_s / 2
     ends = [record.sent_s + (record.e2e_ms or 0) / 1000 for record in after.records]
@@ -90,7 +92,7 @@ def test_ones_clock_stands_still_while_the_other_is_asked() -> None:
 def test_the_slower_of_two_fails_the_gate() -> None:
     with two(lambda _: HELLO, slow) as (first, second):
         load = Iterations(requests=30)
-        made = LENS.run_in_turns(scenario(second, load=load), target(first))
+        made = in_turns(first, second, load=load)
     before, after = (replace(run, void_reason=None) for run in made)  # however busy the tests are
     found = judge([after], [before])
     assert not found.is_passed
@@ -104,7 +106,7 @@ def test_the_slower_of_two_fails_the_gate() -> None:
 def test_a_time_is_that_of_each_side() -> None:
     with two(slow, slow) as (first, second):
         load = Concurrency(streams=1, duration_s=0.3)
-        before, after = LENS.run_in_turns(scenario(second, load=load), target(first))
+        before, after = in_turns(first, second, load=load)
     for run in (before, after):
         assert 0.3 <= run.duration_s < 0.3 + 10 * SLOW_S
         assert run.partial_reason is None
@@ -113,7 +115,7 @@ def test_a_time_is_that_of_each_side() -> None:
 def test_one_that_fails_leaves_the_other_its_figures() -> None:
     with two(lambda _: [Close()], lambda _: HELLO) as (first, second):
         load = Iterations(requests=3)
-        before, after = LENS.run_in_turns(scenario(second, load=load), target(first))
+        before, after = in_turns(first, second, load=load)
     assert (before.n_errors, after.n_errors) == ({"reset": 3}, {})
 
 
@@ -121,9 +123,7 @@ def test_progress_is_of_the_scenarios_own_server() -> None:
     seen: list[Event] = []
     with two(slow, slow) as (first, second):
         load = Iterations(requests=10)
-        _, after = LENS.run_in_turns(
-            scenario(second, load=load), target(first), on_event=seen.append
-        )
+        _, after = in_turns(first, second, heard=seen.append, load=load)
     answered = [event.record for event in seen if isinstance(event, Answered)]
     assert answered == list(after.records)
     assert any(isinstance(event, Progress) for event in seen)
@@ -136,9 +136,7 @@ def test_ctrl_c_ends_both_early_and_keeps_what_they_have() -> None:
 
     with two(lambda _: HELLO, lambda _: HELLO) as (first, second):
         load = Iterations(requests=10_000)
-        before, after = LENS.run_in_turns(
-            scenario(second, load=load), target(first), on_event=interrupt
-        )
+        before, after = in_turns(first, second, heard=interrupt, load=load)
     for run in (before, after):
         assert run.partial_reason == "interrupted"
         assert 2 <= run.n_requests < 10_000
@@ -149,14 +147,14 @@ def test_requests_at_given_times_cannot_wait() -> None:
         two(lambda _: HELLO, lambda _: HELLO) as (first, second),
         pytest.raises(BadScenario, match="iterations or concurrency"),
     ):
-        LENS.run_in_turns(scenario(second, load=Constant(rate_per_s=5)), target(first))
+        in_turns(first, second, load=Constant(rate_per_s=5))
 
 
 def test_a_side_that_cannot_be_asked_is_told_before_anything_is() -> None:
     with serving(lambda _: HELLO) as served:
         other = Target(provider="openai_compatible", url=served.url)
         with pytest.raises(LensError, match=r"target\.model"):
-            LENS.run_in_turns(scenario(served), other)
+            LENS.run_in_turns(scenario(served, target=other), scenario(served))
     assert served.n_chats == 0
 
 
@@ -165,7 +163,10 @@ def test_keys_stay_with_their_server() -> None:
         own = Target(provider="openai_compatible", url=second.url, model="m", key_env="NEW")
         old = Target(provider="openai_compatible", url=first.url, model="m", key_env="OLD")
         lens = Lens(environ={"NEW": "sk-new", "OLD": "sk-old"})
-        lens.run_in_turns(scenario(second, target=own, load=Iterations(requests=2)), old)
+        load = Iterations(requests=2)
+        lens.run_in_turns(
+            scenario(first, target=old, load=load), scenario(second, target=own, load=load)
+        )
         sent = [
             {one.headers.get("authorization") for one in served.server.requests}
             for served in (first, second)
@@ -178,6 +179,22 @@ def test_a_refusal_counts_as_one_turn() -> None:
     refusal = json_answer('{"error":{"message":"slow"}}', "429 Too Many")
     with two(named("b", told, lambda _: [refusal]), named("a", told)) as (first, second):
         load = Iterations(requests=4)
-        before, _ = LENS.run_in_turns(scenario(second, load=load), target(first))
+        before, _ = in_turns(first, second, load=load)
     assert "".join(told) == "baabbaab"
     assert before.n_errors == {"rate_limit": 4}
+
+
+def test_two_servers_are_asked_the_same() -> None:
+    with (
+        two(lambda _: HELLO, lambda _: HELLO) as (first, second),
+        pytest.raises(BadScenario, match="warmup_requests differs"),
+    ):
+        LENS.run_in_turns(scenario(first, warmup_requests=1), scenario(second))
+    assert first.n_chats == second.n_chats == 0
+
+
+def test_labels_are_of_each_side() -> None:
+    with two(lambda _: HELLO, lambda _: HELLO) as (first, second):
+        old = scenario(first, labels={"server": "old"})
+        before, after = LENS.run_in_turns(old, scenario(second, labels={"server": "new"}))
+    assert (before.labels, after.labels) == ({"server": "old"}, {"server": "new"})
