@@ -17,7 +17,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]  # it ships no types
 
 from tests.support.tiny_models import write_llama
 from velocity_local.core.clock import SystemClock

@@ -119,8 +119,8 @@ class Walk:
 
 def walk(user: Walk, hub: LocalHub) -> None:
     """From the search to the reason of an eviction."""
-    start = ("start", "--port", "0", "--no-wait", "--set", "fleet.preload=")
-    start += ("--set", "fleet.max_loaded_models=1")
+    settings = ("--set", "fleet.preload=", "--set", "fleet.max_loaded_models=1")
+    start = ("start", "--port", "0", "--no-wait", *settings)
     user.type(*start, is_shown=False)
     user.say("What is there, and does it fit this machine? The verdict needs no download.")
     user.type("search", "tiny")
