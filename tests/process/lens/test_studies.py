@@ -51,6 +51,21 @@ def test_a_run_is_kept_gated_reported_and_in_the_trend(shell: Shell, tmp_path: P
     assert [point["model"] for point in trend["points"]] == ["demo"]
 
 
+def test_a_daemon_asked_beside_itself_passes_its_own_gate(shell: Shell, tmp_path: Path) -> None:
+    out, beside = tmp_path / "both.json", tmp_path / "beside.toml"
+    beside.write_text('[target]\nmodel = "demo"\n')
+    size = ("--prompt-tokens", "24", "--output-tokens", "8", "--beside", str(beside))
+    ran = unless_void(shell, "lens", "run", *WORK, *size, "--out", str(out))
+    assert "VERDICT" in ran.out
+    assert shell.run("lens", "compare", str(out)).status == 0
+    gate = ("lens", "gate", str(out))
+    passed = shell.run(*gate, "--rule", "e2e_ms:p50 <= +100%", "--rule", "error_share <= 0")
+    assert passed.status == 0, passed.err
+    assert "asked in turns" in passed.err
+    failed = shell.run(*gate, "--rule", "e2e_ms:p50 <= 0.001")
+    assert failed.status == 6, failed.err
+
+
 def test_a_search_has_daemons_of_its_own_and_leaves_nothing(
     shell: Shell, daemon: RunningDaemon
 ) -> None:
