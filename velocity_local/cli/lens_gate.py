@@ -11,7 +11,7 @@ from velocity_local.lens.compare import compare as compare_runs
 from velocity_local.lens.gate import Gate, judge
 from velocity_local.lens.junit import junit
 from velocity_local.lens.markdown import comparison_markdown, gate_markdown
-from velocity_local.lens.paired import sides
+from velocity_local.lens.paired import as_it_is, sides
 from velocity_local.lens.quantities import SHOWN, BadQuantity, parse
 from velocity_local.lens.results import RunResult
 from velocity_local.lens.rules import DEFAULT, BadRule, Rule, RuleKind, parse_rules
@@ -66,7 +66,7 @@ def _both(call: Call) -> Sides:
     """What is compared: two sources, or one of runs that were made in turns."""
     first = runs_of(call, call.args.before)
     if call.args.after is not None:
-        return first, runs_of(call, call.args.after)
+        return as_it_is(first), as_it_is(runs_of(call, call.args.after))
     found = sides(first)
     if found is None:
         raise CliError(
@@ -81,7 +81,7 @@ def _held(call: Call) -> Sides:
     """The baseline and what is held against it; runs made in turns have their own baseline."""
     runs = runs_of(call, call.args.after)
     if call.args.baseline:
-        return runs_of(call, call.args.baseline), runs
+        return as_it_is(runs_of(call, call.args.baseline)), as_it_is(runs)
     return sides(runs) or ([], runs)
 
 

@@ -8,6 +8,7 @@ from velocity_local.cli.lens_sources import runs_of, shelf
 from velocity_local.core.clock import SystemClock
 from velocity_local.core.units import moment
 from velocity_local.lens.markdown import figure
+from velocity_local.lens.paired import as_it_is
 from velocity_local.lens.quantities import BadQuantity, Quantity, parse
 from velocity_local.lens.store.runs import Listed, Point, RunFilter
 
@@ -42,7 +43,7 @@ def _set(call: Call) -> int:
         raise CliError(
             "which runs?", code=Exit.USAGE, next_step=f"lens baseline set {name} FILE-OR-RUN"
         )
-    made = runs_of(call, call.args.source)
+    made = as_it_is(runs_of(call, call.args.source))
     void = [run for run in made if run.void_reason is not None]
     if void:
         raise CliError(f"run {void[0].id} is void ({void[0].void_reason}); measure it again")

@@ -45,6 +45,12 @@ def sides(runs: Sequence[RunResult]) -> tuple[list[RunResult], list[RunResult]] 
     return (before, after) if before and after else None
 
 
+def as_it_is(runs: Sequence[RunResult]) -> list[RunResult]:
+    """Of runs made in turns those of the server as it is now; any others as they are."""
+    both = sides(runs)
+    return list(runs) if both is None else both[1]
+
+
 def likeness(before: Values, after: Values, quantity: Quantity) -> float:
     """The correlation of the two sides' figures, 0 to below 1, and rather too small than too large:
     one standard error below what the blocks show (Fisher's z).

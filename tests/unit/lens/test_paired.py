@@ -13,7 +13,7 @@ from velocity_local.lens.changes import change, pair_noise
 from velocity_local.lens.compare import IN_TURNS, SINGLE_RUNS, compare
 from velocity_local.lens.gate import judge
 from velocity_local.lens.histogram import Histogram
-from velocity_local.lens.paired import in_pairs, likeness, sides, together
+from velocity_local.lens.paired import as_it_is, in_pairs, likeness, sides, together
 from velocity_local.lens.quantities import parse
 from velocity_local.lens.results import Metric, RunResult
 from velocity_local.lens.samples import Counted, Sample, collect
@@ -60,6 +60,9 @@ def test_runs_of_one_file_know_their_sides() -> None:
     assert sides([a, unpaired(b)]) is None
     assert sides([a, c]) is None
     assert sides([]) is None
+    assert as_it_is([a, b, c, d]) == [b, d]
+    assert as_it_is([a, c]) == [a, c]
+    assert as_it_is([b, unpaired(a)]) == [b, unpaired(a)]
 
 
 @pytest.mark.parametrize("name", QUANTITIES)
