@@ -1,6 +1,6 @@
 """What a request asks for, in no provider's words."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -40,17 +40,19 @@ class Embed(msgspec.Struct, frozen=True, tag="embed"):
 
 
 Input = Chat | Text | Embed
+Temperature = float | Literal["default"] | None
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """One request. None leaves a choice to the server; `extra` goes into the body as it is.
 
+    `temperature` None is 0 where all models of the provider take it, "default" is never sent.
     `ignore_eos` asks for exactly `max_tokens` where the server can be told so.
     """
 
     input: Input
     max_tokens: int | None = None
-    temperature: float | None = None
+    temperature: Temperature = None
     seed: int | None = None
     stream: bool = True
     ignore_eos: bool = False

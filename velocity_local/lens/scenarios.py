@@ -1,6 +1,6 @@
 """A scenario: what to ask of whom, how often, and what counts as good. Values only."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -109,6 +109,9 @@ class Scenario(_Section, frozen=True, kw_only=True):
     ones were answered once before, `prefix_shared` ones share a beginning that was, `restored` ones
     were answered before the model was unloaded and loaded again. Without it made-up prompts are
     cold, and those of a file are sent as they are: `uncontrolled`.
+
+    Without `temperature` it is 0 but for OpenAI's and Anthropic's own servers, whose newer models
+    refuse the field; "default" never sends it.
     """
 
     name: str = "run"
@@ -122,7 +125,7 @@ class Scenario(_Section, frozen=True, kw_only=True):
     quota: Quota = Quota()
     slo: Slo | None = None
     seed: int = 0
-    temperature: _NotNegative | None = 0.0
+    temperature: _NotNegative | Literal["default"] | None = None
     exact_output: bool = True
     reuse_connections: bool = True
     keep_records: Annotated[int, msgspec.Meta(ge=0)] = 1000

@@ -10,7 +10,7 @@ import pytest
 from tests.support.wire_server import Step, chunk, chunked_head, event_stream, json_answer
 from tests.unit.lens.asking import HELLO, ask
 from tests.unit.lens.dialects import DIALECTS, Dialect
-from velocity_local.lens.asks import Ask, Chat, Embed, Text, Tool, Turn
+from velocity_local.lens.asks import Ask, Chat, Embed, Temperature, Text, Tool, Turn
 from velocity_local.lens.providers.port import NotOffered
 from velocity_local.lens.providers.refusals import refusal, retry_after
 from velocity_local.lens.providers.registry import PROVIDERS, UnknownProvider, provider_named
@@ -89,6 +89,23 @@ SENT: list[tuple[str, dict[str, Any]]] = [
 def test_fields_have_the_providers_names(name: str, fields: dict[str, Any]) -> None:
     body = json.loads(provider_named(name).request(FULL, model="m", key=None).body)
     assert {field: body.get(field) for field in fields} == fields
+
+
+def temperature_of(name: str, temperature: Temperature) -> object:
+    """What is sent for it, wherever in the body the provider has it; None if nothing is."""
+    ask = Ask(input=HELLO.input, temperature=temperature)
+    body = json.loads(provider_named(name).request(ask, model="m", key=None).body)
+    places = (body, body.get("options", {}), body.get("generationConfig", {}))
+    return next((place["temperature"] for place in places if "temperature" in place), None)
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_answers_are_greedy_where_every_model_can_be_asked_for_it(name: str) -> None:
+    refuse_the_field = {"openai", "openai_responses", "anthropic"}
+    assert temperature_of(name, None) == (None if name in refuse_the_field else 0.0)
+    assert temperature_of(name, 0.0) == 0.0
+    assert temperature_of(name, 0.7) == 0.7
+    assert temperature_of(name, "default") is None
 
 
 @pytest.mark.parametrize("name", PROVIDERS)

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from velocity_local.lens.asks import Ask, Embed
-from velocity_local.lens.providers.bodies import as_chat, given
+from velocity_local.lens.providers.bodies import as_chat, chosen, given
 from velocity_local.lens.providers.port import (
     Counts,
     Ending,
@@ -85,7 +85,7 @@ class Anthropic:
         }
         if system:
             body["system"] = system
-        body |= given({"temperature": ask.temperature})
+        body |= given({"temperature": chosen(ask.temperature)})
         if chat.tools:
             body["tools"] = [
                 {

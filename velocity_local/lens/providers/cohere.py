@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from velocity_local.lens.asks import Ask, Chat, Embed, Text
-from velocity_local.lens.providers.bodies import as_chat, bearer, functions, given
+from velocity_local.lens.providers.bodies import as_chat, bearer, functions, given, greedy
 from velocity_local.lens.providers.port import (
     Counts,
     Ending,
@@ -155,5 +155,9 @@ def _whole(number: float | None) -> int | None:
 
 def _chat(ask: Ask, chat: Chat) -> dict[str, Any]:
     body: dict[str, Any] = {"messages": list(chat.turns), "stream": ask.stream}
-    fields = {"max_tokens": ask.max_tokens, "temperature": ask.temperature, "seed": ask.seed}
+    fields = {
+        "max_tokens": ask.max_tokens,
+        "temperature": greedy(ask.temperature),
+        "seed": ask.seed,
+    }
     return body | given(fields) | functions(chat.tools)

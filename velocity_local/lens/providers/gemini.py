@@ -7,7 +7,7 @@ from urllib.parse import quote
 import msgspec
 
 from velocity_local.lens.asks import Ask, Chat, Embed, Text, Turn
-from velocity_local.lens.providers.bodies import as_chat, given
+from velocity_local.lens.providers.bodies import as_chat, given, greedy
 from velocity_local.lens.providers.port import (
     Counts,
     Ending,
@@ -137,7 +137,7 @@ def _generation(ask: Ask, chat: Chat) -> dict[str, Any]:
         body["systemInstruction"] = {"parts": system}
     config = {
         "maxOutputTokens": ask.max_tokens,
-        "temperature": ask.temperature,
+        "temperature": greedy(ask.temperature),
         "seed": ask.seed,
     }
     body["generationConfig"] = given(config)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from velocity_local.lens.asks import Ask, Chat, Embed, Text
-from velocity_local.lens.providers.bodies import bearer, functions, given
+from velocity_local.lens.providers.bodies import bearer, functions, given, greedy
 from velocity_local.lens.providers.port import (
     Counts,
     Ending,
@@ -79,7 +79,11 @@ class Ollama:
                 path = "/api/chat"
                 body |= {"messages": list(ask.input.turns), "stream": ask.stream}
                 body |= functions(ask.input.tools)
-        options = {"num_predict": ask.max_tokens, "temperature": ask.temperature, "seed": ask.seed}
+        options = {
+            "num_predict": ask.max_tokens,
+            "temperature": greedy(ask.temperature),
+            "seed": ask.seed,
+        }
         if not isinstance(ask.input, Embed):
             body["options"] = given(options)
         return WireRequest(path, bearer(key), msgspec.json.encode(body | ask.extra))

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from velocity_local.lens.asks import Ask, Chat, Embed, Text
-from velocity_local.lens.providers.bodies import bearer, functions, given
+from velocity_local.lens.providers.bodies import bearer, chosen, functions, given, greedy
 from velocity_local.lens.providers.openai_answers import parts_of
 from velocity_local.lens.providers.port import Framing, Part, WireRequest
 
@@ -18,8 +18,9 @@ from velocity_local.lens.providers.port import Framing, Part, WireRequest
 class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     """How one server's dialect differs.
 
-    `length_field` limits the answer, `seed_field` fixes its chance. `has_timings`: its
-    streams tell when each token was made, if `timings_per_token` asks for it.
+    `length_field` limits the answer, `seed_field` fixes its chance. `is_greedy`: all of its models
+    take a temperature of 0. `has_timings`: its streams tell when each token was made, if
+    `timings_per_token` asks for it.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Flavour(msgspec.Struct, frozen=True, kw_only=True):
     key_variables: tuple[str, ...] = ()
     length_field: str = "max_tokens"
     seed_field: str = "seed"
+    is_greedy: bool = True
     has_usage_option: bool = True
     has_ignore_eos: bool = False
     has_timings: bool = False
@@ -51,6 +53,7 @@ OPENAI = Flavour(
     default_url="https://api.openai.com/v1",
     key_variables=("OPENAI_API_KEY",),
     length_field="max_completion_tokens",
+    is_greedy=False,
 )
 MISTRAL = Flavour(
     name="mistral",
@@ -95,6 +98,7 @@ class OpenAiChat:
 
     def _common(self, ask: Ask) -> dict[str, Any]:
         flavour = self._flavour
+        temperature = greedy if flavour.is_greedy else chosen
         body: dict[str, Any] = {"stream": ask.stream}
         if ask.stream and flavour.has_usage_option:
             body["stream_options"] = {"include_usage": True}
@@ -103,7 +107,7 @@ class OpenAiChat:
         body |= given(
             {
                 flavour.length_field: ask.max_tokens,
-                "temperature": ask.temperature,
+                "temperature": temperature(ask.temperature),
                 flavour.seed_field: ask.seed,
             }
         )

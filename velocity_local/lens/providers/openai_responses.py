@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from velocity_local.lens.asks import Ask, Chat, Embed, Text
-from velocity_local.lens.providers.bodies import bearer, given
+from velocity_local.lens.providers.bodies import bearer, chosen, given
 from velocity_local.lens.providers.port import (
     Counts,
     Ending,
@@ -107,7 +107,7 @@ class OpenAiResponses:
         }
         if isinstance(ask.input, Chat) and ask.input.tools:
             body["tools"] = [_tool(tool) for tool in ask.input.tools]
-        body |= given({"max_output_tokens": ask.max_tokens, "temperature": ask.temperature})
+        body |= given({"max_output_tokens": ask.max_tokens, "temperature": chosen(ask.temperature)})
         return WireRequest("/responses", bearer(key), msgspec.json.encode(body | ask.extra))
 
     def event(self, data: str) -> Sequence[Part]:
