@@ -150,7 +150,10 @@ class HistoryScreen(Page):
         place = f"page {len(self._cursors)}, {len(self.rows)} requests"
         found = f" · {self.wanted.text!r}" if self.wanted.text else ""
         more = " · N shows older ones" if self._next is not None else ""
-        self.query_one("#wanted", Static).update(f"{self.wanted.told()}{found} · {place}{more}")
+        told = f"{self.wanted.told()}{found} · {place}{more}"
+        self.query_one("#wanted", Static).update(
+            told, layout=False
+        )  # it is one line, whatever it says
 
     def _explain(self) -> None:
         row = self.rows.get(self.query_one(Rows).key_at_cursor or "")

@@ -26,8 +26,9 @@ class Timeline(Static):
         self._row: RequestRow | None = None
 
     def show(self, row: RequestRow | None) -> None:
-        self._row = row
-        self._redraw()
+        if row != self._row:
+            self._row = row
+            self._redraw()
 
     def on_resize(self) -> None:
         self._redraw()
