@@ -1,7 +1,10 @@
 """A server that speaks OpenAI's streamed chat completions and emits tokens at exact times.
 
-The request's `seed` field is ignored; how it emits is fixed for the process. `GET /lateness` tells
-how far its own emissions were from the schedule: what a client cannot be blamed for.
+The request's `seed` field is ignored; how it emits is fixed for the process. A schedule begins when
+the request reached the kernel (`SO_TIMESTAMPNS`, Linux; elsewhere when it was read): a server that
+gets its core late is late for a client as well, and would be taken for the client's error.
+`GET /lateness` tells how far its own emissions were from the schedule: what a client cannot be
+blamed for.
 
 python -m benchmarks.schedule_server --ttft-ms 50 --itl-ms 20 --tokens 64
 """
@@ -9,7 +12,11 @@ python -m benchmarks.schedule_server --ttft-ms 50 --itl-ms 20 --tokens 64
 import argparse
 import asyncio
 import selectors
+import socket
+import struct
+import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import quantiles
 
@@ -17,6 +24,8 @@ import msgspec
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 _MOST_SELECTABLE = 900
+_SO_TIMESTAMPNS = 35  # <asm-generic/socket.h>; the module has no name for it
+_HAS_ARRIVALS = sys.platform == "linux"
 
 
 def chunk(document: str) -> bytes:
@@ -46,54 +55,70 @@ class Schedule:
 
 
 @dataclass(slots=True)
-class Emitter(asyncio.Protocol):
+class Emitter:
     """One connection; requests come one after another."""
 
+    connection: socket.socket
     schedule: Schedule
     late_s: list[float]
     received: bytearray = field(default_factory=bytearray)
-    transport: asyncio.Transport | None = None
     timer: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+    def begin(self) -> None:
+        self.connection.setblocking(False)  # noqa: FBT003 - the socket's own word
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if _HAS_ARRIVALS:
+            self.connection.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        asyncio.get_running_loop().add_reader(self.connection, self.read)
 
-    def connection_lost(self, _: Exception | None) -> None:
+    def end(self) -> None:
         if self.timer is not None:
             self.timer.cancel()
+        asyncio.get_running_loop().remove_reader(self.connection)
+        self.connection.close()
 
-    def data_received(self, data: bytes) -> None:
-        now_s = time.monotonic()
+    def read(self) -> None:
+        try:
+            data, told, *_ = self.connection.recvmsg(65_536, 64)
+        except ConnectionError:
+            data, told = b"", []
+        if not data:
+            self.end()
+            return
         self.received += data
         head, found, body = self.received.partition(b"\r\n\r\n")
         if not found or len(body) < _length(bytes(head)):
             return
         self.received.clear()
-        assert self.transport is not None
         if head.startswith(b"GET /lateness"):
-            self.transport.write(_json(_summary(self.late_s)))
+            self.write(_json(_summary(self.late_s)))
         elif b"/chat/completions" in head.split(b"\r\n", 1)[0]:
-            self._emit_at(now_s + self.schedule.ttft_s, 0)
+            self._emit_at(_arrived_s(told) + self.schedule.ttft_s, 0)
         elif head.startswith((b"GET /v1/models", b"GET /health")):
-            self.transport.write(_json({"data": [{"id": "m", "object": "model"}]}))
+            self.write(_json({"data": [{"id": "m", "object": "model"}]}))
         else:
-            self.transport.write(_json({"error": "no such route"}, status="404 Not Found"))
+            self.write(_json({"error": "no such route"}, status="404 Not Found"))
+
+    def write(self, data: bytes) -> None:
+        """A few hundred bytes: there is room for them, or the client reads too slowly to count."""
+        try:
+            self.connection.sendall(data)
+        except OSError:
+            self.end()
 
     def _emit_at(self, due_s: float, number: int) -> None:
         loop = asyncio.get_running_loop()
         self.timer = loop.call_at(due_s, self._emit, due_s, number)
 
     def _emit(self, due_s: float, number: int) -> None:
-        assert self.transport is not None
         self.late_s.append(time.monotonic() - due_s)
         last = number + 1 == self.schedule.n_tokens
         data = (HEAD if number == 0 else b"") + TOKEN
         if last:
             data += self.schedule.ending + b"0\r\n\r\n"
-        self.transport.write(data)
         if not last:
             self._emit_at(due_s + self.schedule.itl_s, number + 1)
+        self.write(data)
 
 
 def _length(head: bytes) -> int:
@@ -114,14 +139,25 @@ def _summary(late_s: list[float]) -> dict[str, float]:
     return {"n": len(late_s), "p50_ms": cuts[49] * 1000, "p99_ms": cuts[98] * 1000}
 
 
+def _arrived_s(told: Sequence[tuple[int, int, bytes]]) -> float:
+    """When the last bytes reached the kernel, on the clock of `time.monotonic`."""
+    now_s, clock_s = time.monotonic(), time.time()
+    for level, kind, value in told:
+        if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS):
+            seconds, nanoseconds = struct.unpack("qq", value)
+            return now_s - max(0.0, clock_s - float(seconds + nanoseconds * 1e-9))
+    return now_s
+
+
 async def serve(schedule: Schedule) -> None:
     late_s: list[float] = []
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        lambda: Emitter(schedule, late_s), "127.0.0.1", 0, backlog=4096
-    )
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
+    with socket.create_server(("127.0.0.1", 0), backlog=4096) as listener:
+        listener.setblocking(False)  # noqa: FBT003 - the socket's own word
+        print(listener.getsockname()[1], flush=True)
+        while True:
+            connection, _ = await loop.sock_accept(listener)
+            Emitter(connection, schedule, late_s).begin()
 
 
 def main() -> None:
