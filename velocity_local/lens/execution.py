@@ -29,7 +29,7 @@ from velocity_local.lens.loads import described, most_at_once
 from velocity_local.lens.overhead import OverheadMeter, bottleneck
 from velocity_local.lens.providers.port import NotOffered
 from velocity_local.lens.relay import Baton
-from velocity_local.lens.results import CacheState, Environment, Fact, Pairing, RunResult
+from velocity_local.lens.results import CacheState, Environment, Fact, Pairing, RunResult, Side
 from velocity_local.lens.scenarios import PromptFile, Scenario
 from velocity_local.lens.selector import MeteredSelector, metered_loop
 from velocity_local.lens.surroundings import client_facts, machine_facts
@@ -111,7 +111,8 @@ class Execution:
         self._gathering.price = price_of(tables.price, found.provider.name, found.model)
         source = self._given_source or self._source(found)
         _check_askable(found, source)
-        make_room(most_at_once(scenario.load))
+        n_sides = 1 if self._pairing is None else len(Side)
+        make_room(n_sides * most_at_once(scenario.load))
         return Prepared(
             found=found,
             source=source,

@@ -1,7 +1,7 @@
 """Two servers asked the same in turns, so that their difference holds less of the machine's moods.
 
-Both runs share one event loop and one connection each; a round is one request of each stream on one
-side, then on the other.
+Both runs share one event loop, and nothing else: each has its own connections. A round is one
+request of each stream on one side, then on the other.
 """
 
 import asyncio

@@ -193,6 +193,14 @@ def test_two_servers_are_asked_the_same() -> None:
     assert first.n_chats == second.n_chats == 0
 
 
+def test_there_is_room_for_the_connections_of_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted: list[int] = []
+    monkeypatch.setattr("velocity_local.lens.execution.make_room", wanted.append)
+    with two(lambda _: HELLO, lambda _: HELLO) as (first, second):
+        in_turns(first, second, load=Concurrency(streams=3, requests=3))
+    assert wanted == [6, 6]
+
+
 def test_labels_are_of_each_side() -> None:
     with two(lambda _: HELLO, lambda _: HELLO) as (first, second):
         old = scenario(first, labels={"server": "old"})
