@@ -30,6 +30,8 @@ def in_pairs(
         return None
     if not len(before) == len(after) == len(first):
         return None
+    if any(first[id_].pairing == second[id_].pairing for id_ in first):  # a run beside itself
+        return None
     return [first[id_] for id_ in first], [second[id_] for id_ in first]
 
 

@@ -235,6 +235,8 @@ def test_two_servers_asked_in_turns_are_compared_and_gated(tmp_path: Path) -> No
     gated = cli("lens", "gate", str(out), "--rule", "e2e_ms:p50 <= +900%", environ=environ)
     assert gated.status == 0, gated.err
     assert " -> " in gated.out
+    beside_itself = cli("lens", "gate", str(out), "--baseline", str(out), environ=environ)
+    assert "one run on each side" in beside_itself.err
     assert cli("lens", "baseline", "set", "main", str(out), environ=environ).status == 0
     kept = cli("lens", "baseline", "list", "--json", environ=environ)
     assert document(kept)["baselines"][0]["run_ids"] == [runs[1].id], "the server as it is"

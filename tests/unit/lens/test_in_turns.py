@@ -16,7 +16,7 @@ from velocity_local.lens.errors import BadScenario, LensError
 from velocity_local.lens.events import Answered, Event, Listener, Progress
 from velocity_local.lens.gate import judge
 from velocity_local.lens.loads import Concurrency, Constant, Iterations
-from velocity_local.lens.results import Pairing, RunResult, Side
+from velocity_local.lens.results import Energy, Pairing, RunResult, Side
 from velocity_local.lens.scenarios import Target
 
 SLOW_S = 0.03
@@ -86,7 +86,8 @@ def test_ones_clock_stands_still_while_the_other_is_asked() -> None:
     ends = [record.sent_s + (record.e2e_ms or 0) / 1000 for record in after.records]
     starts = [record.start_s for record in after.records]
     gaps = [start - end for end, start in zip(ends, starts[1:], strict=False)]
-    assert all(0 <= gap < SLOW_S / 2 for gap in gaps), gaps
+    assert min(gaps) >= 0
+    assert sum(gaps) < before.duration_s / 2, gaps
 
 
 def test_the_slower_of_two_fails_the_gate() -> None:
@@ -108,7 +109,9 @@ def test_a_time_is_that_of_each_side() -> None:
         load = Concurrency(streams=1, duration_s=0.3)
         before, after = in_turns(first, second, load=load)
     for run in (before, after):
-        assert 0.3 <= run.duration_s < 0.3 + 10 * SLOW_S
+        assert run.duration_s >= 0.3
+        late = [record for record in run.records if record.intended_start_s >= 0.3]
+        assert len(late) <= 1, "it may have looked at the time just before"
         assert run.partial_reason is None
 
 
@@ -199,6 +202,16 @@ def test_there_is_room_for_the_connections_of_both(monkeypatch: pytest.MonkeyPat
     with two(lambda _: HELLO, lambda _: HELLO) as (first, second):
         in_turns(first, second, load=Concurrency(streams=3, requests=3))
     assert wanted == [6, 6]
+
+
+def test_the_machines_energy_is_not_one_sides(monkeypatch: pytest.MonkeyPatch) -> None:
+    spent = Energy(joules=5.0, uncertainty_joules=0.1, idle_watts=1.0, method="rapl")
+    monkeypatch.setattr("velocity_local.lens.energy.spent", lambda *_, **__: spent)
+    with two(lambda _: HELLO, lambda _: HELLO) as (first, second):
+        alone = LENS.run(scenario(first))
+        made = in_turns(first, second)
+    assert alone.energy == spent
+    assert [run.energy for run in made] == [None, None]
 
 
 def test_labels_are_of_each_side() -> None:

@@ -41,7 +41,7 @@ def test_runs_of_a_pair_stand_at_the_same_place() -> None:
     assert in_pairs([a, c], [d, b]) == ([a, c], [b, d])
 
 
-@pytest.mark.parametrize("case", ["none", "one apart", "another pair", "twice"])
+@pytest.mark.parametrize("case", ["none", "one apart", "another pair", "twice", "itself"])
 def test_only_runs_that_all_were_made_in_turns_are_pairs(case: str) -> None:
     a, b = in_turns(1, STEADY, STEADY, n_requests=20)
     _, d = in_turns(2, STEADY, STEADY, n_requests=20)
@@ -50,6 +50,7 @@ def test_only_runs_that_all_were_made_in_turns_are_pairs(case: str) -> None:
         "one apart": ([a, unpaired(a)], [b, unpaired(b)]),
         "another pair": ([a], [d]),
         "twice": ([a, a], [b, b]),
+        "itself": ([b], [b]),
     }[case]
     assert in_pairs(before, after) is None
 

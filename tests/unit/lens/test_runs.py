@@ -289,7 +289,8 @@ def test_a_time_ends_a_load() -> None:
     with serving(lambda _: HELLO) as served:
         result = LENS.run(scenario(served, load=Concurrency(streams=2, duration_s=0.1)))
     assert result.n_requests > 0
-    assert all(record.intended_start_s < 0.1 for record in result.records)
+    late = [record for record in result.records if record.intended_start_s >= 0.1]
+    assert len(late) <= 2, "each stream may have looked at the time just before"
     assert result.partial_reason is None
 
 
