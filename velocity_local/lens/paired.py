@@ -60,11 +60,11 @@ def likeness(before: Values, after: Values, quantity: Quantity) -> float:
     if not isinstance(before, Sample) or not isinstance(after, Sample):
         return 0.0
     n_blocks = len(before.blocks)
-    if n_blocks != len(after.blocks) or n_blocks < MIN_BLOCKS:
+    if n_blocks < MIN_BLOCKS:
         return 0.0
     try:
         seen = correlation(_pulls(before, quantity), _pulls(after, quantity))
-    except StatisticsError:  # one side is constant
+    except StatisticsError:  # one side is constant, or has another number of blocks
         return 0.0
     likely = tanh(atanh(max(-_NEARLY, min(_NEARLY, seen))) - 1 / sqrt(n_blocks - 3))
     return max(0.0, likely)
