@@ -14,7 +14,7 @@ from velocity_local.cli.lens_flags import load_flags, scenario_of
 from velocity_local.cli.lens_live import Live
 from velocity_local.cli.lens_made import deliver
 from velocity_local.cli.lens_saying import environ_of, saying
-from velocity_local.lens.compare import compare
+from velocity_local.lens.compare import Incomparable, compare
 from velocity_local.lens.distributed.crowd import Crowd
 from velocity_local.lens.execution import Execution
 from velocity_local.lens.gathering import Spill
@@ -60,8 +60,12 @@ def _beside(call: Call, scenario: Scenario) -> int:
     runs = _repeated(call, lambda series: in_turns(call, scenario, series=series))
     status = deliver(call, runs)
     both = sides(runs)
-    if both is not None and not call.args.json and all(run.void_reason is None for run in runs):
+    if both is None or call.args.json:
+        return status
+    try:
         show_comparison(call, compare(*both))
+    except Incomparable as error:
+        call.out.note(f"not compared: {error}")
     return status
 
 
