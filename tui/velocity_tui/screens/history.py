@@ -151,9 +151,8 @@ class HistoryScreen(Page):
         found = f" · {self.wanted.text!r}" if self.wanted.text else ""
         more = " · N shows older ones" if self._next is not None else ""
         told = f"{self.wanted.told()}{found} · {place}{more}"
-        self.query_one("#wanted", Static).update(
-            told, layout=False
-        )  # it is one line, whatever it says
+        # One line, whatever it says: nothing has to be laid out anew.
+        self.query_one("#wanted", Static).update(told, layout=False)
 
     def _explain(self) -> None:
         row = self.rows.get(self.query_one(Rows).key_at_cursor or "")
